@@ -1,0 +1,24 @@
+"""Faster and higher, or slower and lower, as a tape played at another speed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from audio_emotion.records import FloatArray
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Playback at ``slowest`` to ``fastest`` times the recorded speed, by resampling: tempo and pitch move together."""
+
+    slowest: float = 0.9
+    fastest: float = 1.1
+
+    def draw(self, rng: np.random.Generator) -> float:
+        return float(rng.uniform(self.slowest, self.fastest))
+
+    def apply(self, samples: FloatArray, sampling_rate: int, factor: float) -> FloatArray:
+        import soxr
+
+        changed: FloatArray = soxr.resample(samples, sampling_rate * factor, sampling_rate, quality="HQ")
+        return changed

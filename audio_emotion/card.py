@@ -1,0 +1,46 @@
+"""The model card that stands in a model folder as ``README.md``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from audio_emotion.checkpoint import ModelConfig
+
+
+def render(config: ModelConfig) -> str:
+    """Return the card of a model, with the YAML header that model hubs read."""
+    training = config.training
+    return "\n".join(
+        [
+            "---",
+            f"license: {str(training['licence']).lower()}",
+            "language: en" if "ravdess" in training["corpora"] else "language: und",
+            "tags: [audio-classification, speech-emotion-recognition]",
+            "library_name: audio-emotion",
+            "---",
+            f"# {config.name}",
+            "",
+            f"Speech emotion recognition, {len(config.labels)} labels: {', '.join(config.labels)}. "
+            f"Architecture `{config.architecture}`; {config.sampling_rate} Hz mono; "
+            f"windows of {config.window_samples / config.sampling_rate:g} s.",
+            "",
+            "## Training data",
+            f"Corpora: {', '.join(training['corpora'])}. Split: {training['split']}. "
+            f"Training speakers: {', '.join(training['speakers']['train'])}.",
+            f"Licence of the weights, as of the recordings: {training['licence']}.",
+            "",
+            "## Figures",
+            *_figures(config.figures),
+            "",
+            "## Limits",
+            "Acted speech recorded in a studio is not the world: expect far lower accuracy on spontaneous speech, "
+            "other languages, other rooms and other microphones. A score is the model's, not a fact about a person. "
+            "The EU AI Act forbids inferring emotions at work and in education, with exceptions for medical and safety reasons.",
+            "",
+        ]
+    )
+
+
+def _figures(figures: Mapping[str, Any]) -> list[str]:
+    if not figures:
+        return ["None: every speaker was trained on, so nothing is left to test on."]
+    return [f"- {name}: {f'{value:.4f}' if isinstance(value, float) else value}" for name, value in figures.items()]

@@ -1,0 +1,162 @@
+"""Model folder ↔ memory, without torch.
+
+A model is a folder: ``config.json``, ``model.safetensors`` (for training and accelerators), ``model.onnx`` (for the
+CPU) and ``README.md`` (its card). It is loaded strictly: every file must have the checksum that ``config.json``
+states, and the tensors the names and shapes that it lists.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from audio_emotion import paths
+from audio_emotion.errors import ModelError, UsageError
+
+CONFIG, TENSORS, GRAPH, CARD = "config.json", "model.safetensors", "model.onnx", "README.md"
+DEFAULT = "default"
+"""Name of the model that comes with the package."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What ``config.json`` holds.
+
+    Attributes:
+        name: the model's name.
+        architecture: a registered architecture.
+        parameters: the architecture's own sizes.
+        frontend: the frontend's parameters, in librosa's terms.
+        labels: the outputs, in order.
+        sampling_rate: Hz.
+        window_samples: length of what the model reads at once.
+        temperature: what the logits are divided by before the softmax.
+        package_version: of the package that wrote the folder.
+        training: corpora, split, speakers of each side, options, package versions.
+        figures: what was measured, with its protocol.
+        tensors: name and shape of each tensor.
+        sha256: checksum of each weight file.
+    """
+
+    name: str
+    architecture: str
+    parameters: Mapping[str, Any]
+    frontend: Mapping[str, Any]
+    labels: tuple[str, ...]
+    sampling_rate: int
+    window_samples: int
+    temperature: float
+    package_version: str
+    training: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    tensors: Mapping[str, list[int]] = field(default_factory=dict)
+    sha256: Mapping[str, str] = field(default_factory=dict)
+
+
+def find(name_or_path: str) -> Path:
+    """Return the folder of a model: ``default``, the name of a stored one, or a path.
+
+    Raises:
+        ModelError: there is none.
+    """
+    path = Path(name_or_path)
+    if name_or_path == DEFAULT:
+        return paths.bundled_model_dir()
+    if path.name == name_or_path and (paths.models_dir() / path).is_dir():
+        return paths.models_dir() / path
+    if path.is_dir():
+        return path
+    raise ModelError(
+        f"no model {name_or_path!r}: neither a folder nor a stored model; there are: {', '.join(stored())}"
+    )
+
+
+def new_folder(name: str) -> Path:
+    """Return the folder that a model of this name is stored in.
+
+    Raises:
+        UsageError: the name is the bundled model's, or not one for a folder.
+    """
+    if name == DEFAULT or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise UsageError(
+            f"{name!r} cannot name a model; use letters, digits, '.', '_' and '-' (and {DEFAULT!r} is the bundled one)"
+        )
+    return paths.models_dir() / name
+
+
+def stored() -> tuple[str, ...]:
+    """Return the names of all models at hand, the bundled one first."""
+    folder = paths.models_dir()
+    own = sorted(p.name for p in folder.iterdir() if (p / CONFIG).is_file()) if folder.is_dir() else []
+    return (DEFAULT, *(name for name in own if not name.startswith(".")))
+
+
+def read(folder: Path) -> ModelConfig:
+    """Read and check a model folder.
+
+    Raises:
+        ModelError: a file is missing, unreadable or altered, or the tensors are not those listed.
+    """
+    config = read_config(folder)
+    for name in (TENSORS, GRAPH):
+        if name not in config.sha256:
+            raise ModelError(f"{folder / CONFIG}: states no checksum for {name}; train or download the model again")
+        if _sha256(folder / name) != config.sha256[name]:
+            raise ModelError(
+                f"{folder / name}: its content does not match the checksum in {CONFIG}; "
+                "it was changed or damaged, train or download the model again"
+            )
+    _check_tensors(folder / TENSORS, config.tensors)
+    return config
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """Read ``config.json`` alone; see :func:`read`."""
+    try:
+        content = json.loads((folder / CONFIG).read_text("utf-8"))
+        unknown = set(content) - {f.name for f in fields(ModelConfig)}
+        if unknown:
+            raise ModelError(f"{folder / CONFIG}: unknown entries {', '.join(sorted(unknown))}")
+        return ModelConfig(**{**content, "labels": tuple(content["labels"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"{folder / CONFIG}: not a readable model description ({error})") from error
+
+
+def write(folder: Path, config: ModelConfig, card: str) -> None:
+    """Write ``config.json`` and the card beside the weight files that are in ``folder`` already."""
+    finished = asdict(config) | {
+        "tensors": _shapes(folder / TENSORS),
+        "sha256": {name: _sha256(folder / name) for name in (TENSORS, GRAPH)},
+    }
+    (folder / CONFIG).write_text(json.dumps(finished, indent=2) + "\n", "utf-8")
+    (folder / CARD).write_text(card, "utf-8")
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); the model folder is incomplete") from error
+
+
+def _shapes(path: Path) -> dict[str, list[int]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: list(file.get_slice(name).get_shape()) for name in sorted(file.keys())}
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a readable weight file ({error})") from error
+
+
+def _check_tensors(path: Path, expected: Mapping[str, list[int]]) -> None:
+    found = _shapes(path)
+    wrong = sorted(n for n in found.keys() | expected.keys() if found.get(n) != expected.get(n))
+    if wrong:
+        raise ModelError(
+            f"{path}: {wrong[0]} is {found.get(wrong[0], 'missing')}, {CONFIG} says "
+            f"{expected.get(wrong[0], 'nothing of it')} ({len(wrong)} tensor(s) differ); the folder is not one model"
+        )

@@ -1,0 +1,96 @@
+"""Corpora from their publishers: checked against the record's own checksum, unpacked as a whole or not at all."""
+
+import json
+import tempfile
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from audio_emotion import paths
+from audio_emotion.errors import DownloadError, UsageError
+
+RECORDS = {"ravdess": "https://zenodo.org/api/records/1188976"}
+"""Where each corpus's record describes its files."""
+
+_ARCHIVES = {"ravdess": "Audio_Speech_Actors_01-24.zip"}
+_TIMEOUT_S = 30
+
+Progress = Callable[[str, int, int, str], None]
+
+
+def fetch(corpus: str, record: str, progress: Progress) -> Path:
+    """Download and unpack a corpus into ``corpora/NAME`` of the user data folder; return that folder.
+
+    ``record`` is the address of a Zenodo record's JSON description, which gives the archive's address and md5.
+
+    Raises:
+        UsageError: no such corpus.
+        DownloadError: the record, or the archive, cannot be had, or does not match the record's checksum.
+        StorageError: the folder cannot be written.
+    """
+    if corpus not in _ARCHIVES:
+        raise UsageError(f"no corpus {corpus!r} to download; there are: {', '.join(_ARCHIVES)}")
+    url, checksum = _archive(record, _ARCHIVES[corpus])
+    target = paths.corpora_dir() / corpus
+    with (
+        paths.writing(target) as folder,
+        tempfile.TemporaryDirectory(dir=folder.parent, prefix=".download.") as scratch,
+    ):
+        archive = _retrieve(url, checksum, Path(scratch), progress)
+        try:
+            with zipfile.ZipFile(archive) as content:
+                content.extractall(folder)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise DownloadError(
+                f"{url}: the archive cannot be unpacked ({error}); nothing was kept, try again"
+            ) from error
+    return target
+
+
+def _archive(record: str, name: str) -> tuple[str, str]:
+    """Return the address and the ``md5:...`` checksum that the record gives for one of its files."""
+    try:
+        with urllib.request.urlopen(record, timeout=_TIMEOUT_S) as reply:
+            files: list[dict[str, Any]] = json.load(reply)["files"]
+        (entry,) = (file for file in files if file["key"] == name)
+        return entry["links"]["self"], entry["checksum"]
+    except (urllib.error.URLError, OSError, ValueError, KeyError, TypeError) as error:
+        raise DownloadError(f"{record}: no usable description of {name} there ({error}); check the network") from error
+
+
+def _retrieve(url: str, checksum: str, folder: Path, progress: Progress) -> Path:
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("ERROR")
+    downloader = pooch.HTTPDownloader(progressbar=_Bar(progress), timeout=_TIMEOUT_S)
+    try:
+        return Path(pooch.retrieve(url, checksum, path=folder, downloader=downloader))
+    except ValueError as error:
+        raise DownloadError(
+            f"{url}: what came does not match the record's checksum; nothing was kept, try again"
+        ) from error
+    except (requests.RequestException, OSError) as error:
+        raise DownloadError(f"{url}: download failed ({error}); nothing was kept, try again") from error
+
+
+class _Bar:
+    """The progress bar that pooch drives."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.total = 0
+        self._done = 0
+
+    def update(self, size: int) -> None:
+        self._done += size
+        self._progress("downloading (bytes)", self._done, max(self.total, self._done), "")
+
+    def reset(self) -> None:
+        self._done = 0
+
+    def close(self) -> None:
+        self._progress("downloading (bytes)", self._done, max(self.total, self._done), "")

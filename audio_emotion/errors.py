@@ -1,0 +1,49 @@
+"""What can go wrong, as a tree.
+
+    AudioEmotionError            exit code 1
+    ├── UsageError               2   options that contradict one another or name what is not there
+    ├── AudioError               1   a recording that cannot be decoded or holds nothing to judge
+    ├── CorpusError              1   a folder or table of recordings that cannot be trained or tested on
+    ├── DownloadError            1   a download that failed or does not match its checksum
+    ├── ModelError               1   a model folder that is absent, incomplete or altered
+    ├── DeviceError              1   a device that was asked for by name and is not there
+    └── StorageError             1   a folder or file that cannot be written
+
+Every message is one line: what was got, what was expected, what to do.
+"""
+
+
+class AudioEmotionError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(AudioEmotionError):
+    """Options that contradict one another or name something that does not exist."""
+
+    exit_code = 2
+
+
+class AudioError(AudioEmotionError):
+    """A recording that cannot be decoded, or that holds no samples."""
+
+
+class CorpusError(AudioEmotionError):
+    """A collection of recordings that cannot be trained or tested on."""
+
+
+class DownloadError(AudioEmotionError):
+    """A download that failed, or whose content does not match its checksum."""
+
+
+class ModelError(AudioEmotionError):
+    """A model folder that is absent, incomplete or altered."""
+
+
+class DeviceError(AudioEmotionError):
+    """A compute device that was asked for by name and is not there."""
+
+
+class StorageError(AudioEmotionError):
+    """A folder or file that cannot be written."""

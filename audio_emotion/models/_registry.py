@@ -1,0 +1,88 @@
+"""Architectures by name. Listing them imports no torch; building one imports its module alone."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from audio_emotion.errors import ModelError
+
+if TYPE_CHECKING:
+    from audio_emotion.models.emotion_model import EmotionModel
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where an architecture is, as names: the module, its network and its config dataclass, and its frontend."""
+
+    module: str
+    network: str
+    config: str
+    frontend: str
+    source: str
+
+
+_ENTRIES: dict[str, Entry] = {}
+
+
+def register(name: str, entry: Entry) -> None:
+    """Add an architecture; its name must be new."""
+    if name in _ENTRIES:
+        raise ValueError(f"the architecture {name!r} is registered already, by {_ENTRIES[name].module}")
+    _ENTRIES[name] = entry
+
+
+def architectures() -> tuple[str, ...]:
+    """Return every registered name, sorted.
+
+    >>> architectures()
+    ('two-channel-cnn',)
+    """
+    return tuple(sorted(_ENTRIES))
+
+
+def build(
+    name: str,
+    n_labels: int,
+    parameters: Mapping[str, Any] | None = None,
+    frontend: Mapping[str, Any] | None = None,
+) -> "EmotionModel":
+    """Build an untrained model from the names and numbers that a model folder holds.
+
+    Raises:
+        ModelError: no such architecture, or a parameter that it does not have.
+    """
+    from audio_emotion import frontends
+    from audio_emotion.models.emotion_model import EmotionModel
+
+    if name not in _ENTRIES:
+        raise ModelError(f"no architecture is called {name!r}; there are: {', '.join(architectures())}")
+    entry = _ENTRIES[name]
+    module = import_module(entry.module)
+    try:
+        features = getattr(frontends, entry.frontend + "Config")(**dict(frontend or {}))
+        sizes = getattr(module, entry.config)(**{k: _frozen(v) for k, v in (parameters or {}).items()})
+    except TypeError as error:
+        raise ModelError(f"{name}: {error}; check the parameters in config.json") from error
+    return EmotionModel(
+        getattr(frontends, entry.frontend)(features),
+        getattr(module, entry.network)(sizes, n_labels),
+        sizes=asdict(sizes),
+        frontend_config=asdict(features),
+    )
+
+
+def _frozen(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+register(
+    "two-channel-cnn",
+    Entry(
+        module="audio_emotion.models.two_channel_cnn",
+        network="TwoChannelCnn",
+        config="TwoChannelCnnConfig",
+        frontend="MelMfcc",
+        source="the two-channel student project",
+    ),
+)

@@ -1,0 +1,86 @@
+"""Where things live on disk. This module alone reads the ``AUDIO_EMOTION_*`` environment variables."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from audio_emotion.errors import StorageError
+
+APP = "audio-emotion"
+
+
+def home() -> Path:
+    """Return the folder for models and downloaded corpora: ``AUDIO_EMOTION_HOME``, else the user's data folder."""
+    override = os.environ.get("AUDIO_EMOTION_HOME")
+    if override:
+        return Path(override).expanduser()
+    from platformdirs import user_data_path
+
+    return user_data_path(APP, appauthor=False)
+
+
+def models_dir() -> Path:
+    """Return the folder that holds one folder for each trained model."""
+    return home() / "models"
+
+
+def corpora_dir() -> Path:
+    """Return the folder that downloaded corpora are unpacked into."""
+    return home() / "corpora"
+
+
+def corpus_root() -> Path:
+    """Return the folder to look for corpora in when none is named: ``AUDIO_EMOTION_DATA``, else the downloads."""
+    override = os.environ.get("AUDIO_EMOTION_DATA")
+    return Path(override).expanduser() if override else corpora_dir()
+
+
+def bundled_model_dir() -> Path:
+    """Return the folder of the model that comes with the package."""
+    return Path(__file__).parent / "weights" / "default"
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[Path]:
+    """Give a temporary sibling of ``target`` (a folder to fill) that takes its place when the block succeeds.
+
+    A folder already at ``target`` is replaced as a whole. After an error, an interrupt or a crash the old
+    one is still there.
+
+    Raises:
+        StorageError: the parent folder cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sibling = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise StorageError(
+            f"cannot write to {target.parent} ({error.strerror}); make it writable, or set AUDIO_EMOTION_HOME"
+        ) from error
+    try:
+        yield sibling
+        sibling.chmod(0o755)
+        _replace(sibling, target)
+    except OSError as error:
+        raise StorageError(f"cannot write {target} ({error.strerror}); nothing there was changed") from error
+    finally:
+        shutil.rmtree(sibling, ignore_errors=True)
+
+
+def _replace(sibling: Path, target: Path) -> None:
+    """Put ``sibling`` where ``target`` is; a folder cannot be renamed over a full one, so it steps aside first."""
+    if not target.exists():
+        sibling.rename(target)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent)) / target.name
+    target.rename(aside)
+    try:
+        sibling.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+    finally:
+        shutil.rmtree(aside.parent, ignore_errors=True)

@@ -1,0 +1,49 @@
+"""A model as a torch module, on any device."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from audio_emotion.errors import ModelError
+from audio_emotion.models import build
+from audio_emotion.models.emotion_model import EmotionModel
+from audio_emotion.records import FloatArray
+
+
+class TorchRuntime:
+    """Runs an :class:`EmotionModel` in evaluation mode, float32."""
+
+    def __init__(self, model: EmotionModel, device: str) -> None:
+        self.device = device
+        self._model = model.to(device).eval()
+
+    @torch.inference_mode()
+    def logits(self, windows: FloatArray) -> FloatArray:
+        """Return logits (batch, n_labels) of windows (batch, window_samples)."""
+        logits: FloatArray = self._model(torch.from_numpy(windows).to(self.device)).cpu().numpy()
+        return logits
+
+
+def load(
+    tensors: Path,
+    architecture: str,
+    n_labels: int,
+    parameters: Mapping[str, Any],
+    frontend: Mapping[str, Any],
+) -> EmotionModel:
+    """Build a model and fill it with the weights in ``tensors``, strictly.
+
+    Raises:
+        ModelError: no such architecture, or the weights are not its own.
+    """
+    from safetensors.torch import load_file
+
+    model = build(architecture, n_labels, parameters, frontend)
+    try:
+        model.load_state_dict(load_file(tensors))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(f"{tensors}: not the weights of {architecture} ({reason})") from error
+    return model
