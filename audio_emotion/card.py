@@ -34,7 +34,8 @@ def render(config: ModelConfig) -> str:
             "## Limits",
             "Acted speech recorded in a studio is not the world: expect far lower accuracy on spontaneous speech, "
             "other languages, other rooms and other microphones. A score is the model's, not a fact about a person. "
-            "The EU AI Act forbids inferring emotions at work and in education, with exceptions for medical and safety reasons.",
+            "The EU AI Act forbids inferring emotions at work and in education, with exceptions for medical and "
+            "safety reasons.",
             "",
         ]
     )
