@@ -11,7 +11,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from audio_emotion.emotions import emotions
     from audio_emotion.errors import AudioEmotionError
     from audio_emotion.fitting import TrainConfig
     from audio_emotion.prediction import Model, load_model
@@ -25,7 +24,6 @@ __all__ = [
     "Prediction",
     "TrainConfig",
     "Waveform",
-    "emotions",
     "load_model",
     "train",
 ]
@@ -36,7 +34,6 @@ _HOMES = {
     "Prediction": "records",
     "TrainConfig": "fitting",
     "Waveform": "records",
-    "emotions": "emotions",
     "load_model": "prediction",
     "train": "training",
 }

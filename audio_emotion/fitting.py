@@ -30,8 +30,8 @@ class TrainConfig:
         parameters: the architecture's own sizes, where they differ from its defaults.
         window_s: seconds of sound that the model reads at once.
         epochs: passes over the training side; the one-cycle schedule spans them.
-        patience: epochs without a better validation UAR after which training stops; 0: never, and the last
-            epoch's weights are kept.
+        patience: epochs without a better validation UAR after which training stops; 0: no validation side is
+            set apart, every epoch is run, and the last one's weights are kept.
         batch_size: utterances a step.
         lr: highest learning rate (AdamW, one cycle).
         weight_decay: AdamW's.
@@ -45,11 +45,11 @@ class TrainConfig:
     architecture: str = "two-channel-cnn"
     parameters: dict[str, object] = field(default_factory=dict)
     window_s: float = 3.0
-    epochs: int = 40
+    epochs: int = 50
     patience: int = 12
     batch_size: int = 32
     lr: float = 2e-3
-    weight_decay: float = 0.05
+    weight_decay: float = 0.01
     label_smoothing: float = 0.1
     mixup: float = 0.3
     max_mask_bins: int = 8

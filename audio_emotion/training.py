@@ -78,7 +78,7 @@ def train(
     with paths.writing(target) as folder:
         corpus = locate("ravdess", data)
         corpus, sounds, unreadable = _decode(corpus, progress)
-        split_ = split_utterances(split, corpus.utterances, config.seed)
+        split_ = split_utterances(split, corpus.utterances, config.seed, validate=config.patience > 0)
         history: list[Epoch] = []
 
         def on_epoch(epoch: Epoch) -> None:

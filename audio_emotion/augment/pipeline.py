@@ -11,7 +11,8 @@ from audio_emotion.augment.speed import Speed
 from audio_emotion.augment.time_shift import TimeShift
 from audio_emotion.records import FloatArray
 
-_PITCHES = 3  # kept renderings of each utterance, the recorded one included: a phase vocoder is dear
+_PITCH_SHARE = 0.25  # how often an utterance sounds at another pitch: a phase vocoder blurs speech
+_PITCHES = 2  # renderings kept of each utterance, since a phase vocoder is dear too
 
 
 class Sounds:
@@ -33,15 +34,15 @@ class Sounds:
     def sound(self, epoch: int, index: int) -> FloatArray:
         """Return one window, (window_samples,), of utterance ``index`` as it sounds in ``epoch``."""
         rng = np.random.default_rng([self._seed, index, epoch])
-        samples = self._rendering(index, int(rng.integers(_PITCHES)))
+        samples = self._clips[index]
+        if rng.random() < _PITCH_SHARE:
+            samples = self._rendering(index, int(rng.integers(_PITCHES)))
         samples = self._speed.apply(samples, self._rate, self._speed.draw(rng))
         if rng.random() < 0.5:
             samples = self._noise.apply(samples, self._rate, self._noise.draw(rng))
         return self._shift.apply(_place(samples, self._window, rng), self._rate, self._shift.draw(rng))
 
     def _rendering(self, index: int, version: int) -> FloatArray:
-        if version == 0:
-            return self._clips[index]
         if (index, version) not in self._renderings:
             rng = np.random.default_rng([self._seed, index, version, 1])
             shifted = self._pitch.apply(self._clips[index], self._rate, self._pitch.draw(rng))

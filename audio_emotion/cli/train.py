@@ -21,9 +21,12 @@ def train(
             help="speaker (by actor), random (speaker-dependent), emobox-1 to emobox-6, or all (no test side)."
         ),
     ] = "speaker",
-    epochs: Annotated[int, typer.Option(help="Passes over the training side, at most.")] = 40,
+    epochs: Annotated[int, typer.Option(help="Passes over the training side, at most.")] = 50,
     patience: Annotated[
-        int, typer.Option(help="Stop after so many epochs without a better validation UAR; 0: never.")
+        int,
+        typer.Option(
+            help="Stop after so many epochs without a better validation UAR; 0: no validation side, run every epoch."
+        ),
     ] = 12,
     lr: Annotated[float, typer.Option(help="Highest learning rate of the one-cycle schedule.")] = 2e-3,
     batch_size: Annotated[int, typer.Option(help="Utterances a step.")] = 32,

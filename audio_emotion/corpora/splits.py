@@ -4,7 +4,7 @@ Unless a split is named ``random``, no speaker stands on two sides; :class:`Spli
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,12 +77,13 @@ class Split:
         return {side: len(getattr(self, side)) for side in SIDES}
 
 
-def split_utterances(name: str, utterances: Sequence[Utterance], seed: int) -> Split:
+def split_utterances(name: str, utterances: Sequence[Utterance], seed: int, validate: bool = True) -> Split:
     """Split by name.
 
     ``speaker``: 70 / 15 / 15 % of the speakers, drawn with ``seed``. ``emobox-N``: the fold's actors are the
     test side. ``random``: 80 / 20 % of the utterances of each emotion, speakers shared; a tenth of the 80 is
-    for validation. ``all``: everything trains.
+    for validation. ``all``: everything trains. Without ``validate`` the validation side goes to training, for a
+    run of a fixed number of epochs.
 
     Raises:
         UsageError: no such name.
@@ -91,13 +92,15 @@ def split_utterances(name: str, utterances: Sequence[Utterance], seed: int) -> S
     if name == "all":
         return Split(name, tuple(utterances), (), ())
     if name == "random":
-        return _random(utterances, seed)
-    if name == "speaker":
-        return _by_speaker(name, utterances, _drawn_speakers(utterances, _TEST_SHARE, seed), seed)
-    if name in SPLIT_NAMES:
+        split = _random(utterances, seed)
+    elif name == "speaker":
+        split = _by_speaker(name, utterances, _drawn_speakers(utterances, _TEST_SHARE, seed), seed)
+    elif name in SPLIT_NAMES:
         actors = EMOBOX_FOLDS[int(name.removeprefix("emobox-"))]
-        return _by_speaker(name, utterances, [f"ravdess/{actor}" for actor in actors], seed)
-    raise UsageError(f"no split is called {name!r}; choose one of {', '.join(SPLIT_NAMES)}")
+        split = _by_speaker(name, utterances, [f"ravdess/{actor}" for actor in actors], seed)
+    else:
+        raise UsageError(f"no split is called {name!r}; choose one of {', '.join(SPLIT_NAMES)}")
+    return split if validate else replace(split, train=split.train + split.validation, validation=())
 
 
 def _drawn_speakers(utterances: Iterable[Utterance], share: float, seed: int) -> list[str]:

@@ -31,7 +31,7 @@ class TwoChannelCnnConfig:
     n_bins: int = 64
     channels: tuple[int, int, int] = (32, 64, 128)
     hidden: int = 128
-    dropout: float = 0.4
+    dropout: float = 0.2
 
 
 class ConvBlock(nn.Module):
@@ -76,7 +76,7 @@ class TwoChannelCnn(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        frames = F.max_pool1d(speech_frames(features[:, 1]), 16)  # (B, 1, T / 16)
+        frames = F.max_pool1d(speech_frames(features[:, 1]), 2, ceil_mode=True)  # (B, 1, T / 2), as the stem leaves it
         x = self.blocks(self.stem(features))  # (B, C, F / 16, T / 16)
-        logits: Tensor = self.head(self.pool(x.flatten(1, 2), frames))
+        logits: Tensor = self.head(self.pool(x.flatten(1, 2), F.max_pool1d(frames, 8)))
         return logits

@@ -1,0 +1,34 @@
+# `make demo` and `make test` work wherever pip works: they need Python 3.11-3.13, make and a package index.
+.PHONY: demo test check lock clean
+
+demo: .demo/ready
+	.demo/bin/python -m audio_emotion infer inference/samples/happy.wav
+
+# Only what `infer` needs on a CPU, at the versions of the lock file.
+.demo/ready: inference/requirements.txt scripts/find-python
+	rm -rf .demo
+	python=$$(scripts/find-python) && "$$python" -m venv .demo
+	.demo/bin/python -m pip install --quiet --disable-pip-version-check -r inference/requirements.txt
+	touch $@
+
+test: .venv/ready
+	scripts/poetry run pytest
+
+.venv/ready: poetry.lock pyproject.toml
+	scripts/poetry install --no-interaction --quiet
+	touch $@
+
+# What CI runs beside the tests.
+check: .venv/ready
+	scripts/poetry run ruff check .
+	scripts/poetry run ruff format --check .
+	scripts/poetry run mypy
+
+# After a change of dependencies: the lock, and the two requirement files that are exported from it.
+lock:
+	scripts/poetry lock
+	scripts/poetry export --without-hashes --output requirements.txt
+	scripts/poetry export --without-hashes --only infer --output inference/requirements.txt
+
+clean:
+	rm -rf .demo .poetry .venv dist build .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,92 @@
+"""The import table of docs/architecture.md, and what the command line may load."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from tests.conftest import ROOT, voice
+
+PACKAGE = ROOT / "audio_emotion"
+
+# A module imports only from a lower number.
+LEVELS = {
+    0: {"errors", "records", "emotions", "paths"},
+    1: {"audio", "frontends", "augment"},
+    2: {"corpora", "models", "runtime"},
+    3: {"checkpoint", "card"},
+    4: {"prediction", "evaluation", "fitting", "training", "export", "report"},
+    5: {"cli", "weights"},
+}
+# Verbs that build on verbs, and runtimes that build models.
+ALLOWED = {
+    ("evaluation", "prediction"),
+    ("fitting", "evaluation"),
+    ("fitting", "prediction"),
+    ("training", "evaluation"),
+    ("training", "export"),
+    ("training", "fitting"),
+    ("training", "prediction"),
+    ("runtime", "models"),
+}
+LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def imports() -> set[tuple[str, str]]:
+    """Every (importing room, imported room) of the package."""
+    pairs = set()
+    for path in PACKAGE.rglob("*.py"):
+        importer = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = []
+            if isinstance(node, ast.ImportFrom) and node.module == "audio_emotion":
+                names = [f"audio_emotion.{alias.name}" for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            pairs |= {(importer, room(name)) for name in names if name.startswith("audio_emotion.")}
+    return {(a, b) for a, b in pairs if a != b and a not in {"__init__", "__main__"} and b in LEVEL_OF}
+
+
+def test_every_module_has_a_level():
+    rooms = {p.relative_to(PACKAGE).with_suffix("").parts[0] for p in PACKAGE.rglob("*.py")}
+    assert rooms - {"__init__", "__main__"} <= set(LEVEL_OF)
+
+
+def test_a_module_imports_only_from_below():
+    upwards = {(a, b) for a, b in imports() if LEVEL_OF[b] >= LEVEL_OF[a] and (a, b) not in ALLOWED}
+    same_low_level = {(a, b) for a, b in upwards if LEVEL_OF[a] == LEVEL_OF[b] == 0}
+    assert upwards - same_low_level == set()
+
+
+def test_prediction_knows_no_training():
+    assert not {b for a, b in imports() if a == "prediction"} & {"training", "fitting", "corpora", "augment"}
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    soundfile.write(tmp_path / "clip.wav", voice(1.0), 16_000)
+    return tmp_path / "clip.wav"
+
+
+@pytest.mark.parametrize("command", ["--help", "infer --help", "models list", "infer {clip} --device cpu"])
+def test_the_command_line_loads_nothing_heavy(command: str, clip: Path):
+    code = (
+        "import sys\n"
+        "from audio_emotion.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        "heavy = {'torch', 'librosa', 'sklearn', 'scipy', 'matplotlib', 'pandas'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    arguments = [word.format(clip=clip) for word in command.split()]
+    result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr

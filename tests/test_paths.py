@@ -1,0 +1,50 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from audio_emotion import paths
+from audio_emotion.errors import StorageError
+
+
+def fill(target: Path, name: str, stop: BaseException | None = None) -> None:
+    with paths.writing(target) as folder:
+        (folder / name).write_text(name)
+        if stop:
+            raise stop
+
+
+def test_home_is_overridden(home: Path):
+    assert paths.models_dir() == home / "models"
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path):
+    target = tmp_path / "a" / "target"
+    with pytest.raises(KeyboardInterrupt):
+        fill(target, "half", KeyboardInterrupt())
+    assert not target.exists()
+    assert not list(target.parent.iterdir()), "nothing is left behind"
+
+
+def test_an_old_folder_stays_until_the_new_one_is_whole(tmp_path: Path):
+    target = tmp_path / "target"
+    fill(target, "old")
+    with pytest.raises(ValueError, match="stop"):
+        fill(target, "new", ValueError("stop"))
+    assert [p.name for p in target.iterdir()] == ["old"]
+    fill(target, "new")
+    assert [p.name for p in target.iterdir()] == ["new"]
+    assert [p.name for p in tmp_path.iterdir()] == ["target"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StorageError, match="AUDIO_EMOTION_HOME"), paths.writing(tmp_path / "file" / "target"):
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else True, reason="root may write anywhere")
+def test_a_read_only_folder_is_one_clear_error(tmp_path: Path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(StorageError), paths.writing(tmp_path / "target"):
+        pass
