@@ -32,6 +32,16 @@ def corpora_dir() -> Path:
     return home() / "corpora"
 
 
+def cache_dir() -> Path:
+    """Return the folder for decoded recordings: ``AUDIO_EMOTION_CACHE``, else the user's cache folder."""
+    override = os.environ.get("AUDIO_EMOTION_CACHE")
+    if override:
+        return Path(override).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path(APP, appauthor=False) / "decoded"
+
+
 def corpus_root() -> Path:
     """Return the folder to look for corpora in when none is named: ``AUDIO_EMOTION_DATA``, else the downloads."""
     override = os.environ.get("AUDIO_EMOTION_DATA")

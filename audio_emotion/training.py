@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import audio_emotion
-from audio_emotion import audio, card, checkpoint, paths
+from audio_emotion import audio, cache, card, checkpoint, paths
 from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.corpora import locate
 from audio_emotion.corpora.base import Corpus, Utterance
@@ -99,7 +99,7 @@ def _decode(corpus: Corpus, progress: Progress) -> tuple[Corpus, dict[Path, Floa
     utterances, sounds, unreadable = [], {}, []
     for done, utterance in enumerate(corpus.utterances, start=1):
         try:
-            samples = audio.load(utterance.path, SAMPLING_RATE).samples
+            samples = cache.load(utterance.path, SAMPLING_RATE)
         except AudioError as error:
             unreadable.append(str(error))
         else:
@@ -107,6 +107,7 @@ def _decode(corpus: Corpus, progress: Progress) -> tuple[Corpus, dict[Path, Floa
             sounds[utterance.path] = samples[start:end]
             utterances.append(replace(utterance, digest=hashlib.sha256(samples.tobytes()).hexdigest()))
         progress("decoding", done, len(corpus.utterances), "")
+    cache.trim()
     return replace(corpus, utterances=tuple(utterances)), sounds, unreadable
 
 

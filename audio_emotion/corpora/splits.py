@@ -1,33 +1,48 @@
 """Splits: which utterances train, which choose the epoch, which are tested on. Values with names.
 
-Unless a split is named ``random``, no speaker stands on two sides; :class:`Split` refuses to be built otherwise.
+Only splits whose name begins with ``random`` may share speakers; any other refuses to be built if one stands on two
+sides, and every split refuses a recording on two sides.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.errors import CorpusError, UsageError
 
-EMOBOX_FOLDS = {
-    1: ("01", "11", "20", "21"),
-    2: ("04", "10", "12", "14"),
-    3: ("08", "09", "19", "23"),
-    4: ("03", "05", "07", "24"),
-    5: ("02", "15", "16", "18"),
-    6: ("06", "13", "17", "22"),
+NAMED_FOLDS = {
+    "emobox": (
+        ("01", "11", "20", "21"),
+        ("04", "10", "12", "14"),
+        ("08", "09", "19", "23"),
+        ("03", "05", "07", "24"),
+        ("02", "15", "16", "18"),
+        ("06", "13", "17", "22"),
+    ),
+    "luna-jimenez": (
+        ("02", "05", "14", "15", "16"),
+        ("03", "06", "07", "13", "18"),
+        ("10", "11", "12", "19", "20"),
+        ("08", "17", "21", "23", "24"),
+        ("01", "04", "09", "22"),
+    ),
 }
-"""Test actors of RAVDESS in EmoBox (Ma et al. 2024), fold by fold."""
+"""Test actors of RAVDESS, fold by fold: EmoBox (Ma et al. 2024) and Luna-Jiménez et al. 2021."""
 
-SPLIT_NAMES = ("speaker", "random", "all", *(f"emobox-{fold}" for fold in EMOBOX_FOLDS))
+NAMES = (
+    "speaker, random, all; sets of folds: emobox, luna-jimenez, leave-one-speaker-out, K-fold, random-K-fold; "
+    "one fold of a set: its name and a number, as emobox-5"
+)
+"""What a split may be called, for messages."""
 
 SIDES = ("train", "validation", "test")
 _VALIDATION_SHARE, _TEST_SHARE = 0.15, 0.15
 _IDENTITIES: dict[str, Callable[[Utterance], str]] = {
-    "recording": lambda u: u.recording,
-    "speaker": lambda u: u.speaker,
+    "recording": lambda utterance: utterance.recording,
+    "speaker": lambda utterance: utterance.speaker,
 }
 
 
@@ -36,8 +51,11 @@ class Split:
     """Three sides of one collection.
 
     Attributes:
-        name: as in ``SPLIT_NAMES``.
-        speaker_dependent: whether speakers may stand on both sides; true of ``random`` alone.
+        name: as in ``NAMES``.
+        train: trained on.
+        validation: chooses the epoch and the temperature.
+        test: reported on.
+        remark: what a reader of its figures must know beside its name, as actors that were missing.
 
     Raises:
         CorpusError: a recording stands on two sides, or, unless the split is random, a speaker; or nothing is
@@ -48,7 +66,7 @@ class Split:
     train: tuple[Utterance, ...]
     validation: tuple[Utterance, ...]
     test: tuple[Utterance, ...]
-    speaker_dependent: bool = False
+    remark: str = ""
 
     def __post_init__(self) -> None:
         if not self.train:
@@ -62,9 +80,15 @@ class Split:
                 raise CorpusError(f"the split {self.name!r} has a {kind} on two sides: {', '.join(sorted(shared))}")
 
     @property
+    def speaker_dependent(self) -> bool:
+        """Whether speakers may stand on both sides: true of random splits alone."""
+        return self.name.startswith("random")
+
+    @property
     def protocol(self) -> str:
         """How the figures of this split may be called."""
-        return f"{self.name}, {'speaker-dependent' if self.speaker_dependent else 'speaker-independent'}"
+        kind = "speaker-dependent" if self.speaker_dependent else "speaker-independent"
+        return ", ".join(filter(None, (self.name, kind, self.remark)))
 
     @property
     def speakers(self) -> dict[str, list[str]]:
@@ -77,30 +101,100 @@ class Split:
         return {side: len(getattr(self, side)) for side in SIDES}
 
 
-def split_utterances(name: str, utterances: Sequence[Utterance], seed: int, validate: bool = True) -> Split:
-    """Split by name.
+def split_utterances(
+    name: str, utterances: Sequence[Utterance], seed: int, validate: bool = True, allow_missing: bool = False
+) -> Split:
+    """Return one split by name.
 
-    ``speaker``: 70 / 15 / 15 % of the speakers, drawn with ``seed``. ``emobox-N``: the fold's actors are the
-    test side. ``random``: 80 / 20 % of the utterances of each emotion, speakers shared; a tenth of the 80 is
-    for validation. ``all``: everything trains. Without ``validate`` the validation side goes to training, for a
-    run of a fixed number of epochs.
+    ``speaker``: 70 / 15 / 15 % of the speakers, drawn with ``seed``. ``random``: 80 / 20 % of the utterances of
+    each emotion, speakers shared; a tenth of the 80 is for validation. ``all``: everything trains. ``SET-N``: fold
+    N of a set of :func:`folds`. Without ``validate`` the validation side goes to training.
 
     Raises:
         UsageError: no such name.
-        CorpusError: too few speakers, or a fold's actors are missing.
+        CorpusError: too few speakers, or a fold's actors are missing and ``allow_missing`` is false.
     """
     if name == "all":
         return Split(name, tuple(utterances), (), ())
+    if name == "speaker":
+        test = _drawn_speakers(utterances, _TEST_SHARE, seed)
+        return _by_speaker(name, utterances, test, seed, validate)
     if name == "random":
-        split = _random(utterances, seed)
-    elif name == "speaker":
-        split = _by_speaker(name, utterances, _drawn_speakers(utterances, _TEST_SHARE, seed), seed)
-    elif name in SPLIT_NAMES:
-        actors = EMOBOX_FOLDS[int(name.removeprefix("emobox-"))]
-        split = _by_speaker(name, utterances, [f"ravdess/{actor}" for actor in actors], seed)
-    else:
-        raise UsageError(f"no split is called {name!r}; choose one of {', '.join(SPLIT_NAMES)}")
-    return split if validate else replace(split, train=split.train + split.validation, validation=())
+        return _random(name, utterances, _test_recordings(utterances, 5, seed)[0], seed, validate)
+    member = re.fullmatch(r"(.+)-(\d+)", name)
+    if not member or not _is_set(member[1]):
+        raise UsageError(f"no split is called {name!r}; there are: {NAMES}")
+    for split in folds(member[1], utterances, seed, validate, allow_missing, only=int(member[2])):
+        return split
+    raise UsageError(f"{name!r}: the set {member[1]!r} has no fold {member[2]} with utterances to test on in this data")
+
+
+def folds(
+    name: str,
+    utterances: Sequence[Utterance],
+    seed: int,
+    validate: bool = True,
+    allow_missing: bool = False,
+    only: int | None = None,
+) -> list[Split]:
+    """Return a set of folds by name, or fold number ``only`` of it.
+
+    ``emobox``, ``luna-jimenez``: the published test actors. ``leave-one-speaker-out``: a fold for each speaker,
+    sorted. ``K-fold``: the speakers in K groups of nearly one size, drawn with ``seed``. ``random-K-fold``: the
+    utterances of each emotion in K parts, speakers shared.
+
+    Raises:
+        UsageError: no such set.
+        CorpusError: fewer speakers (or recordings) than folds; or actors of a named fold are missing from the
+            data and ``allow_missing`` is false. With it, a fold without any of its actors is left out.
+    """
+    if not _is_set(name):
+        raise UsageError(f"no set of folds is called {name!r}; there are: {NAMES}")
+    if name.startswith("random-"):
+        parts = _test_recordings(utterances, _count(name), seed)
+        members = [
+            _random(f"{name}-{number}", utterances, part, seed, validate)
+            for number, part in enumerate(parts, start=1)
+            if only in (None, number)
+        ]
+        return members
+    groups = _speaker_groups(name, utterances, seed)
+    speakers = {u.speaker for u in utterances}
+    chosen = {number: group for number, group in enumerate(groups, start=1) if only in (None, number)}
+    missing = {number: sorted(set(group) - speakers) for number, group in chosen.items()}
+    if any(missing.values()) and not allow_missing:
+        told = "; ".join(f"fold {number}: {', '.join(gone)}" for number, gone in missing.items() if gone)
+        raise CorpusError(f"{name}: actors are missing from the data ({told}); --allow-missing runs without them")
+    return [
+        _by_speaker(f"{name}-{number}", utterances, group, seed, validate)
+        for number, group in chosen.items()
+        if speakers & set(group)
+    ]
+
+
+def _is_set(name: str) -> bool:
+    return name in NAMED_FOLDS or name == "leave-one-speaker-out" or bool(re.fullmatch(r"(random-)?\d+-fold", name))
+
+
+def _count(name: str) -> int:
+    count = int(name.removeprefix("random-").removesuffix("-fold"))
+    if count < 2:
+        raise UsageError(f"{name}: expected at least 2 folds")
+    return count
+
+
+def _speaker_groups(name: str, utterances: Sequence[Utterance], seed: int) -> list[Sequence[str]]:
+    """Return the test speakers of each fold."""
+    if name in NAMED_FOLDS:
+        return [[f"ravdess/{actor}" for actor in actors] for actors in NAMED_FOLDS[name]]
+    speakers = sorted({u.speaker for u in utterances})
+    if name == "leave-one-speaker-out":
+        return [[speaker] for speaker in speakers]
+    count = _count(name)
+    if count > len(speakers):
+        raise CorpusError(f"{name}: {count} folds need as many speakers, and the data has {len(speakers)}")
+    drawn = np.random.default_rng(seed).permutation(speakers)
+    return [part.tolist() for part in np.array_split(drawn, count)]
 
 
 def _drawn_speakers(utterances: Iterable[Utterance], share: float, seed: int) -> list[str]:
@@ -108,36 +202,47 @@ def _drawn_speakers(utterances: Iterable[Utterance], share: float, seed: int) ->
     if len(speakers) < 3:
         raise CorpusError(
             f"{len(speakers)} speaker(s) found ({', '.join(speakers)}), and a split by speaker needs at least 3; "
-            "add speakers, or use --split random"
+            "add speakers, or use a random split"
         )
     drawn = np.random.default_rng(seed).permutation(speakers)[: max(1, round(share * len(speakers)))]
     return [str(speaker) for speaker in drawn]
 
 
-def _by_speaker(name: str, utterances: Sequence[Utterance], test_speakers: Sequence[str], seed: int) -> Split:
-    missing = set(test_speakers) - {u.speaker for u in utterances}
-    if missing:
-        raise CorpusError(f"the split {name!r} tests on {', '.join(sorted(missing))}, who are not in the data")
+def _by_speaker(
+    name: str, utterances: Sequence[Utterance], test_speakers: Sequence[str], seed: int, validate: bool
+) -> Split:
     rest = [u for u in utterances if u.speaker not in test_speakers]
-    validation_speakers = _drawn_speakers(rest, _VALIDATION_SHARE / (1 - _TEST_SHARE), seed + 1)
+    drawn = _drawn_speakers(rest, _VALIDATION_SHARE / (1 - _TEST_SHARE), seed + 1) if validate else []
+    missing = sorted(set(test_speakers) - {u.speaker for u in utterances})
     return Split(
         name,
-        train=tuple(u for u in rest if u.speaker not in validation_speakers),
-        validation=tuple(u for u in rest if u.speaker in validation_speakers),
+        train=tuple(u for u in rest if u.speaker not in drawn),
+        validation=tuple(u for u in rest if u.speaker in drawn),
         test=tuple(u for u in utterances if u.speaker in test_speakers),
+        remark=f"without {', '.join(missing)}" if missing else "",
     )
 
 
-def _random(utterances: Sequence[Utterance], seed: int) -> Split:
+def _test_recordings(utterances: Sequence[Utterance], count: int, seed: int) -> list[set[str]]:
+    """Cut the recordings of each emotion into ``count`` parts of nearly one size: a set for each fold."""
     rng = np.random.default_rng(seed)
-    side_of: dict[str, str] = {}  # recording → side
-    for label in sorted({u.label for u in utterances}):
-        recordings = rng.permutation(sorted({u.recording for u in utterances if u.label == label}))
-        n_test = round(0.2 * len(recordings))
-        n_validation = round(0.1 * (len(recordings) - n_test))
-        sides = np.repeat(
-            ["test", "validation", "train"], [n_test, n_validation, len(recordings) - n_test - n_validation]
-        )
-        side_of |= dict(zip(recordings.tolist(), sides.tolist(), strict=True))
-    train, validation, test = (tuple(u for u in utterances if side_of[u.recording] == side) for side in SIDES)
-    return Split("random", train, validation, test, speaker_dependent=True)
+    label_of = {u.recording: u.label for u in utterances}
+    if count > len(label_of):
+        raise CorpusError(f"{count} folds need as many recordings, and the data has {len(label_of)}")
+    parts: list[set[str]] = [set() for _ in range(count)]
+    for label in sorted(set(label_of.values())):
+        recordings = rng.permutation(sorted(r for r, own in label_of.items() if own == label))
+        for part, chosen in zip(parts, np.array_split(recordings, count), strict=True):
+            part.update(chosen.tolist())
+    return parts
+
+
+def _random(name: str, utterances: Sequence[Utterance], test: set[str], seed: int, validate: bool) -> Split:
+    rest = [u for u in utterances if u.recording not in test]
+    validation = _test_recordings(rest, 10, seed + 1)[0] if validate else set()
+    return Split(
+        name,
+        train=tuple(u for u in rest if u.recording not in validation),
+        validation=tuple(u for u in rest if u.recording in validation),
+        test=tuple(u for u in utterances if u.recording in test),
+    )
