@@ -2,7 +2,7 @@
 
 Each emotion is spoken with the prosody that the literature gives it (pitch level and range, rate, loudness; Juslin &
 Laukka 2003, "Communication of emotions in vocal expression and music performance"; Scherer 2003, "Vocal communication
-of emotion"). A few voices, sentences and shades of that prosody are rendered, and the rendering that the bundled model is
+of emotion"). A few voices, sentences and shades of that prosody are rendered; the rendering that the bundled model is
 surest of is kept: the samples show the form of an answer and are no measure of accuracy.
 
     python inference/make_samples.py
