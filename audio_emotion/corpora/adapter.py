@@ -1,13 +1,16 @@
 """What every corpus's file provides, and the search that corpora with speaking file names share."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from audio_emotion.audio import AUDIO_SUFFIXES
 from audio_emotion.corpora.base import Corpus, LeftOut, Utterance
 from audio_emotion.corpora.labels import LabelSet, label_set
 from audio_emotion.errors import CorpusError
+
+Counts = Mapping[tuple[str, str], int]
+"""Utterances of each (speaker, label)."""
 
 Reader = Callable[[Path], Utterance | str]
 """From a file's name: the utterance, or the reason to leave it out."""
@@ -25,7 +28,7 @@ class Adapter:
         search: (folder or table, labels) → corpus. Only one's own collections look at the labels: a published
             corpus has its own.
         read: what a file's name says; None where names say nothing.
-        published: how many utterances of each (speaker, label) the authors published, of the eight emotions.
+        count: gives what the authors published, of the eight emotions.
     """
 
     name: str
@@ -34,7 +37,12 @@ class Adapter:
     obtain: str
     search: Callable[[Path, LabelSet], Corpus]
     read: Reader | None = None
-    published: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    count: Callable[[], Counts] = dict
+
+    @property
+    def published(self) -> Counts:
+        """How many utterances of each (speaker, label) the authors published; empty of one's own collections."""
+        return self.count()
 
     def find(self, root: Path, labels: LabelSet | None = None) -> Corpus:
         """Find the corpus's recordings below ``root``; ``labels`` (the eight, if None) are for one's own collections.
@@ -53,7 +61,7 @@ def from_names(
     obtain: str,
     read: Reader,
     example: str,
-    published: Mapping[tuple[str, str], int] | None = None,
+    count: Callable[[], Counts] = dict,
 ) -> Adapter:
     """Return the adapter of a corpus whose file names say all."""
 
@@ -65,9 +73,9 @@ def from_names(
                 f"{root}: no recording of {title}{others} (names like {example}); name the folder that holds them, "
                 f"or get them: {obtain}"
             )
-        return Corpus(name, utterances, licence, left_out, published or {})
+        return Corpus(name, utterances, licence, left_out, count())
 
-    return Adapter(name, title, licence, obtain, search, read, published or {})
+    return Adapter(name, title, licence, obtain, search, read, count)
 
 
 def recordings(root: Path) -> list[Path]:

@@ -1,8 +1,10 @@
 """What a corpus is: utterances with a label and a speaker, and the files that were left out, with the reason."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from audio_emotion.errors import AudioError
 
 Progress = Callable[[str, int, int, str], None]
 """Called with a stage's name, how much of it is done, its total, and a remark."""
@@ -48,6 +50,14 @@ class LeftOut:
     path: Path
     reason: str
 
+    @classmethod
+    def unreadable(cls, path: Path, error: AudioError) -> "LeftOut":
+        """Leave out a file that cannot be decoded; the error's message begins with the path."""
+        return cls(path, str(error).removeprefix(f"{path}: "))
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
@@ -78,7 +88,7 @@ class Corpus:
         return tuple(sorted({utterance.speaker for utterance in self.utterances}))
 
 
-def by_reason(left_out: tuple[LeftOut, ...]) -> dict[str, list[Path]]:
+def by_reason(left_out: Iterable[LeftOut]) -> dict[str, list[Path]]:
     """Return the files that were left out, by reason; the commonest reason comes first."""
     reasons: dict[str, list[Path]] = {}
     for file in left_out:

@@ -16,9 +16,11 @@ _NAME = re.compile(r"(?P<actor>10\d\d)_(?P<sentence>IEO|TIE|IOM|IWW|TAI|MTI|IWL|
 _INTENSITIES = {"LO": "low", "MD": "medium", "HI": "high"}
 _DEFECTIVE = {"1064_IEO_DIS_MD", "1064_TIE_SAD_XX", "1076_MTI_NEU_XX", "1076_MTI_SAD_XX"}
 _FEMALE = frozenset(
-    "1002 1003 1004 1006 1007 1008 1009 1010 1012 1013 1018 1020 1021 1024 1025 1028 1029 1030 1037 1043 1046 1047 "
-    "1049 1052 1053 1054 1055 1056 1058 1060 1061 1063 1072 1073 1074 1075 1076 1078 1079 1082 1084 1089 1091".split()
-)
+    {"1002", "1003", "1004", "1006", "1007", "1008", "1009", "1010", "1012", "1013", "1018", "1020", "1021",
+     "1024", "1025", "1028", "1029", "1030", "1037", "1043", "1046", "1047", "1049", "1052", "1053", "1054",
+     "1055", "1056", "1058", "1060", "1061", "1063", "1072", "1073", "1074", "1075", "1076", "1078", "1079",
+     "1082", "1084", "1089", "1091"}
+)  # fmt: skip
 """From the corpus's VideoDemographics.csv: 43 of the 91."""
 
 
@@ -37,7 +39,7 @@ def read(path: Path) -> Utterance | str:
     return Utterance(path, corpus_codes("crema-d")[name["emotion"]], f"crema-d/{name['actor']}", attributes)
 
 
-def _published() -> dict[tuple[str, str], int]:
+def _count() -> dict[tuple[str, str], int]:
     """82 clips an actor; 20 of them were never published, and four that were are defective (SentenceFilenames.csv)."""
     labels = corpus_codes("crema-d").values()
     counts = {(str(actor), label): 12 if label == "neutral" else 14 for actor in range(1001, 1092) for label in labels}
@@ -58,5 +60,5 @@ ADAPTER = from_names(
     obtain="clone https://github.com/CheyneyComputerScience/CREMA-D with Git LFS and take its folder AudioWAV",
     read=read,
     example="1001_DFA_ANG_XX.wav",
-    published=_published(),
+    count=_count,
 )

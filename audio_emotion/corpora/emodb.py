@@ -31,7 +31,7 @@ def read(path: Path) -> Utterance | str:
     return Utterance(path, label, f"emodb/{name['speaker']}", attributes)
 
 
-_COUNTS = {  # neutral, happy, sad, angry, fearful, disgust
+_PUBLISHED = {  # neutral, happy, sad, angry, fearful, disgust
     "03": (11, 7, 7, 14, 4, 1),
     "08": (10, 11, 9, 12, 6, 0),
     "09": (9, 4, 4, 13, 1, 8),
@@ -44,6 +44,17 @@ _COUNTS = {  # neutral, happy, sad, angry, fearful, disgust
     "16": (5, 11, 9, 14, 7, 11),
 }
 
+
+def _count() -> dict[tuple[str, str], int]:
+    labels = [label for label in corpus_codes("emodb").values() if not is_outside(label)]
+    return {
+        (f"emodb/{speaker}", label): n_files
+        for speaker, counts in _PUBLISHED.items()
+        for label, n_files in zip(labels, counts, strict=True)
+        if n_files
+    }
+
+
 ADAPTER = from_names(
     name="emodb",
     title="EmoDB",
@@ -51,10 +62,5 @@ ADAPTER = from_names(
     obtain="audio-emotion data download emodb",
     read=read,
     example="03a01Fa.wav",
-    published={
-        (f"emodb/{speaker}", label): n_files
-        for speaker, counts in _COUNTS.items()
-        for label, n_files in zip(list(corpus_codes("emodb").values())[:6], counts, strict=True)
-        if n_files
-    },
+    count=_count,
 )

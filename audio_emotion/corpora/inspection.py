@@ -142,7 +142,7 @@ def inspect(corpus: Corpus, progress: Progress = lambda stage, done, total, rema
         try:
             measured.append(_measure(utterance))
         except AudioError as error:
-            unreadable.append(LeftOut(utterance.path, str(error).removeprefix(f"{utterance.path}: ")))
+            unreadable.append(LeftOut.unreadable(utterance.path, error))
         progress("decoding", done, len(corpus.utterances), "")
     return Inspection(corpus, tuple(measured), tuple(unreadable))
 

@@ -1,4 +1,4 @@
-"""One's own recordings under the names ``{id}-{speaker}-{emotion_code}-{intensity}.wav``, codes 01 to 08 as RAVDESS's."""
+"""One's own recordings named ``{id}-{speaker}-{emotion_code}-{intensity}.wav``, with RAVDESS's codes 01 to 08."""
 
 import re
 from pathlib import Path

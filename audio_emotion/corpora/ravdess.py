@@ -38,9 +38,10 @@ def _read(path: Path, channel: str) -> Utterance | str:
     return Utterance(path, corpus_codes("ravdess")[name["emotion"]], f"ravdess/{name['actor']}", attributes)
 
 
-def _published(actors: list[int], emotions: list[str]) -> dict[tuple[str, str], int]:
-    """Two statements, twice each, at two intensities; neutral has one intensity."""
-    return {(f"ravdess/{a:02}", emotion): 4 if emotion == "neutral" else 8 for a in actors for emotion in emotions}
+def _count(actors: list[int], n_emotions: int) -> dict[tuple[str, str], int]:
+    """Two statements, twice each, at two intensities; neutral has one intensity. Song has the first six emotions."""
+    labels = list(corpus_codes("ravdess").values())[:n_emotions]
+    return {(f"ravdess/{actor:02}", label): 4 if label == "neutral" else 8 for actor in actors for label in labels}
 
 
 def _adapter(name: str, channel: str, actors: list[int], n_emotions: int) -> Adapter:
@@ -51,7 +52,7 @@ def _adapter(name: str, channel: str, actors: list[int], n_emotions: int) -> Ada
         obtain=f"audio-emotion data download {name}",
         read=lambda path: _read(path, channel),
         example=f"03-{channel}-05-01-02-01-07.wav",
-        published=_published(actors, list(corpus_codes("ravdess").values())[:n_emotions]),
+        count=lambda: _count(actors, n_emotions),
     )
 
 

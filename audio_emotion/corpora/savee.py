@@ -24,6 +24,11 @@ def read(path: Path) -> Utterance | str:
     return Utterance(path, corpus_codes("savee")[name["emotion"]], f"savee/{speaker}", attributes)
 
 
+def _count() -> dict[tuple[str, str], int]:
+    labels = corpus_codes("savee").values()
+    return {(f"savee/{who}", label): 30 if label == "neutral" else 15 for who in _SPEAKERS for label in labels}
+
+
 ADAPTER = from_names(
     name="savee",
     title="SAVEE",
@@ -31,9 +36,5 @@ ADAPTER = from_names(
     obtain="ask for access with the form at http://kahlan.eps.surrey.ac.uk/savee/Download.html",
     read=read,
     example="DC_a01.wav, or a01.wav in a folder DC",
-    published={
-        (f"savee/{speaker}", label): 30 if label == "neutral" else 15
-        for speaker in _SPEAKERS
-        for label in corpus_codes("savee").values()
-    },
+    count=_count,
 )

@@ -85,11 +85,12 @@ def gather(sources: Sequence[Source], labels: LabelSet | None = None) -> Corpus:
     people. A stretch of sound that stands in two sources is left out of the later one.
 
     Raises:
-        CorpusError: a source holds nothing of its corpus, or a table is wrong.
+        CorpusError: a source holds nothing of its corpus, a table is wrong, or no utterance has one of the labels.
     """
     labels = labels or label_set()
     corpora = [labels.restrict(source.adapter.find(source.path, labels)) for source in sources]
-    utterances, left_out = [], []
+    utterances: list[Utterance] = []
+    left_out: list[LeftOut] = []
     published: Counter[tuple[str, str]] = Counter()
     seen: dict[tuple[Path, float, float | None], str] = {}
     for corpus in corpora:
@@ -102,5 +103,9 @@ def gather(sources: Sequence[Source], labels: LabelSet | None = None) -> Corpus:
             else:
                 seen[key] = corpus.name
                 utterances.append(utterance)
+    if not utterances:
+        raise CorpusError(
+            f"none of the recordings has a label of the set '{labels.name}' ({labels.description}); choose other labels"
+        )
     names, licences = (dict.fromkeys(values) for values in zip(*((c.name, c.licence) for c in corpora), strict=True))
     return Corpus("+".join(names), tuple(utterances), " AND ".join(licences), tuple(left_out), dict(published))

@@ -2,8 +2,8 @@
 
 ``file`` and ``label`` are understood for ``path`` and ``emotion``, so that a table of audformat that has an emotion and
 a speaker can be read. Paths are relative to the table's own folder; times are seconds, or a duration such as
-``0 days 00:00:01.5``. A speaker that names a corpus already, as ``ravdess/07``, keeps it. Any further column is kept
-as an attribute.
+``0 days 00:00:01.5``. A speaker that names a corpus already, as ``ravdess/07``, keeps it. A column ``licence`` is the
+recordings'; any further one is kept as an attribute.
 """
 
 import csv
@@ -57,7 +57,9 @@ def _search(table: Path, labels: LabelSet) -> Corpus:
     if not utterances:
         raise CorpusError(f"{table}: holds no utterance, expected a line for each with {', '.join(NEEDED)}")
     utterances.sort(key=lambda utterance: (utterance.path, utterance.start))
-    return Corpus(collection_name(table), tuple(utterances), "unknown", tuple(left_out))
+    names = dict.fromkeys(utterance.speaker.split("/")[0] for utterance in utterances)
+    licences = dict.fromkeys(utterance.attributes.get("licence", "unknown") for utterance in utterances)
+    return Corpus("+".join(names), tuple(utterances), " AND ".join(licences), tuple(left_out))
 
 
 def _read(row: Row | str, table: Path, labels: LabelSet) -> Utterance | LeftOut:

@@ -23,6 +23,10 @@ def read(path: Path) -> Utterance | str:
     return Utterance(path, corpus_codes("tess")[name["emotion"]], f"tess/{speaker}", attributes)
 
 
+def _count() -> dict[tuple[str, str], int]:
+    return {(f"tess/{speaker}", label): 200 for speaker in ("OAF", "YAF") for label in corpus_codes("tess").values()}
+
+
 ADAPTER = from_names(
     name="tess",
     title="TESS",
@@ -30,7 +34,5 @@ ADAPTER = from_names(
     obtain="its files stand one by one at https://doi.org/10.5683/SP2/E8H2MF",
     read=read,
     example="OAF_back_angry.wav",
-    published={
-        (f"tess/{speaker}", label): 200 for speaker in ("OAF", "YAF") for label in corpus_codes("tess").values()
-    },
+    count=_count,
 )
