@@ -26,6 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home of our own: no stored model, no downloaded corpus."""
     folder = tmp_path / "home"
     monkeypatch.setenv("AUDIO_EMOTION_HOME", str(folder))
+    monkeypatch.setenv("AUDIO_EMOTION_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("AUDIO_EMOTION_DATA", raising=False)
     return folder
 

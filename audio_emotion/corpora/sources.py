@@ -60,6 +60,8 @@ def _recognise(path: Path) -> Adapter:
             return CORPORA["table"]
         raise CorpusError(f"{path}: is neither a folder nor a table; expected a folder, or a .csv or .jsonl file")
     files = recordings(path)
+    if not files:
+        raise CorpusError(f"{path}: holds no recording; expected files such as *.wav or *.flac, in it or below")
     counts = {name: sum(isinstance(entry.read(file), Utterance) for file in files)
               for name, entry in CORPORA.items() if entry.read}  # fmt: skip
     found = [name for name, n_files in counts.items() if n_files]
@@ -107,5 +109,6 @@ def gather(sources: Sequence[Source], labels: LabelSet | None = None) -> Corpus:
         raise CorpusError(
             f"none of the recordings has a label of the set '{labels.name}' ({labels.description}); choose other labels"
         )
-    names, licences = (dict.fromkeys(values) for values in zip(*((c.name, c.licence) for c in corpora), strict=True))
+    names = dict.fromkeys(name for corpus in corpora for name in corpus.names)
+    licences = dict.fromkeys(licence for corpus in corpora for licence in corpus.licence.split(" AND "))
     return Corpus("+".join(names), tuple(utterances), " AND ".join(licences), tuple(left_out), dict(published))
