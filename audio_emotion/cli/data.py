@@ -1,28 +1,197 @@
 """``audio-emotion data``."""
 
-from typing import Annotated
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import command, progress_bars
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, progress_bars, say
 
-app = typer.Typer(help="Fetch recordings to train on.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from audio_emotion.corpora import Corpus, LeftOut
+
+app = typer.Typer(help="Find, fetch, check and prepare recordings to train on.", no_args_is_help=True)
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        help="NAME=DIR of a corpus that 'data list' names, table=FILE, or a folder or table alone, to be recognised.",
+        metavar="SOURCE...",
+    ),
+]
+Labels = Annotated[
+    str, typer.Option(help="eight, seven (calm counted as neutral), or your own, as neutral+calm,happy,sad.")
+]
 
 
 @app.callback()
 def data() -> None:
-    """Fetch recordings to train on."""
+    """Find, fetch, check and prepare recordings to train on."""
+
+
+@app.command("list")
+@command
+def list_corpora(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of objects.")] = False,
+) -> None:
+    """List the corpora that can be read: published size, licence of the recordings, where to get them."""
+    from audio_emotion.corpora import CORPORA
+
+    entries = []
+    for name, corpus in CORPORA.items():
+        speakers = {speaker for speaker, _ in corpus.published}
+        entries.append(
+            {
+                "name": name,
+                "title": corpus.title,
+                "utterances": sum(corpus.published.values()),
+                "speakers": len(speakers),
+                "emotions": len({label for _, label in corpus.published}),
+                "licence": corpus.licence,
+                "obtain": corpus.obtain,
+            }
+        )
+    if as_json:
+        print(json.dumps(entries, indent=2, ensure_ascii=False))
+        return
+    for entry in entries:
+        size = "{utterances} usable utterances, {speakers} speakers, {emotions} emotions".format_map(entry)
+        print(f"{entry['name']}: {entry['title']}")
+        if entry["utterances"]:
+            print(f"    {size}; licence: {entry['licence']}")
+            print(f"    {entry['obtain']}")
 
 
 @app.command()
 @command
 def download(
-    corpus: Annotated[str, typer.Argument(help="ravdess.")],
+    corpus: Annotated[str, typer.Argument(help="A corpus that 'data list' names.")],
     record: Annotated[str | None, typer.Option(help="Address of the record's description.", hidden=True)] = None,
 ) -> None:
-    """Download a corpus from its publisher into the user data folder, with its checksum."""
-    from audio_emotion.corpora.download import RECORDS, fetch
+    """Download a corpus from its publisher into the user data folder, with its checksum, or say where to get it."""
+    from audio_emotion.corpora.download import fetch
 
     with progress_bars() as progress:
-        folder = fetch(corpus, record or RECORDS.get(corpus, ""), progress)
+        folder = fetch(corpus, record, progress)
     print(f"Unpacked into {folder}")
+
+
+@app.command()
+@command
+def check(
+    sources: Sources,
+    labels: Labels = "eight",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: one object, with every file named.")] = False,
+) -> None:
+    """Decode everything; say what is there, what is damaged, silent, clipped or there twice, and what is missing."""
+    from audio_emotion.corpora.inspection import inspect
+
+    corpus = _gather(sources, labels)
+    with progress_bars() as progress:
+        inspection = inspect(corpus, progress)
+    print(
+        json.dumps(inspection.as_dict(), indent=2, ensure_ascii=False) + "\n" if as_json else inspection.text(), end=""
+    )
+    _end(len(inspection.recordings), inspection.unreadable)
+
+
+@app.command()
+@command
+def prepare(
+    sources: Sources,
+    out: Annotated[Path, typer.Option(help="New folder for train.csv, val.csv, test.csv and split.json.")],
+    shares: Annotated[
+        str, typer.Option(help="Percent of the speakers for training, validation and test.")
+    ] = "70/15/15",
+    seed: Annotated[int, typer.Option(help="Of the draw of speakers.", min=0)] = 0,
+    labels: Labels = "eight",
+    with_audio: Annotated[
+        bool, typer.Option("--audio", help="Copy the recordings too, into train/LABEL/SPEAKER/ and so on.")
+    ] = False,
+) -> None:
+    """Split recordings by speaker and write a manifest for each side."""
+    from audio_emotion.corpora.manifests import MANIFESTS, parse_shares
+    from audio_emotion.corpora.manifests import prepare as run
+
+    percent = parse_shares(shares)
+    corpus = _gather(sources, labels)
+    _tell_left_out(corpus.left_out)
+    with progress_bars() as progress:
+        prepared = run(corpus, out, percent, seed, with_audio, progress)
+    for side, name in MANIFESTS.items():
+        speakers = prepared.split.speakers[side]
+        told = f": {', '.join(speakers)}" if speakers else ""
+        print(f"{out / name}.csv\t{prepared.split.sizes[side]} utterances, {len(speakers)} speaker(s){told}")
+    _tell_unreadable(prepared.unreadable)
+    _end(sum(prepared.split.sizes.values()), prepared.unreadable)
+
+
+@app.command()
+@command
+def features(
+    sources: Sources,
+    out: Annotated[Path, typer.Option(help="Table to write: .csv, or .parquet if pyarrow is installed.")],
+    labels: Labels = "eight",
+) -> None:
+    """Write zero-crossing rate, RMS and 20 MFCC, mean and standard deviation, of every utterance, for use elsewhere."""
+    from audio_emotion.corpora.features import write_features
+
+    corpus = _gather(sources, labels)
+    _tell_left_out(corpus.left_out)
+    with progress_bars() as progress:
+        unreadable = write_features(corpus, out, progress)
+    n_rows = len(corpus.utterances) - len(unreadable)
+    print(f"{out}\t{n_rows} utterances")
+    _tell_unreadable(unreadable)
+    _end(n_rows, unreadable)
+
+
+@app.command("extract-audio")
+@command
+def extract_audio(
+    videos: Annotated[
+        Path, typer.Argument(help="Folder of videos, searched with its sub-folders.", metavar="VIDEO_DIR")
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder for the WAV files; sub-folders are kept.", metavar="OUT")],
+    rate: Annotated[int, typer.Option(help="Sampling rate in Hz.")] = 16_000,
+) -> None:
+    """Write the sound of every video as mono 16-bit WAV."""
+    from audio_emotion.corpora.extraction import extract_audio as run
+
+    with progress_bars() as progress:
+        extracted = run(videos, out, rate, progress)
+    for path in extracted.written:
+        print(path)
+    _tell_unreadable(extracted.failed)
+    _end(len(extracted.written), extracted.failed)
+
+
+def _gather(texts: Sequence[str], labels: str) -> "Corpus":
+    from audio_emotion.corpora.labels import label_set
+    from audio_emotion.corpora.sources import gather, parse_sources
+
+    chosen = label_set(labels)
+    sources = parse_sources(texts)
+    for source in sources:
+        if source.recognised:
+            say(f"{source.path}: recognised as {source.adapter.name}")
+    return gather(sources, chosen)
+
+
+def _tell_left_out(left_out: "Iterable[LeftOut]") -> None:
+    from audio_emotion.corpora.base import by_reason
+
+    for reason, files in by_reason(left_out).items():
+        say(f"left out {len(files)}: {reason} (as {files[0]})")
+
+
+def _tell_unreadable(unreadable: "Iterable[LeftOut]") -> None:
+    for file in unreadable:
+        say(str(file))
+
+
+def _end(n_done: int, failed: "Sequence[LeftOut]") -> None:
+    if failed:
+        raise typer.Exit(SOME_FAILED if n_done else NOTHING_DONE)

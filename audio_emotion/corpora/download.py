@@ -1,39 +1,52 @@
 """Corpora from their publishers: checked against the record's own checksum, unpacked as a whole or not at all."""
 
+import http.client
 import json
 import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable
+import zlib
 from pathlib import Path
 from typing import Any
 
 from audio_emotion import paths
-from audio_emotion.errors import DownloadError, UsageError
+from audio_emotion.corpora import adapter_of
+from audio_emotion.corpora.base import Progress
+from audio_emotion.errors import DownloadError
 
-RECORDS = {"ravdess": "https://zenodo.org/api/records/1188976"}
+_RAVDESS = "https://zenodo.org/api/records/1188976"
+RECORDS = {
+    "ravdess": _RAVDESS,
+    "ravdess-song": _RAVDESS,
+    "emodb": "https://zenodo.org/api/records/7447302",
+}
 """Where each corpus's record describes its files."""
 
-_ARCHIVES = {"ravdess": "Audio_Speech_Actors_01-24.zip"}
+_ARCHIVES = {
+    "ravdess": "Audio_Speech_Actors_01-24.zip",
+    "ravdess-song": "Audio_Song_Actors_01-24.zip",
+    "emodb": "emodb.zip",
+}
 _TIMEOUT_S = 30
 
-Progress = Callable[[str, int, int, str], None]
 
-
-def fetch(corpus: str, record: str, progress: Progress) -> Path:
+def fetch(corpus: str, record: str | None, progress: Progress) -> Path:
     """Download and unpack a corpus into ``corpora/NAME`` of the user data folder; return that folder.
 
-    ``record`` is the address of a Zenodo record's JSON description, which gives the archive's address and md5.
+    ``record`` is the address of a Zenodo record's JSON description, which gives the archive's address and md5; None:
+    the corpus's own.
 
     Raises:
         UsageError: no such corpus.
-        DownloadError: the record, or the archive, cannot be had, or does not match the record's checksum.
+        DownloadError: the record, or the archive, cannot be had, or does not match the record's checksum; or the
+            corpus has no archive to download, and then the message says where to get it.
         StorageError: the folder cannot be written.
     """
+    adapter = adapter_of(corpus)
     if corpus not in _ARCHIVES:
-        raise UsageError(f"no corpus {corpus!r} to download; there are: {', '.join(_ARCHIVES)}")
-    url, checksum = _archive(record, _ARCHIVES[corpus])
+        raise DownloadError(f"{adapter.title} cannot be downloaded from here: {adapter.obtain}")
+    url, checksum = _archive(record or RECORDS[corpus], _ARCHIVES[corpus])
     target = paths.corpora_dir() / corpus
     with (
         paths.writing(target) as folder,
@@ -43,7 +56,7 @@ def fetch(corpus: str, record: str, progress: Progress) -> Path:
         try:
             with zipfile.ZipFile(archive) as content:
                 content.extractall(folder)
-        except (zipfile.BadZipFile, OSError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
             raise DownloadError(
                 f"{url}: the archive cannot be unpacked ({error}); nothing was kept, try again"
             ) from error
@@ -57,7 +70,7 @@ def _archive(record: str, name: str) -> tuple[str, str]:
             files: list[dict[str, Any]] = json.load(reply)["files"]
         (entry,) = (file for file in files if file["key"] == name)
         return entry["links"]["self"], entry["checksum"]
-    except (urllib.error.URLError, OSError, ValueError, KeyError, TypeError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError, KeyError, TypeError) as error:
         raise DownloadError(f"{record}: no usable description of {name} there ({error}); check the network") from error
 
 

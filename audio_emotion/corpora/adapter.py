@@ -1,0 +1,108 @@
+"""What every corpus's file provides, and the search that corpora with speaking file names share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from audio_emotion.audio import AUDIO_SUFFIXES
+from audio_emotion.corpora.base import Corpus, LeftOut, Utterance
+from audio_emotion.corpora.labels import LabelSet, label_set
+from audio_emotion.errors import CorpusError
+
+Counts = Mapping[tuple[str, str], int]
+"""Utterances of each (speaker, label)."""
+
+Reader = Callable[[Path], Utterance | str]
+"""From a file's name: the utterance, or the reason to leave it out."""
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """How one corpus is found on disk, and what its authors say of it.
+
+    Attributes:
+        name: as in ``--data NAME=DIR``.
+        title: for people.
+        licence: of the recordings.
+        obtain: where the recordings come from, as the end of a sentence.
+        search: (folder or table, labels) → corpus. Only one's own collections look at the labels: a published
+            corpus has its own.
+        read: what a file's name says; None where names say nothing.
+        count: gives what the authors published, of the eight emotions.
+    """
+
+    name: str
+    title: str
+    licence: str
+    obtain: str
+    search: Callable[[Path, LabelSet], Corpus]
+    read: Reader | None = None
+    count: Callable[[], Counts] = dict
+
+    @property
+    def published(self) -> Counts:
+        """How many utterances of each (speaker, label) the authors published; empty of one's own collections."""
+        return self.count()
+
+    def find(self, root: Path, labels: LabelSet | None = None) -> Corpus:
+        """Find the corpus's recordings below ``root``; ``labels`` (the eight, if None) are for one's own collections.
+
+        Raises:
+            CorpusError: nothing of it is there, or a table is wrong.
+        """
+        return self.search(root, labels or label_set())
+
+
+def from_names(
+    *,
+    name: str,
+    title: str,
+    licence: str,
+    obtain: str,
+    read: Reader,
+    example: str,
+    count: Callable[[], Counts] = dict,
+) -> Adapter:
+    """Return the adapter of a corpus whose file names say all."""
+
+    def search(root: Path, labels: LabelSet) -> Corpus:
+        utterances, left_out = collect(root, read)
+        if not utterances:
+            others = f" among {len(left_out)}" if left_out else ""
+            raise CorpusError(
+                f"{root}: no recording of {title}{others} (names like {example}); name the folder that holds them, "
+                f"or get them: {obtain}"
+            )
+        return Corpus(name, utterances, licence, left_out, count())
+
+    return Adapter(name, title, licence, obtain, search, read, count)
+
+
+def recordings(root: Path) -> list[Path]:
+    """Return every recording below ``root``, sorted."""
+    return sorted(path for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
+
+
+def collect(root: Path, read: Reader) -> tuple[tuple[Utterance, ...], tuple[LeftOut, ...]]:
+    """Read every recording's name below ``root``; a second file that says the same is left out."""
+    utterances, left_out = [], []
+    seen: dict[tuple[object, ...], Path] = {}
+    for path in recordings(root):
+        said = read(path)
+        if isinstance(said, str):
+            left_out.append(LeftOut(path, said))
+            continue
+        key = (said.speaker, said.label, *sorted(said.attributes.items()))
+        if key in seen:
+            left_out.append(LeftOut(path, "a second file of the same name"))
+        else:
+            seen[key] = path
+            utterances.append(said)
+    return tuple(utterances), tuple(left_out)
+
+
+def collection_name(path: Path) -> str:
+    """Return the name of one's own collection: that of its folder or table, free of what joins names."""
+    path = path.resolve()
+    name = path.name if path.is_dir() else path.stem
+    return name.replace("+", "-") or "recordings"

@@ -1,0 +1,96 @@
+"""Utterances → a table of plain features for use elsewhere: zero-crossing rate, level and MFCC, as librosa has them."""
+
+import csv
+import warnings
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from audio_emotion import paths
+from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance
+from audio_emotion.corpora.sounds import SAMPLING_RATE, sound
+from audio_emotion.errors import AudioError, CorpusError, UsageError
+from audio_emotion.records import FloatArray
+
+N_MFCC = 20
+SUFFIXES = (".csv", ".parquet")
+
+Cell = str | float | None
+
+
+def describe(samples: FloatArray) -> dict[str, float]:
+    """Return mean and standard deviation, over frames, of each feature of samples (n_samples,) at 16 kHz.
+
+    Frames of 2048 samples every 512, librosa's defaults: ``zcr`` (share of samples), ``rms`` (full scale 1) and
+    ``mfcc_01`` to ``mfcc_20``.
+    """
+    import librosa
+    import numpy as np
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a clip shorter than one frame, which is padded
+        frames = np.concatenate(
+            [
+                librosa.feature.zero_crossing_rate(samples),
+                librosa.feature.rms(y=samples),
+                librosa.feature.mfcc(y=samples, sr=SAMPLING_RATE, n_mfcc=N_MFCC),
+            ]
+        )
+    names = ["zcr", "rms", *(f"mfcc_{i:02}" for i in range(1, N_MFCC + 1))]
+    means, deviations = frames.mean(axis=1).tolist(), frames.std(axis=1).tolist()
+    return {f"{name}_mean": mean for name, mean in zip(names, means, strict=True)} | {
+        f"{name}_sd": deviation for name, deviation in zip(names, deviations, strict=True)
+    }
+
+
+def write_features(
+    corpus: Corpus, target: Path, progress: Progress = lambda stage, done, total, remark: None
+) -> tuple[LeftOut, ...]:
+    """Write one row an utterance to ``target``, CSV or Parquet by its suffix; return what could not be decoded.
+
+    Raises:
+        UsageError: another suffix, or Parquet without pyarrow.
+        CorpusError: no utterance can be decoded.
+        StorageError: the file cannot be written.
+    """
+    if target.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{target}: features are written as {' or '.join(SUFFIXES)}; name such a file")
+    if target.suffix.lower() == ".parquet" and not find_spec("pyarrow"):
+        raise UsageError(f"{target}: writing Parquet needs pyarrow; run 'pip install pyarrow', or name a .csv file")
+    rows, unreadable = [], []
+    for done, utterance in enumerate(corpus.utterances, start=1):
+        try:
+            rows.append(_row(utterance))
+        except AudioError as error:
+            unreadable.append(LeftOut.unreadable(utterance.path, error))
+        progress("measuring", done, len(corpus.utterances), "")
+    if not rows:
+        raise CorpusError(f"none of the {len(corpus.utterances)} recording(s) can be decoded; see 'data check'")
+    with paths.writing_file(target) as path:
+        (_write_csv if target.suffix.lower() == ".csv" else _write_parquet)(path, rows)
+    return tuple(unreadable)
+
+
+def _row(utterance: Utterance) -> dict[str, Cell]:
+    named: dict[str, Cell] = {
+        "path": str(utterance.path),
+        "emotion": utterance.label,
+        "speaker": utterance.speaker,
+        "start": utterance.start,
+        "end": utterance.end,
+    }
+    return named | describe(sound(utterance).samples)
+
+
+def _write_csv(path: Path, rows: Sequence[dict[str, Cell]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _write_parquet(path: Path, rows: Sequence[dict[str, Cell]]) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), path)

@@ -1,0 +1,39 @@
+"""Utterances → sound: the one place where recordings of a corpus are decoded and told apart by their content."""
+
+import hashlib
+
+from audio_emotion import audio
+from audio_emotion.corpora.base import Utterance
+from audio_emotion.errors import AudioError
+from audio_emotion.records import FloatArray, Waveform
+
+SAMPLING_RATE = 16_000
+"""Hz at which recordings are compared, measured and cut."""
+
+_TOLERANCE_S = 0.1  # by which a table's end may lie behind the recording's
+
+
+def sound(utterance: Utterance, sampling_rate: int = SAMPLING_RATE) -> Waveform:
+    """Decode an utterance at ``sampling_rate`` (Hz): its file, or the stretch of it that is meant.
+
+    Raises:
+        AudioError: the file cannot be decoded, or the stretch lies outside it.
+    """
+    whole = audio.load(utterance.path, sampling_rate)
+    if not utterance.is_segment:
+        return whole
+    end = whole.duration if utterance.end is None else utterance.end
+    if utterance.start >= whole.duration or end > whole.duration + _TOLERANCE_S:
+        raise AudioError(
+            f"{utterance.path}: the segment from {utterance.start:g} to {end:g} s lies outside the recording, "
+            f"which lasts {whole.duration:g} s"
+        )
+    samples = whole.samples[round(utterance.start * sampling_rate) : round(end * sampling_rate)]
+    if not samples.size:
+        raise AudioError(f"{utterance.path}: the segment from {utterance.start:g} to {end:g} s holds no sample")
+    return Waveform(samples, sampling_rate, whole.source_rate)
+
+
+def digest(samples: FloatArray) -> str:
+    """Return what two utterances of the same sound have in common: the SHA-256 of decoded samples."""
+    return hashlib.sha256(samples.tobytes()).hexdigest()
