@@ -27,6 +27,11 @@ def models_dir() -> Path:
     return home() / "models"
 
 
+def runs_dir() -> Path:
+    """Return the folder that holds one folder of training runs for each set of folds."""
+    return home() / "runs"
+
+
 def corpora_dir() -> Path:
     """Return the folder that downloaded corpora are unpacked into."""
     return home() / "corpora"

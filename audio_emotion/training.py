@@ -1,8 +1,7 @@
 """Training: recordings and a split in, a model folder out."""
 
-import hashlib
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -10,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 import audio_emotion
-from audio_emotion import audio, cache, card, checkpoint, paths
+from audio_emotion import audio, cache, card, checkpoint, corpora, paths
 from audio_emotion.checkpoint import ModelConfig
-from audio_emotion.corpora import locate
-from audio_emotion.corpora.base import Corpus, Utterance
+from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance
+from audio_emotion.corpora.labels import LabelSet, label_set
+from audio_emotion.corpora.sounds import digest, sound
+from audio_emotion.corpora.sources import gather, parse_sources
 from audio_emotion.corpora.splits import Split, split_utterances
-from audio_emotion.emotions import emotions
-from audio_emotion.errors import AudioError
+from audio_emotion.errors import AudioError, CorpusError
 from audio_emotion.evaluation import Evaluation, evaluate_utterances, fit_temperature
 from audio_emotion.export import write_weights
 from audio_emotion.fitting import Epoch, Side, TrainConfig, fit
@@ -28,91 +28,155 @@ from audio_emotion.runtime.torch import TorchRuntime
 
 SAMPLING_RATE = 16_000
 
-Progress = Callable[[str, int, int, str], None]
-"""Called with a stage's name, how much of it is done, its total, and a remark."""
+
+def silent(stage: str, done: int, total: int, remark: str) -> None:
+    """Show no progress."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Decoded recordings, ready to be split.
+
+    Attributes:
+        corpus: the utterances that could be decoded, each with its digest.
+        sounds: by utterance digest, samples without the quiet at their ends, (n_samples,) each.
+        labels: what the model is to tell apart.
+        unreadable: the files that could not be decoded.
+    """
+
+    corpus: Corpus
+    sounds: Mapping[str, FloatArray]
+    labels: LabelSet
+    unreadable: tuple[LeftOut, ...]
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Every file that is not used: foreign to the corpora, or unreadable."""
+        return self.corpus.left_out + self.unreadable
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What training left.
+    """What one run left.
 
     Attributes:
         folder: the stored model.
         history: what each epoch left.
         split: who trained, who chose the epoch, who was tested on.
         evaluation: the test side's; None where there was none.
-        unreadable: one message for each file that had to be skipped.
     """
 
     folder: Path
     history: tuple[Epoch, ...]
     split: Split
     evaluation: Evaluation | None
-    unreadable: tuple[str, ...]
 
 
 def train(
-    data: Path | None = None,
+    data: Sequence[str] = (),
     *,
     name: str = "two-channel-cnn",
     split: str = "speaker",
+    labels: str = "eight",
     config: TrainConfig | None = None,
     device: str = "auto",
-    progress: Progress = lambda stage, done, total, remark: None,
+    allow_missing: bool = False,
+    strict: bool = False,
+    progress: Progress = silent,
 ) -> Trained:
-    """Train on RAVDESS speech and store the model under ``name`` in the user's data folder.
+    """Train on labelled recordings and store the model under ``name`` in the user's data folder.
 
-    ``data`` is searched for recordings, else ``AUDIO_EMOTION_DATA``, else what was downloaded. The test side is
-    answered by the stored model, through the same code as ``infer``. A model of that name is replaced when all
-    is done, and not before.
+    ``data`` are corpora as ``NAME=DIR``, or folders and tables that are recognised; without any, RAVDESS speech is
+    looked for in ``AUDIO_EMOTION_DATA``, else among the downloads. The test side is answered by the stored model,
+    through the same code as ``infer``. A model of that name is replaced when all is done, and not before.
 
     Raises:
-        CorpusError: no recordings, or too few for the split.
+        CorpusError: no recordings, or too few for the split, or (``strict``) one that cannot be decoded.
         UsageError: an option out of its range.
         DeviceError: no such device here.
         StorageError: the model cannot be written.
     """
-    config = config or TrainConfig()
+    material = load_material(data, labels, strict, progress)
+    return train_material(material, name, split, config or TrainConfig(), device, allow_missing, progress)
+
+
+def train_material(
+    material: Material,
+    name: str,
+    split: str,
+    config: TrainConfig,
+    device: str = "auto",
+    allow_missing: bool = False,
+    progress: Progress = silent,
+) -> Trained:
+    """Do what :func:`train` does, with recordings that are decoded already."""
     device = choose_device(device)
     target = checkpoint.new_folder(name)
     with paths.writing(target) as folder:
-        corpus = locate("ravdess", data)
-        corpus, sounds, unreadable = _decode(corpus, progress)
-        split_ = split_utterances(split, corpus.utterances, config.seed, validate=config.patience > 0)
-        history: list[Epoch] = []
-
-        def on_epoch(epoch: Epoch) -> None:
-            history.append(epoch)
-            heard = "" if epoch.validation_uar is None else f", validation UAR {100 * epoch.validation_uar:.1f} %"
-            progress("training", epoch.number, config.epochs, f"loss {epoch.loss:.3f}{heard}")
-
-        train_side, validation_side = (_side(side, sounds) for side in (split_.train, split_.validation))
-        model = fit(train_side, validation_side, len(emotions()), config, SAMPLING_RATE, device, on_epoch)
-        described = _describe(name, corpus, split_, config, model, _temperature(model, validation_side, config, device))
-        write_weights(model, folder, described.window_samples)
-        evaluation = _store(folder, described, split_, progress)
-    return Trained(target, tuple(history), split_, evaluation, tuple(unreadable))
+        utterances = material.corpus.utterances
+        chosen = split_utterances(split, utterances, config.seed, config.patience > 0, allow_missing)
+        trained = train_split(folder, name, material, chosen, config, device, progress)
+    return replace(trained, folder=target)
 
 
-def _decode(corpus: Corpus, progress: Progress) -> tuple[Corpus, dict[Path, FloatArray], list[str]]:
-    """Return the corpus with digests and without unreadable files, its trimmed sounds, and what was unreadable."""
+def load_material(
+    data: Sequence[str], labels: str = "eight", strict: bool = False, progress: Progress = silent
+) -> Material:
+    """Find and decode the recordings of ``data``, as :func:`train` takes it.
+
+    Raises:
+        CorpusError: no recordings, or one that cannot be decoded where ``strict`` asks for all.
+    """
+    chosen = label_set(labels)
+    corpus = gather(parse_sources(data), chosen) if data else chosen.restrict(corpora.locate("ravdess"))
     utterances, sounds, unreadable = [], {}, []
     for done, utterance in enumerate(corpus.utterances, start=1):
         try:
-            samples = cache.load(utterance.path, SAMPLING_RATE)
+            samples = _decoded(utterance)
         except AudioError as error:
-            unreadable.append(str(error))
+            unreadable.append(LeftOut.unreadable(utterance.path, error))
         else:
+            named = replace(utterance, digest=digest(samples))
             start, end = audio.trim(samples)
-            sounds[utterance.path] = samples[start:end]
-            utterances.append(replace(utterance, digest=hashlib.sha256(samples.tobytes()).hexdigest()))
+            sounds[named.digest] = samples[start:end]
+            utterances.append(named)
         progress("decoding", done, len(corpus.utterances), "")
+    if unreadable and strict:
+        raise CorpusError(f"{len(unreadable)} recording(s) cannot be decoded, the first: {unreadable[0]}")
     cache.trim()
-    return replace(corpus, utterances=tuple(utterances)), sounds, unreadable
+    return Material(replace(corpus, utterances=tuple(utterances)), sounds, chosen, tuple(unreadable))
 
 
-def _side(utterances: Sequence[Utterance], sounds: Mapping[Path, FloatArray]) -> Side:
-    return Side([sounds[u.path] for u in utterances], [emotions().index(u.label) for u in utterances])
+def _decoded(utterance: Utterance) -> FloatArray:
+    if utterance.is_segment:
+        return sound(utterance, SAMPLING_RATE).samples
+    return cache.load(utterance.path, SAMPLING_RATE)
+
+
+def train_split(
+    folder: Path, name: str, material: Material, split: Split, config: TrainConfig, device: str, progress: Progress
+) -> Trained:
+    """Train on one split, fill ``folder`` with the model, and let the stored model answer the test side."""
+    history: list[Epoch] = []
+
+    def on_epoch(epoch: Epoch) -> None:
+        history.append(epoch)
+        heard = "" if epoch.validation_uar is None else f", validation UAR {100 * epoch.validation_uar:.1f} %"
+        progress("training", epoch.number, config.epochs, f"loss {epoch.loss:.3f}{heard}")
+
+    train_side, validation_side = (_side(material, side) for side in (split.train, split.validation))
+    model = fit(train_side, validation_side, len(material.labels.labels), config, SAMPLING_RATE, device, on_epoch)
+    temperature = _temperature(model, validation_side, config, device)
+    write_weights(model, folder, round(config.window_s * SAMPLING_RATE))
+    described = _describe(name, material, split, config, model, temperature, history)
+    checkpoint.write(folder, described, card.render(described))
+    evaluation = _test(folder, described, split, progress) if split.test else None
+    return Trained(folder, tuple(history), split, evaluation)
+
+
+def _side(material: Material, utterances: Sequence[Utterance]) -> Side:
+    labels = material.labels.labels
+    return Side([material.sounds[u.digest] for u in utterances], [labels.index(u.label) for u in utterances])
 
 
 def _temperature(model: EmotionModel, validation: Side, config: TrainConfig, device: str) -> float:
@@ -125,43 +189,44 @@ def _temperature(model: EmotionModel, validation: Side, config: TrainConfig, dev
 
 
 def _describe(
-    name: str, corpus: Corpus, split: Split, config: TrainConfig, model: EmotionModel, temperature: float
+    name: str,
+    material: Material,
+    split: Split,
+    config: TrainConfig,
+    model: EmotionModel,
+    temperature: float,
+    history: Sequence[Epoch],
 ) -> ModelConfig:
     return ModelConfig(
         name=name,
         architecture=config.architecture,
         parameters=model.sizes,
         frontend=model.frontend_config,
-        labels=emotions(),
+        labels=material.labels.labels,
         sampling_rate=SAMPLING_RATE,
         window_samples=round(config.window_s * SAMPLING_RATE),
         temperature=temperature,
         package_version=audio_emotion.__version__,
         training={
-            "corpora": [corpus.name],
-            "licence": corpus.licence,
+            "corpora": list(material.corpus.names),
+            "licence": material.corpus.licence,
+            "labels": material.labels.description,
             "split": split.name,
             "speakers": split.speakers,
             "utterances": split.sizes,
             "options": asdict(config),
+            "history": [asdict(epoch) for epoch in history],
             "versions": {"python": platform.python_version()} | {p: version(p) for p in ("torch", "numpy", "librosa")},
         },
     )
 
 
-def _store(folder: Path, described: ModelConfig, split: Split, progress: Progress) -> Evaluation | None:
-    """Write the description, let the stored model answer the test side on the CPU, and write its figures too."""
-    checkpoint.write(folder, described, card.render(described))
-    if not split.test:
-        return None
-    done = 0
-
-    def advance() -> None:
-        nonlocal done
-        done += 1
-        progress("testing", done, len(split.test), "")
-
-    evaluation = evaluate_utterances(load_model(str(folder), "cpu"), split.test, advance)
+def _test(folder: Path, described: ModelConfig, split: Split, progress: Progress) -> Evaluation:
+    """Let the stored model answer the test side on the CPU, and write its figures into its folder."""
+    done = iter(range(1, len(split.test) + 1))
+    evaluation = evaluate_utterances(
+        load_model(str(folder), "cpu"), split.test, lambda: progress("testing", next(done), len(split.test), "")
+    )
     figures = {
         "protocol": split.protocol,
         "test utterances": len(split.test),

@@ -10,7 +10,7 @@ from audio_emotion import checkpoint, load_model
 from audio_emotion.emotions import emotions
 from audio_emotion.errors import CorpusError, UsageError
 from audio_emotion.fitting import TrainConfig
-from audio_emotion.training import train
+from audio_emotion.training import load_material, train
 
 SMALL = {"channels": (4, 8, 8), "hidden": 16}
 QUICK = TrainConfig(epochs=2, batch_size=16, parameters=SMALL, window_s=1.0)
@@ -22,7 +22,7 @@ def corpus(home: Path, tmp_path: Path, make_ravdess: Callable[..., Path]) -> Pat
 
 
 def test_training_leaves_a_model_that_infer_uses(corpus: Path):
-    trained = train(corpus, name="mine", config=QUICK)
+    trained = train([str(corpus)], name="mine", config=QUICK)
     assert trained.folder == checkpoint.find("mine")
     model = load_model("mine", "cpu")
     assert model.config.labels == emotions()
@@ -40,20 +40,20 @@ def test_training_leaves_a_model_that_infer_uses(corpus: Path):
 
 
 def test_the_same_seed_gives_the_same_weights(corpus: Path):
-    folders = [train(corpus, name=name, config=QUICK).folder for name in ("a", "b")]
+    folders = [train([str(corpus)], name=name, config=QUICK).folder for name in ("a", "b")]
     first, second = ((folder / "model.safetensors").read_bytes() for folder in folders)
     assert first == second
 
 
 def test_an_interrupted_run_leaves_the_old_model(corpus: Path):
-    before = (train(corpus, name="mine", config=QUICK).folder / "config.json").read_bytes()
+    before = (train([str(corpus)], name="mine", config=QUICK).folder / "config.json").read_bytes()
 
     def interrupt(stage: str, done: int, total: int, remark: str) -> None:
         if stage == "training":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(corpus, name="mine", config=QUICK, progress=interrupt)
+        train([str(corpus)], name="mine", config=QUICK, progress=interrupt)
     assert (checkpoint.find("mine") / "config.json").read_bytes() == before
     assert [p.name for p in checkpoint.find("mine").parent.iterdir()] == ["mine"]
 
@@ -61,17 +61,20 @@ def test_an_interrupted_run_leaves_the_old_model(corpus: Path):
 def test_an_unreadable_file_is_named_and_costs_nothing_else(corpus: Path):
     broken = corpus / "Actor_01" / "03-01-01-01-01-01-01.wav"
     broken.write_bytes(b"RIFF")
-    soundfile.write(corpus / "Actor_02" / "03-01-02-01-01-01-02.wav", np.full(100, np.nan), 16_000, "FLOAT")
-    trained = train(corpus, name="mine", split="all", config=QUICK)
-    assert len(trained.unreadable) == 2
-    assert str(broken) in trained.unreadable[0]
+    nan = corpus / "Actor_02" / "03-01-02-01-01-01-02.wav"
+    soundfile.write(nan, np.full(100, np.nan), 16_000, "FLOAT")
+    trained = train([str(corpus)], name="mine", split="all", config=QUICK)
     assert len(trained.split.train) == 30
     assert trained.evaluation is None
+    material = load_material([str(corpus)])
+    assert [file.path for file in material.unreadable] == [broken, nan]
+    with pytest.raises(CorpusError, match=r"2 recording\(s\) cannot be decoded.*03-01-01-01-01-01-01"):
+        train([str(corpus)], name="mine", config=QUICK, strict=True)
 
 
 def test_validation_keeps_the_best_epoch_and_stops(corpus: Path):
     config = TrainConfig(epochs=30, patience=2, batch_size=16, parameters=SMALL, window_s=1.0)
-    trained = train(corpus, name="mine", config=config)
+    trained = train([str(corpus)], name="mine", config=config)
     uars = [epoch.validation_uar for epoch in trained.history]
     best = int(np.argmax(uars)) + 1
     assert len(uars) == min(30, best + 2)
@@ -80,8 +83,8 @@ def test_validation_keeps_the_best_epoch_and_stops(corpus: Path):
 def test_no_recordings_and_bad_options_say_what_to_do(home: Path, tmp_path: Path):
     with pytest.raises(CorpusError, match="audio-emotion data download ravdess"):
         train(config=QUICK)
-    with pytest.raises(CorpusError, match="audio-emotion data download ravdess"):
-        train(tmp_path, config=QUICK)
+    with pytest.raises(CorpusError, match="holds no recording"):
+        train([str(tmp_path)], config=QUICK)
     with pytest.raises(UsageError, match=r"epochs is 0.*; lr is -1"):
         TrainConfig(epochs=0, lr=-1)
     assert not (home / "models").exists() or not list((home / "models").iterdir())

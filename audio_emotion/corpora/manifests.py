@@ -8,17 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from audio_emotion import paths
 from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance
 from audio_emotion.corpora.inspection import inspect
 from audio_emotion.corpora.sounds import SAMPLING_RATE, sound
-from audio_emotion.corpora.splits import Split, split_utterances
+from audio_emotion.corpora.splits import DEFAULT_SHARES, Split, split_by_shares
 from audio_emotion.corpora.table import NEEDED
 from audio_emotion.errors import CorpusError, UsageError
 
-DEFAULT_SHARES = (70, 15, 15)
 MANIFESTS = {"train": "train", "validation": "val", "test": "test"}
 """Each side with the name of its manifest and of its folder of recordings."""
 DESCRIPTION = "split.json"
@@ -102,24 +99,6 @@ def prepare(
             _write(folder / f"{name}.csv", rows)
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return Prepared(target, split, inspection.unreadable)
-
-
-def split_by_shares(utterances: Sequence[Utterance], shares: tuple[int, int, int], seed: int) -> Split:
-    """Split by speaker, ``shares`` in percent of the speakers; 70, 15, 15 is the split that training draws itself."""
-    if shares == DEFAULT_SHARES:
-        return split_utterances("speaker", utterances, seed)
-    speakers = np.random.default_rng(seed).permutation(sorted({u.speaker for u in utterances})).tolist()
-    n_validation, n_test = (max(1, round(share * len(speakers) / 100)) if share else 0 for share in shares[1:])
-    if n_validation + n_test >= len(speakers):
-        raise CorpusError(
-            f"{len(speakers)} speaker(s) found ({', '.join(sorted(speakers))}), too few for shares of "
-            f"{'/'.join(map(str, shares))}; add speakers, or ask for other shares"
-        )
-    side_of = dict.fromkeys(speakers, "train")
-    side_of |= dict.fromkeys(speakers[:n_test], "test")
-    side_of |= dict.fromkeys(speakers[n_test : n_test + n_validation], "validation")
-    train, validation, test = (tuple(u for u in utterances if side_of[u.speaker] == side) for side in MANIFESTS)
-    return Split("speaker", train, validation, test)
 
 
 def _copy(utterance: Utterance, folder: Path) -> Path:

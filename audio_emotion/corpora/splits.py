@@ -6,7 +6,7 @@ sides, and every split refuses a recording on two sides.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,7 +39,10 @@ NAMES = (
 """What a split may be called, for messages."""
 
 SIDES = ("train", "validation", "test")
-_VALIDATION_SHARE, _TEST_SHARE = 0.15, 0.15
+DEFAULT_SHARES = (70, 15, 15)
+"""Per cent of the speakers that train, validate and test where nothing else is asked for."""
+
+_VALIDATION_SHARE = 0.18  # of the speakers that a fold trains on: about the same as in 70 / 15 / 15
 _IDENTITIES: dict[str, Callable[[Utterance], str]] = {
     "recording": lambda utterance: utterance.recording,
     "speaker": lambda utterance: utterance.speaker,
@@ -117,8 +120,8 @@ def split_utterances(
     if name == "all":
         return Split(name, tuple(utterances), (), ())
     if name == "speaker":
-        test = _drawn_speakers(utterances, _TEST_SHARE, seed)
-        return _by_speaker(name, utterances, test, seed, validate)
+        split = split_by_shares(utterances, DEFAULT_SHARES, seed)
+        return split if validate else replace(split, train=split.train + split.validation, validation=())
     if name == "random":
         return _random(name, utterances, _test_recordings(utterances, 5, seed)[0], seed, validate)
     member = re.fullmatch(r"(.+)-(\d+)", name)
@@ -127,6 +130,26 @@ def split_utterances(
     for split in folds(member[1], utterances, seed, validate, allow_missing, only=int(member[2])):
         return split
     raise UsageError(f"{name!r}: the set {member[1]!r} has no fold {member[2]} with utterances to test on in this data")
+
+
+def split_by_shares(utterances: Sequence[Utterance], shares: tuple[int, int, int], seed: int) -> Split:
+    """Split by speaker: ``shares`` per cent of the speakers train, validate and test.
+
+    Raises:
+        CorpusError: too few speakers.
+    """
+    speakers = np.random.default_rng(seed).permutation(sorted({u.speaker for u in utterances})).tolist()
+    n_validation, n_test = (max(1, round(share * len(speakers) / 100)) if share else 0 for share in shares[1:])
+    if n_validation + n_test >= len(speakers):
+        raise CorpusError(
+            f"{len(speakers)} speaker(s) found ({', '.join(sorted(speakers))}), too few for shares of "
+            f"{'/'.join(map(str, shares))} per cent; add speakers, or use a random split"
+        )
+    side_of = dict.fromkeys(speakers, "train")
+    side_of |= dict.fromkeys(speakers[:n_test], "test")
+    side_of |= dict.fromkeys(speakers[n_test : n_test + n_validation], "validation")
+    train, validation, test = (tuple(u for u in utterances if side_of[u.speaker] == side) for side in SIDES)
+    return Split("speaker", train, validation, test)
 
 
 def folds(
@@ -197,14 +220,14 @@ def _speaker_groups(name: str, utterances: Sequence[Utterance], seed: int) -> li
     return [part.tolist() for part in np.array_split(drawn, count)]
 
 
-def _drawn_speakers(utterances: Iterable[Utterance], share: float, seed: int) -> list[str]:
+def _validation_speakers(utterances: Iterable[Utterance], seed: int) -> list[str]:
     speakers = sorted({u.speaker for u in utterances})
-    if len(speakers) < 3:
+    if len(speakers) < 2:
         raise CorpusError(
-            f"{len(speakers)} speaker(s) found ({', '.join(speakers)}), and a split by speaker needs at least 3; "
-            "add speakers, or use a random split"
+            f"the test speakers leave {len(speakers)} speaker(s) ({', '.join(speakers)}), and training with a "
+            "validation side needs at least 2; add speakers, or train a fixed number of epochs (--patience 0)"
         )
-    drawn = np.random.default_rng(seed).permutation(speakers)[: max(1, round(share * len(speakers)))]
+    drawn = np.random.default_rng(seed).permutation(speakers)[: max(1, round(_VALIDATION_SHARE * len(speakers)))]
     return [str(speaker) for speaker in drawn]
 
 
@@ -212,7 +235,7 @@ def _by_speaker(
     name: str, utterances: Sequence[Utterance], test_speakers: Sequence[str], seed: int, validate: bool
 ) -> Split:
     rest = [u for u in utterances if u.speaker not in test_speakers]
-    drawn = _drawn_speakers(rest, _VALIDATION_SHARE / (1 - _TEST_SHARE), seed + 1) if validate else []
+    drawn = _validation_speakers(rest, seed + 1) if validate else []
     missing = sorted(set(test_speakers) - {u.speaker for u in utterances})
     return Split(
         name,

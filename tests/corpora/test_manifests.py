@@ -6,8 +6,9 @@ import pytest
 import soundfile
 
 from audio_emotion.corpora.labels import label_set
-from audio_emotion.corpora.manifests import parse_shares, prepare, split_by_shares
+from audio_emotion.corpora.manifests import parse_shares, prepare
 from audio_emotion.corpora.sources import gather, parse_sources
+from audio_emotion.corpora.splits import split_by_shares, split_utterances
 from audio_emotion.errors import CorpusError, UsageError
 from tests.corpora.files import speak, touch
 
@@ -47,8 +48,6 @@ def test_the_manifests_read_back_to_the_same_utterances_with_no_speaker_on_two_s
 
 
 def test_the_default_is_the_split_of_training(voices: Path):
-    from audio_emotion.corpora.splits import split_utterances
-
     utterances = gather(parse_sources([str(voices)])).utterances
     for seed in range(3):
         assert split_by_shares(utterances, (70, 15, 15), seed) == split_utterances("speaker", utterances, seed)
@@ -122,7 +121,7 @@ def test_what_is_there_is_never_replaced(voices: Path, tmp_path: Path):
 
 def test_too_few_speakers(voices: Path):
     utterances = [u for u in gather(parse_sources([str(voices)]), label_set()).utterances if u.speaker < "voices/s2"]
-    with pytest.raises(CorpusError, match="at least 3"):
+    with pytest.raises(CorpusError, match="too few for shares of 70/15/15"):
         split_by_shares(utterances, (70, 15, 15), 0)
     with pytest.raises(CorpusError, match=r"2 speaker\(s\) found .* too few for shares of 50/25/25"):
         split_by_shares(utterances, (50, 25, 25), 0)

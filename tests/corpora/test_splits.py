@@ -100,7 +100,7 @@ def test_random_is_called_speaker_dependent():
 
 
 def test_too_few_speakers_and_unknown_names():
-    with pytest.raises(CorpusError, match="at least 3"):
+    with pytest.raises(CorpusError, match="2 speaker"):
         split_utterances("speaker", corpus(2, 3), 0)
     with pytest.raises(CorpusError, match="5 folds need as many speakers, and the data has 4"):
         folds("5-fold", corpus(4, 3), 0)
