@@ -70,6 +70,34 @@ def writing(target: Path) -> Iterator[Path]:
         shutil.rmtree(sibling, ignore_errors=True)
 
 
+@contextmanager
+def writing_file(target: Path) -> Iterator[Path]:
+    """Give a temporary sibling of ``target`` (a file to write) that takes its place when the block succeeds.
+
+    After an error, an interrupt or a crash the old file is still there.
+
+    Raises:
+        StorageError: ``target`` is a folder, or the folder it belongs in cannot be written.
+    """
+    if target.is_dir():
+        raise StorageError(f"{target}: is a folder, expected the name of a file to write")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise StorageError(f"cannot write to {target.parent} ({error.strerror}); make it writable") from error
+    sibling = Path(name)
+    try:
+        yield sibling
+        sibling.chmod(0o644)
+        sibling.replace(target)
+    except OSError as error:
+        raise StorageError(f"cannot write {target} ({error.strerror}); nothing there was changed") from error
+    finally:
+        sibling.unlink(missing_ok=True)
+
+
 def _replace(sibling: Path, target: Path) -> None:
     """Put ``sibling`` where ``target`` is; a folder cannot be renamed over a full one, so it steps aside first."""
     if not target.exists():
