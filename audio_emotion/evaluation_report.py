@@ -134,7 +134,7 @@ class Report:
         """What was tested, in one line."""
         n_speakers = len(self.evaluation.speakers)
         return (
-            f"{_counted(len(self.evaluation.utterances), 'utterance')} of {_counted(n_speakers, 'speaker')}, "
+            f"{counted(len(self.evaluation.utterances), 'utterance')} of {counted(n_speakers, 'speaker')}, "
             f"{self.protocol}"
         )
 
@@ -144,7 +144,7 @@ class Report:
         return (*self._cautions_on_speakers(), *self._cautions_on_labels())
 
     def _cautions_on_speakers(self) -> Iterator[str]:
-        n_tested = _counted(len(self.evaluation.speakers), "speaker")
+        n_tested = counted(len(self.evaluation.speakers), "speaker")
         for side, names in self.shared_speakers.items():
             if names:
                 yield (
@@ -165,7 +165,7 @@ class Report:
         evaluation = self.evaluation
         if evaluation.left_out:
             yield (
-                f"{_counted(sum(evaluation.left_out.values()), 'utterance')} left out, with labels that the model "
+                f"{counted(sum(evaluation.left_out.values()), 'utterance')} left out, with labels that the model "
                 f"does not have: {_tally(evaluation.left_out)}."
             )
         if evaluation.absent:
@@ -252,8 +252,8 @@ def tables(report: Report) -> list[Table]:
         found.append(
             Table(
                 "Most-confused pairs",
-                ("what it was → what was answered", "times", "% of the label"),
-                tuple((f"{p.target} → {p.answer}", str(p.count), percent(p.share)) for p in pairs),
+                ("pair", "times", "% of the label"),
+                tuple((f"{p.target} taken for {p.answer}", str(p.count), percent(p.share)) for p in pairs),
             )
         )
     return found
@@ -358,7 +358,8 @@ def figure(name: str, value: float) -> str:
     return f"{percent(value)} %" if name in _SHARES else f"{value:.3f}"
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, which takes an s where it is not one."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 

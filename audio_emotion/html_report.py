@@ -18,6 +18,7 @@ from audio_emotion.evaluation_report import (
     Report,
     Table,
     cautions,
+    counted,
     figure,
     overview_table,
     percent,
@@ -214,8 +215,8 @@ def _pairs(pairs: Sequence[ConfusedPair], folder: Path) -> str:
     if not pairs:
         return ""
     lists = (
-        f"<details><summary>{_text(pair.target)} taken for {_text(pair.answer)}: {pair.count} times, "
-        f"{percent(pair.share)} % of {_text(pair.target)}</summary><ul>"
+        f"<details><summary>{_text(pair.target)} taken for {_text(pair.answer)}: "
+        f"{counted(pair.count, 'utterance')}, {percent(pair.share)} % of {_text(pair.target)}</summary><ul>"
         + "".join(f'<li><a href="{_text(_link(path, folder))}">{_text(path.name)}</a></li>' for path in pair.paths)
         + "</ul></details>"
         for pair in pairs
