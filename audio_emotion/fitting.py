@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from audio_emotion.augment.features import mixup, spec_augment
 from audio_emotion.augment.pipeline import Sounds
 from audio_emotion.errors import UsageError
-from audio_emotion.evaluation import uar
+from audio_emotion.metrics import uar
 from audio_emotion.models import build
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.prediction import pooled_logits, speech_windows

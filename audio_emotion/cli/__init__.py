@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from audio_emotion.cli import data, models
+from audio_emotion.cli.evaluate import evaluate
 from audio_emotion.cli.infer import infer
 from audio_emotion.cli.train import train
 
@@ -16,6 +17,7 @@ app = typer.Typer(
 )
 app.command()(infer)
 app.command()(train)
+app.command()(evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 

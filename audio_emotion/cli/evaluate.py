@@ -1,0 +1,121 @@
+"""``audio-emotion evaluate``."""
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, progress_bars, say
+from audio_emotion.errors import CorpusError
+
+if TYPE_CHECKING:
+    from audio_emotion.corpora import Utterance
+    from audio_emotion.evaluation_report import Report
+    from audio_emotion.prediction import Model
+
+
+@command
+def evaluate(
+    sources: Annotated[
+        list[str], typer.Argument(help="Test sets: folders or tables of recordings.", metavar="DIR|TABLE...")
+    ],
+    model: Annotated[str, typer.Option(help="A stored model's name, or a model folder.")] = "default",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, every utterance included.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a report with plots and links to the recordings here.", metavar="FILE")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the draws behind the intervals.", min=0)] = 0,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda or mps; auto takes the first accelerator found.")
+    ] = "auto",
+) -> None:
+    """Say how well a model does on labelled recordings; each folder or table gets its own figures."""
+    from audio_emotion import evaluation_report, html_report, paths
+    from audio_emotion.prediction import load_model
+
+    with ExitStack() as stack:
+        page = stack.enter_context(paths.writing_file(html)) if html else None  # fails before the work, not after it
+        loaded = load_model(model, device)
+        reports = _reports(loaded, sources, seed)
+        if not reports:
+            raise typer.Exit(NOTHING_DONE)
+        if html and page:
+            content = html_report.render(reports, html.parent, histories=_histories(loaded))
+            page.write_text(content, "utf-8")
+    if as_json:
+        print(evaluation_report.to_json(reports))
+    elif sys.stdout.isatty():
+        _draw(reports)
+    else:
+        print(evaluation_report.text(reports), end="")
+    if html:
+        say(f"report written to {html}")
+    if len(reports) < len(sources) or any(report.evaluation.problems for report in reports):
+        raise typer.Exit(SOME_FAILED)
+
+
+def _reports(loaded: "Model", sources: Sequence[str], seed: int) -> "list[Report]":
+    """Evaluate every test set; one that cannot be tested on is told, and the others go on."""
+    from audio_emotion.evaluation import evaluate_utterances
+    from audio_emotion.evaluation_report import Report
+
+    reports = []
+    with progress_bars() as progress:
+        for source in sources:
+            try:
+                utterances = _utterances(source)
+                evaluation = evaluate_utterances(loaded, utterances, _counter(progress, source, len(utterances)))
+            except CorpusError as error:
+                say(str(error))
+                continue
+            for problem in evaluation.problems:
+                say(problem)
+            reports.append(Report.of(source, loaded.config, evaluation, seed))
+    return reports
+
+
+def _utterances(source: str) -> "Sequence[Utterance]":
+    """Find the labelled recordings of one test set, and say how many files are none."""
+    from audio_emotion.corpora import locate
+
+    corpus = locate("ravdess", Path(source))
+    if corpus.left_out:
+        say(f"{source}: {len(corpus.left_out)} file(s) left out, no {corpus.name} recordings: {corpus.left_out[0]} ...")
+    return corpus.utterances
+
+
+def _counter(progress: Callable[[str, int, int, str], None], source: str, total: int) -> Callable[[], None]:
+    """Return what moves the bar of one test set by one utterance."""
+    done = iter(range(1, total + 1))
+    return lambda: progress(f"testing {source}", next(done), total, "")
+
+
+def _histories(loaded: "Model") -> "dict[str, list[dict[str, object]]]":
+    """Return what each epoch left, where the model's description records it."""
+    history = loaded.config.training.get("history")
+    return {loaded.config.name: history} if history else {}
+
+
+def _draw(reports: "Sequence[Report]") -> None:
+    """Print the reports to a terminal."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from audio_emotion.evaluation_report import cautions, head, overview_table, tables
+
+    console = Console()
+    for caution in cautions(reports):
+        console.print(Text(f"CAUTION: {caution}", style="bold yellow"))
+    for report in reports:
+        console.print(Text(f"\n{head(report)}"))
+        for table in [*tables(report), *([overview_table(reports)] if report is reports[-1] and reports[1:] else [])]:
+            drawn = Table(title=Text(table.title), title_justify="left")
+            for place, column in enumerate(table.columns):
+                drawn.add_column(Text(column), justify="right" if place else "left")
+            for row in table.rows:
+                drawn.add_row(*map(Text, row))
+            console.print(drawn)
