@@ -75,6 +75,21 @@ def on_one_line(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown(name))
 
 
+def as_word(name: str, also: str) -> str:
+    r"""Return a file name without what is not printable, bytes that are not UTF-8, ``%`` and ``also``, as a URL has it.
+
+    No two names become the same word.
+
+    >>> as_word("50% of\\ncalls.wav", also=" ")
+    '50%25%20of%0Acalls.wav'
+    """
+    return "".join(c if c.isprintable() and c not in also and c != "%" else _percent(c) for c in name)
+
+
+def _percent(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
 def shares(segments: Sequence[Prediction]) -> dict[str, float]:
     """Return each answered label's share of the segments' time, 0 to 1, the largest first."""
     seconds: dict[str, float] = {}

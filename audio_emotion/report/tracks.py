@@ -4,7 +4,7 @@ from pathlib import PurePath
 
 from audio_emotion.emotions import NO_SPEECH
 from audio_emotion.records import Prediction
-from audio_emotion.report.answer import Source
+from audio_emotion.report.answer import Source, as_word
 from audio_emotion.report.writer import Writer
 
 
@@ -27,18 +27,13 @@ class RttmWriter(Writer):
 
 
 def _file_id(file: str) -> str:
-    """Return a recording's name without its suffix, as one word: blanks, controls and ``%`` as in a URL.
+    """Return a recording's name without its suffix, as one word.
 
     >>> _file_id("my calls/one 1.wav")
     'my%20calls/one%201'
     """
     path = PurePath(file)
-    stem = str(path.with_suffix("")) if path.name else file
-    return "".join(c if c.isprintable() and not c.isspace() and c not in "%;" else _percent(c) for c in stem)
-
-
-def _percent(character: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape"))
+    return as_word(str(path.with_suffix("")) if path.name else file, also=" ;")
 
 
 class AudacityWriter(Writer):
