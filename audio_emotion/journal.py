@@ -73,6 +73,7 @@ class Journal:
                 with paths.writing_text(path) as file:
                     file.write(_line({"journal": _FORMAT, **header}).decode("ascii"))
             self._file = path.open("r+b", buffering=0)
+            self._reader = path.open("rb")
         except OSError as error:
             raise _storage(path, error) from error
         self.header, self.entries, self._end = self._load()
@@ -128,13 +129,12 @@ class Journal:
 
     def read(self, entry: Entry) -> dict[str, Any]:
         """Return what :meth:`add` was given."""
-        with self._path.open("rb") as file:
-            file.seek(entry.offset)
-            return _parsed(file.readline())
+        self._reader.seek(entry.offset)
+        return _parsed(self._reader.readline())
 
     def close(self) -> None:
         """Wait until the disk has everything."""
-        with self._file:
+        with self._file, self._reader:
             try:
                 self._sync()
             except OSError as error:
