@@ -75,7 +75,7 @@ def _serve(read: Callable[..., Iterator[Part]], path: str, settings: Mapping[str
         send(answers, {"failure": "decode", "reason": str(error)})
     except BrokenPipeError:
         os._exit(0)
-    except Exception as error:  # one file's trouble, whatever it is, is no other's
+    except (Exception, SystemExit) as error:  # one file's trouble, whatever it is, is no other's
         send(answers, {"failure": "error", "reason": f"{path}: {type(error).__name__}: {error}"})
 
 
