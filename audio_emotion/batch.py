@@ -370,13 +370,13 @@ class _Outputs:
     def discard(self, path: str) -> None:
         """Take away the files of an input that has no answer any more, in whichever format an earlier run left them."""
         for _, target in self._targets(path, report.FORMATS):
-            _remove(target)
+            paths.remove(target)
 
     def withdraw_together(self) -> None:
         """Take away the files for all inputs, which speak of a finished batch, while there is something to do."""
         for format_name in report.FORMATS:
-            _remove(self._folder / (RESULTS + report.writer(format_name, self._labels).suffix))
-        _remove(self._folder / f"{FAILURES}.jsonl")
+            paths.remove(self._folder / (RESULTS + report.writer(format_name, self._labels).suffix))
+        paths.remove(self._folder / f"{FAILURES}.jsonl")
 
     def _together(self) -> dict[str, Path]:
         """Return the formats that can hold several answers, each with the path of its file for all inputs."""
@@ -447,10 +447,3 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"cannot make {folder} ({error.strerror}); make it writable or name another") from error
-
-
-def _remove(file: Path) -> None:
-    try:
-        file.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot remove {file} ({error.strerror}); make its folder writable") from error

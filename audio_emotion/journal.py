@@ -169,7 +169,7 @@ def opened(folder: Path, header: Mapping[str, Any], restart: bool = False) -> It
                 ) from error
             raise _storage(folder / LOCK, error) from error
         if restart:
-            (folder / JOURNAL).unlink(missing_ok=True)
+            paths.remove(folder / JOURNAL)
         journal = Journal(folder / JOURNAL, header)
         try:
             yield journal

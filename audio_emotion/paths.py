@@ -94,6 +94,18 @@ def writing_text(target: Path) -> Iterator[IO[str]]:
             sibling.unlink(missing_ok=True)
 
 
+def remove(file: Path) -> None:
+    """Remove a file if it is there.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot remove {file} ({error.strerror}); make its folder writable") from error
+
+
 def _replace(sibling: Path, target: Path) -> None:
     """Put ``sibling`` where ``target`` is; a folder cannot be renamed over a full one, so it steps aside first."""
     if not target.exists():

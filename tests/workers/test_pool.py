@@ -128,11 +128,8 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path, what: str):
 
 
 def test_a_file_over_the_size_limit_is_not_opened(tmp_path: Path):
-    path = tmp_path / "sparse"
-    with path.open("wb") as file:
-        file.truncate(10 * 2**30)
-    _, failures = collect([str(path)])
-    assert (failures[0].kind, "10737418240 bytes" in failures[0].reason) == ("limit", True)
+    _, failures = collect(write(tmp_path, ["1" * 1_001]), limits=Limits(size_bytes=1_000))
+    assert (failures[0].kind, "1001 bytes" in failures[0].reason) == ("limit", True)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names there are not bytes")
