@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -285,7 +285,7 @@ def run(
                 path, seen = todo[result.item]
                 if isinstance(result, Scored):
                     outputs.write(path, result.answer)
-                    journal.add(path, seen, {"answer": asdict(result.answer)})
+                    journal.add(path, seen, {"answer": _packed(result.answer)})
                     counts = replace(counts, done=counts.done + 1, sound_s=counts.sound_s + result.duration_s)
                 else:
                     failed = Failed(names[path], result.kind, result.reason)
@@ -326,13 +326,22 @@ def _left_to_do(names: Mapping[str, str], journal: Journal, outputs: "_Outputs")
     return todo
 
 
+def _packed(record: Answer | Prediction) -> dict[str, Any]:
+    """Return what JSON can write of an answer, with nothing left out or rounded; :func:`_answer` turns it back."""
+    content = {entry.name: getattr(record, entry.name) for entry in fields(record)}
+    if isinstance(record, Answer):
+        segments = None if record.segments is None else [_packed(said) for said in record.segments]
+        return content | {"prediction": _packed(record.prediction), "segments": segments}
+    return content | {"scores": dict(record.scores)}
+
+
 def _answer(content: Mapping[str, Any]) -> Answer:
     """Turn a line of the journal back into what it was made from."""
-    fields = dict(content["answer"])
-    segments = fields["segments"]
-    fields["prediction"] = Prediction(**fields["prediction"])
-    fields["segments"] = None if segments is None else tuple(Prediction(**said) for said in segments)
-    return Answer(**fields)
+    packed = dict(content["answer"])
+    segments = packed["segments"]
+    packed["prediction"] = Prediction(**packed["prediction"])
+    packed["segments"] = None if segments is None else tuple(Prediction(**said) for said in segments)
+    return Answer(**packed)
 
 
 class _Outputs:

@@ -85,13 +85,14 @@ def writing_text(target: Path) -> Iterator[IO[str]]:
         with sibling.open("w", encoding="utf-8", newline="\n") as file:
             yield file
         sibling.replace(target)
-    except OSError as error:
+    except BaseException as error:
+        with suppress(OSError):
+            sibling.unlink()
+        if not isinstance(error, OSError):
+            raise
         raise StorageError(
             f"cannot write {target} ({error.strerror}); free space there or make it writable, and run again"
         ) from error
-    finally:
-        with suppress(OSError):
-            sibling.unlink(missing_ok=True)
 
 
 def remove(file: Path) -> None:
