@@ -4,8 +4,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from audio_emotion.errors import StorageError
 
@@ -111,6 +112,42 @@ def writing_file(target: Path) -> Iterator[Path]:
         raise StorageError(f"cannot write {target} ({error.strerror}); nothing there was changed") from error
     finally:
         sibling.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_text(target: Path) -> Iterator[IO[str]]:
+    """Give a UTF-8 file with LF line ends that takes the place of ``target`` when the block succeeds.
+
+    Its temporary name is always the same, so that a crash leaves no more than one, which the next attempt takes over.
+
+    Raises:
+        StorageError: it cannot be written; what was at ``target`` is still there.
+    """
+    sibling = target.with_name(f".{target.name}.part")
+    try:
+        with sibling.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+        sibling.replace(target)
+    except BaseException as error:
+        with suppress(OSError):
+            sibling.unlink()
+        if not isinstance(error, OSError):
+            raise
+        raise StorageError(
+            f"cannot write {target} ({error.strerror}); free space there or make it writable, and run again"
+        ) from error
+
+
+def remove(file: Path) -> None:
+    """Remove a file if it is there.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot remove {file} ({error.strerror}); make its folder writable") from error
 
 
 def _replace(sibling: Path, target: Path) -> None:

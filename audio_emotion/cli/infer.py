@@ -35,11 +35,11 @@ def infer(
         except AudioError as error:
             say(str(error))
             continue
-        answers.append(report.Answer(str(file), prediction, loaded.config.name, loaded.runtime.device))
+        answers.append(report.Answer(str(file), loaded.config.name, loaded.runtime.device, prediction))
         if not as_json:
             print(f"\n{file}" if as_list else "")
             print(report.text(prediction), end="", flush=True)
     if as_json and (answers or as_list):
-        print(report.to_json(answers, as_list))
+        print(report.writer("json", loaded.config.labels, many=as_list).render(answers), end="")
     if len(answers) < len(recordings):
         raise typer.Exit(SOME_FAILED if answers else NOTHING_DONE)

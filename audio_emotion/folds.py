@@ -1,0 +1,177 @@
+"""Folds and seeds: one training run each, side by side, and taken up again after a stop."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import audio_emotion
+from audio_emotion import paths
+from audio_emotion.corpora.splits import folds as make_folds
+from audio_emotion.errors import UsageError
+from audio_emotion.evaluation import Evaluation, Summary, pool, summarise
+from audio_emotion.fitting import TrainConfig
+from audio_emotion.training import Material, Progress, load_material, silent, train_split
+
+_PLAN, _EVALUATION = "plan.json", "evaluation.json"
+
+
+@dataclass(frozen=True)
+class FoldsPlan:
+    """What is run.
+
+    Attributes:
+        name: of the folder below ``runs`` in the user's data folder.
+        data: the corpora, as :func:`audio_emotion.training.train` takes them.
+        folds: a set of folds by name, as ``emobox``.
+        seeds: how many times each fold is run, with ``config.seed`` and those after it; the folds stay the same.
+        labels: the label set.
+        config: of each run.
+        device: where each runs.
+        allow_missing: whether a named fold may lack actors.
+        strict: whether a recording that cannot be decoded ends everything.
+        jobs: runs side by side, each on its share of the cores.
+    """
+
+    name: str
+    data: tuple[str, ...]
+    folds: str
+    seeds: int
+    labels: str
+    config: TrainConfig
+    device: str = "auto"
+    allow_missing: bool = False
+    strict: bool = False
+    jobs: int = 1
+
+    @property
+    def folder(self) -> Path:
+        """Where the runs are kept."""
+        return paths.runs_dir() / self.name
+
+
+@dataclass(frozen=True)
+class FoldRun:
+    """One fold with one seed: its name, the training seed, and what the model said of the test side."""
+
+    split: str
+    seed: int
+    evaluation: Evaluation
+
+
+def run_folds(plan: FoldsPlan, restart: bool = False, progress: Progress = silent) -> list[FoldRun]:
+    """Train and test every fold with every seed; what an earlier call with this plan has finished is not run again.
+
+    Raises:
+        UsageError: the folder holds runs of another plan or other recordings, and ``restart`` is false.
+        CorpusError: as :func:`audio_emotion.training.load_material` and the folds say.
+        StorageError: the folder cannot be written.
+    """
+    material = load_material(plan.data, plan.labels, plan.strict, progress)
+    members = make_folds(
+        plan.folds, material.corpus.utterances, plan.config.seed, plan.config.patience > 0, plan.allow_missing
+    )
+    _open(plan, material, restart)
+    wanted = [(m.name, plan.config.seed + k) for k in range(plan.seeds) for m in members]
+    left = [(name, seed) for name, seed in wanted if not (_run_folder(plan, name, seed) / _EVALUATION).exists()]
+    done = len(wanted) - len(left)
+    progress("runs", done, len(wanted), "taken up again" if done else "")
+    for name, seed in _finished(plan, left):
+        done += 1
+        progress("runs", done, len(wanted), f"{name}, seed {seed}: UAR {100 * _read(plan, name, seed).uar:.1f} %")
+    return [FoldRun(name, seed, _read(plan, name, seed)) for name, seed in wanted]
+
+
+def by_seed(runs: Sequence[FoldRun]) -> list[Evaluation]:
+    """Join the test sides of all folds of each seed: every utterance once."""
+    seeds = dict.fromkeys(run.seed for run in runs)
+    return [pool([run.evaluation for run in runs if run.seed == seed]) for seed in seeds]
+
+
+def fold_means(runs: Sequence[FoldRun]) -> dict[str, Summary]:
+    """Return mean and standard deviation over seeds of each figure's mean over folds, as results are published."""
+    seeds = dict.fromkeys(run.seed for run in runs)
+    means = [summarise(run.evaluation for run in runs if run.seed == seed) for seed in seeds]
+    return {name: Summary.of([mean[name].mean for mean in means]) for name in means[0]}
+
+
+def _finished(plan: FoldsPlan, left: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    """Run what is left, yielding each as it is done."""
+    if not left:
+        return
+    threads = max(1, (os.cpu_count() or 1) // plan.jobs)
+    workers = ProcessPoolExecutor(min(plan.jobs, len(left)), mp_context=multiprocessing.get_context("spawn"))
+    try:
+        pending = {workers.submit(_run, plan, name, seed, threads): (name, seed) for name, seed in left}
+        while pending:
+            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                future.result()
+                yield pending.pop(future)
+    finally:
+        workers.shutdown(wait=True, cancel_futures=True)
+
+
+def _run(plan: FoldsPlan, name: str, seed: int, threads: int) -> None:
+    """Train and test one fold in a process of its own."""
+    import torch
+
+    torch.set_num_threads(threads)
+    material = load_material(plan.data, plan.labels, plan.strict)
+    number = int(name.removeprefix(f"{plan.folds}-"))
+    (split,) = make_folds(
+        plan.folds,
+        material.corpus.utterances,
+        plan.config.seed,
+        plan.config.patience > 0,
+        plan.allow_missing,
+        only=number,
+    )
+    config = replace(plan.config, seed=seed)
+    with paths.writing(_run_folder(plan, name, seed)) as folder:
+        trained = train_split(folder, f"{plan.name}-{name}-{seed}", material, split, config, plan.device, silent)
+        assert trained.evaluation is not None
+        (folder / _EVALUATION).write_text(json.dumps(trained.evaluation.as_dict(), indent=1), "utf-8")
+
+
+def _run_folder(plan: FoldsPlan, name: str, seed: int) -> Path:
+    return plan.folder / f"{name}-seed-{seed}"
+
+
+def _read(plan: FoldsPlan, name: str, seed: int) -> Evaluation:
+    return Evaluation.from_dict(json.loads((_run_folder(plan, name, seed) / _EVALUATION).read_text("utf-8")))
+
+
+def _open(plan: FoldsPlan, material: Material, restart: bool) -> None:
+    """Make the folder of the runs, or check that it belongs to this plan and these recordings."""
+    if restart:
+        shutil.rmtree(plan.folder, ignore_errors=True)
+    mark = _mark(plan, material)
+    if (plan.folder / _PLAN).exists():
+        earlier = json.loads((plan.folder / _PLAN).read_text("utf-8"))
+        changed = sorted(key for key in mark.keys() | earlier.keys() if mark.get(key) != earlier.get(key))
+        if changed:
+            raise UsageError(
+                f"{plan.folder} holds runs with another {', '.join(changed)}; choose another --name, or --restart"
+            )
+        for unfinished in plan.folder.glob(".*"):  # what a killed run left
+            shutil.rmtree(unfinished, ignore_errors=True)
+    else:
+        with paths.writing(plan.folder) as folder:
+            (folder / _PLAN).write_text(json.dumps(mark, indent=1) + "\n", "utf-8")
+
+
+def _mark(plan: FoldsPlan, material: Material) -> dict[str, object]:
+    """Return all that must be the same for runs to belong together; more seeds may be added."""
+    heard = "\n".join(sorted(f"{u.digest} {u.label} {u.speaker}" for u in material.corpus.utterances))
+    mark = {
+        "folds": plan.folds,
+        "labels": plan.labels,
+        "recordings": hashlib.sha256(heard.encode()).hexdigest(),
+        "version": audio_emotion.__version__,
+    }
+    return mark | {f"option {key}": value for key, value in json.loads(json.dumps(asdict(plan.config))).items()}

@@ -1,0 +1,227 @@
+"""The record of a batch: one line for each input that was dealt with, so that a later run continues.
+
+``journal.jsonl`` in the output folder begins with a line that says what the answers were made with; then comes a
+line an input, appended as it is finished. A line is there whole or not at all: a last one without its line end was
+torn by a crash and is cut off. Nothing is ever rewritten, so the cost of a result does not grow with their number.
+"""
+
+import errno
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from audio_emotion import paths
+from audio_emotion.errors import StorageError, UsageError
+
+JOURNAL, LOCK = "journal.jsonl", "journal.lock"
+_FORMAT = 1
+_SYNC_S = 2.0  # a power cut loses the results of so many seconds; a killed process loses none
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells whether a file has changed.
+
+    Attributes:
+        size: bytes; -1 for a file that is not there.
+        mtime_ns: nanoseconds since the epoch.
+    """
+
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the journal holds of an input.
+
+    Attributes:
+        stamp: the file's, when it was dealt with.
+        failure: the kind of its failure; None where it has an answer.
+        offset: where its line begins.
+    """
+
+    stamp: Stamp
+    failure: str | None
+    offset: int
+
+
+def stamp(path: str) -> Stamp:
+    """Return a file's stamp; one that cannot be looked at has a stamp too."""
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return Stamp(-1, 0)
+    return Stamp(status.st_size, status.st_mtime_ns)
+
+
+class Journal:
+    """An open journal; see :func:`opened`."""
+
+    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+        self._path = path
+        self._synced = time.monotonic()
+        try:
+            if not path.is_file() or not path.stat().st_size:
+                with paths.writing_text(path) as file:
+                    file.write(_line({"journal": _FORMAT, **header}).decode("ascii"))
+            self._file = path.open("r+b", buffering=0)
+            self._reader = path.open("rb")
+        except OSError as error:
+            raise _storage(path, error) from error
+        self.header, self.entries, self._end = self._load()
+
+    def _load(self) -> tuple[dict[str, Any], dict[str, Entry], int]:
+        """Return the header, the last entry of each input, and the length of what is whole; cut off what is not."""
+        entries: dict[str, Entry] = {}
+        offset = 0
+        lines = io.BufferedReader(self._file)
+        try:
+            header = _parsed(lines.readline())
+            if header.pop("journal", None) != _FORMAT:
+                raise StorageError(
+                    f"{self._path}: not a journal that this version can continue; name another folder, or restart"
+                )
+            offset = lines.tell()
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break
+                content = _parsed(line)
+                if "path" in content:
+                    seen = Stamp(content["size"], content["mtime_ns"])
+                    failure = content.get("failure")
+                    entries[content["path"]] = Entry(seen, failure["kind"] if failure else None, offset)
+                offset += len(line)
+            lines.detach()
+            self._file.truncate(offset)
+        except OSError as error:
+            raise _storage(self._path, error) from error
+        return header, entries, offset
+
+    def add(self, path: str, seen: Stamp, content: Mapping[str, Any]) -> None:
+        """Append what became of an input: ``answer`` or ``failure`` (with its ``kind``), in JSON's terms.
+
+        Raises:
+            StorageError: it cannot be written; the journal is as it was before.
+        """
+        line = _line({"path": path, "size": seen.size, "mtime_ns": seen.mtime_ns, **content})
+        try:
+            self._file.seek(self._end)
+            rest = memoryview(line)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            if time.monotonic() - self._synced > _SYNC_S:
+                self._sync()
+        except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(self._end)
+            raise _storage(self._path, error) from error
+        failure = content.get("failure")
+        self.entries[path] = Entry(seen, failure["kind"] if failure else None, self._end)
+        self._end += len(line)
+
+    def read(self, entry: Entry) -> dict[str, Any]:
+        """Return what :meth:`add` was given."""
+        self._reader.seek(entry.offset)
+        return _parsed(self._reader.readline())
+
+    def close(self) -> None:
+        """Wait until the disk has everything."""
+        with self._file, self._reader:
+            try:
+                self._sync()
+            except OSError as error:
+                raise _storage(self._path, error) from error
+
+    def _sync(self) -> None:
+        os.fsync(self._file.fileno())
+        self._synced = time.monotonic()
+
+
+@contextmanager
+def opened(folder: Path, header: Mapping[str, Any], restart: bool = False) -> Iterator[Journal]:
+    """Open the journal of an output folder for this process alone, and begin one with ``header`` where there is none.
+
+    ``restart`` begins one in any case.
+
+    Raises:
+        StorageError: the folder cannot be written, another run has it, or what is there is no journal.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = (folder / LOCK).open("ab")
+    except OSError as error:
+        raise _storage(folder, error) from error
+    with handle:
+        try:
+            _lock(handle.fileno())
+        except OSError as error:
+            if error.errno in {errno.EACCES, errno.EAGAIN, errno.EDEADLK}:
+                raise StorageError(
+                    f"{folder}: another run is writing here; wait until it ends, or name another folder"
+                ) from error
+            raise _storage(folder / LOCK, error) from error
+        if restart:
+            paths.remove(folder / JOURNAL)
+        journal = Journal(folder / JOURNAL, header)
+        try:
+            yield journal
+        finally:
+            journal.close()
+
+
+def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
+    """Refuse to mix answers: compare what a journal was begun with to what it is to be continued with.
+
+    Both are flat, a name to a value in JSON's terms.
+
+    Raises:
+        UsageError: they differ; the first difference is named.
+    """
+    now = json.loads(json.dumps(now))
+    for name in [*now, *(name for name in then if name not in now)]:
+        if then.get(name) != now.get(name):
+            raise UsageError(
+                f"{folder} was begun with {name} {then.get(name)!r}, this run has {now.get(name)!r}; their answers "
+                "must not be mixed: use the same, name another folder, or restart"
+            )
+
+
+def _line(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    """Return a line's content; of a damaged one, nothing: its input is then done again."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _storage(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"cannot write {path} ({error.strerror}); free space there, make it writable or name another folder: "
+        "what is done is kept"
+    )
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
