@@ -11,8 +11,8 @@ JSON is one object whatever was tested:
       shares, 0 to 1), ``nll`` (nats), ``brier`` (0 to 2); ``per_class``, ``confusion``, ``reliability``,
       ``by_speaker``, ``by_sex``, ``by_intensity``, ``confused``, ``unanswered``, ``absent_labels``;
     - ``intervals``: null, or ``uar`` and ``wa`` as [low, high] over ``n_speakers``;
-    - ``evaluation``: ``labels``, ``utterances`` (``path``, ``speaker``, ``attributes``, ``target``, ``answer``,
-      ``scores`` by label), ``left_out`` (by label), ``problems``.
+    - ``evaluation``: ``labels``, ``utterances`` (``path``, ``start``, ``end``, ``speaker``, ``attributes``, ``target``,
+      ``answer``, ``scores`` by label), ``left_out`` (by label), ``problems``.
 
 :func:`from_json` reads it back, and works the figures out again from the utterances.
 """
@@ -81,7 +81,7 @@ class Provenance:
     @property
     def speaker_dependent(self) -> bool:
         """Whether the model's own split let speakers stand on both sides."""
-        return self.split == "random"
+        return self.split.startswith("random")
 
     def __str__(self) -> str:
         trained_on = ", ".join(self.corpora) or "corpora that it does not record"

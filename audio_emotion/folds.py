@@ -10,13 +10,17 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 import audio_emotion
 from audio_emotion import paths
+from audio_emotion.corpora.base import Progress
 from audio_emotion.corpora.splits import folds as make_folds
 from audio_emotion.errors import UsageError
 from audio_emotion.evaluation import Evaluation, Summary, pool, summarise
+from audio_emotion.evaluation_report import Provenance, Report
 from audio_emotion.fitting import TrainConfig
-from audio_emotion.training import Material, Progress, load_material, silent, train_split
+from audio_emotion.training import Material, load_material, silent, train_split
 
 _PLAN, _EVALUATION = "plan.json", "evaluation.json"
 
@@ -36,6 +40,7 @@ class FoldsPlan:
         allow_missing: whether a named fold may lack actors.
         strict: whether a recording that cannot be decoded ends everything.
         jobs: runs side by side, each on its share of the cores.
+        corpora: the names of the corpora, for the report.
     """
 
     name: str
@@ -48,6 +53,7 @@ class FoldsPlan:
     allow_missing: bool = False
     strict: bool = False
     jobs: int = 1
+    corpora: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -64,15 +70,16 @@ class FoldRun:
     evaluation: Evaluation
 
 
-def run_folds(plan: FoldsPlan, restart: bool = False, progress: Progress = silent) -> list[FoldRun]:
+def run_folds(plan: FoldsPlan, material: Material, restart: bool = False, progress: Progress = silent) -> list[FoldRun]:
     """Train and test every fold with every seed; what an earlier call with this plan has finished is not run again.
+
+    ``material`` is what :func:`audio_emotion.training.load_material` makes of the plan's data.
 
     Raises:
         UsageError: the folder holds runs of another plan or other recordings, and ``restart`` is false.
-        CorpusError: as :func:`audio_emotion.training.load_material` and the folds say.
+        CorpusError: as the folds say.
         StorageError: the folder cannot be written.
     """
-    material = load_material(plan.data, plan.labels, plan.strict, progress)
     members = make_folds(
         plan.folds, material.corpus.utterances, plan.config.seed, plan.config.patience > 0, plan.allow_missing
     )
@@ -87,10 +94,19 @@ def run_folds(plan: FoldsPlan, restart: bool = False, progress: Progress = silen
     return [FoldRun(name, seed, _read(plan, name, seed)) for name, seed in wanted]
 
 
-def by_seed(runs: Sequence[FoldRun]) -> list[Evaluation]:
-    """Join the test sides of all folds of each seed: every utterance once."""
-    seeds = dict.fromkeys(run.seed for run in runs)
-    return [pool([run.evaluation for run in runs if run.seed == seed]) for seed in seeds]
+def reports(plan: FoldsPlan, runs: Sequence[FoldRun]) -> list[Report]:
+    """Report on each seed: the test sides of all its folds together, every utterance once.
+
+    No fold's model has heard those it was tested on, unless the folds are random: then all have been heard.
+    """
+    made = []
+    for seed in dict.fromkeys(run.seed for run in runs):
+        evaluation = pool([run.evaluation for run in runs if run.seed == seed])
+        heard = evaluation.speakers if plan.folds.startswith("random") else ()
+        model = Provenance(plan.name, plan.config.architecture, plan.corpora, plan.folds, {"train": heard})
+        intervals = evaluation.intervals(np.random.default_rng(seed))
+        made.append(Report(f"{plan.folds}, all folds, seed {seed}", model, evaluation, intervals))
+    return made
 
 
 def fold_means(runs: Sequence[FoldRun]) -> dict[str, Summary]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_emotion import paths
-from audio_emotion.errors import StorageError, UsageError
+from audio_emotion.errors import UsageError
 from audio_emotion.records import FloatArray, Prediction, Waveform
 from audio_emotion.report import Answer, shown
 
@@ -54,14 +54,8 @@ def save(figure: "Figure", target: Path) -> None:
     kind = target.suffix.lower().removeprefix(".")
     if kind not in {"png", "svg"}:
         raise UsageError(f"{target}: a plot is a .png or an .svg file; name it so")
-    sibling = target.with_name(f".{target.name}.part")
-    try:
+    with paths.writing_file(target) as sibling:
         figure.savefig(sibling, format=kind, dpi=120)
-        sibling.replace(target)
-    except OSError as error:
-        raise StorageError(f"cannot write {target} ({error.strerror}); make it writable or name another") from error
-    finally:
-        paths.remove(sibling)
 
 
 def _draw_wave(axes: "Axes", waveform: Waveform) -> None:

@@ -18,22 +18,41 @@ LEVELS = {
     1: {"audio", "cache", "frontends", "augment"},
     2: {"corpora", "models", "runtime"},
     3: {"checkpoint", "card"},
-    4: {"prediction", "evaluation", "fitting", "training", "export", "report"},
+    4: {"prediction", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
+    | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"},
     5: {"cli", "weights"},
 }
-# What a level holds of its own: decoding behind the cache; verbs that build on verbs, and runtimes that build models.
+# What a level holds of its own: decoding behind the cache, a runtime that builds a model, verbs that build on verbs.
 ALLOWED = {
     ("paths", "errors"),
     ("cache", "audio"),
+    ("runtime", "models"),
     ("card", "checkpoint"),
+    ("readers", "prediction"),
+    ("readers", "workers"),
+    ("batch", "journal"),
+    ("batch", "prediction"),
+    ("batch", "report"),
+    ("batch", "workers"),
+    ("plot_timeline", "report"),
+    ("plots", "metrics"),
+    ("evaluation", "metrics"),
     ("evaluation", "prediction"),
-    ("fitting", "evaluation"),
+    ("evaluation_report", "evaluation"),
+    ("evaluation_report", "metrics"),
+    ("html_report", "evaluation"),
+    ("html_report", "evaluation_report"),
+    ("html_report", "plots"),
+    ("fitting", "metrics"),
     ("fitting", "prediction"),
     ("training", "evaluation"),
     ("training", "export"),
     ("training", "fitting"),
     ("training", "prediction"),
-    ("runtime", "models"),
+    ("folds", "evaluation"),
+    ("folds", "evaluation_report"),
+    ("folds", "fitting"),
+    ("folds", "training"),
 }
 LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 
@@ -65,7 +84,7 @@ def test_every_module_has_a_level():
 
 
 def test_a_module_imports_only_from_below():
-    assert {(a, b) for a, b in imports() if LEVEL_OF[b] >= LEVEL_OF[a]} - ALLOWED == set()
+    assert {(a, b) for a, b in imports() if LEVEL_OF[b] >= LEVEL_OF[a]} == ALLOWED
 
 
 def test_prediction_knows_no_training():

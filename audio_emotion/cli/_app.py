@@ -3,13 +3,16 @@
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import typer
 
 from audio_emotion.errors import AudioEmotionError
+
+if TYPE_CHECKING:
+    from audio_emotion.corpora import LeftOut
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -20,6 +23,15 @@ ALL_GOOD, NOTHING_DONE, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 def say(message: str) -> None:
     """Write one line to stderr."""
     print(f"audio-emotion: {' '.join(message.split())}", file=sys.stderr)
+
+
+def tell_left_out(files: "Iterable[LeftOut]") -> None:
+    """Say which files are not used: how many for each reason, and the first of them."""
+    from audio_emotion.corpora.base import by_reason
+
+    for reason, paths in by_reason(files).items():
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        say(f"left out: {paths[0]}{more}: {reason}")
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:

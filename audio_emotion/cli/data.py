@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, progress_bars, say
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, progress_bars, say, tell_left_out
 
 if TYPE_CHECKING:
     from audio_emotion.corpora import Corpus, LeftOut
@@ -117,7 +117,7 @@ def prepare(
 
     percent = parse_shares(shares)
     corpus = _gather(sources, labels)
-    _tell_left_out(corpus.left_out)
+    tell_left_out(corpus.left_out)
     with progress_bars() as progress:
         prepared = run(corpus, out, percent, seed, with_audio, progress)
     for side, name in MANIFESTS.items():
@@ -139,7 +139,7 @@ def features(
     from audio_emotion.corpora.features import write_features
 
     corpus = _gather(sources, labels)
-    _tell_left_out(corpus.left_out)
+    tell_left_out(corpus.left_out)
     with progress_bars() as progress:
         unreadable = write_features(corpus, out, progress)
     n_rows = len(corpus.utterances) - len(unreadable)
@@ -178,13 +178,6 @@ def _gather(texts: Sequence[str], labels: str) -> "Corpus":
         if source.recognised:
             say(f"{source.path}: recognised as {source.adapter.name}")
     return gather(sources, chosen)
-
-
-def _tell_left_out(left_out: "Iterable[LeftOut]") -> None:
-    from audio_emotion.corpora.base import by_reason
-
-    for reason, files in by_reason(left_out).items():
-        say(f"left out {len(files)}: {reason} (as {files[0]})")
 
 
 def _tell_unreadable(unreadable: "Iterable[LeftOut]") -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, progress_bars, say
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, progress_bars, say, tell_left_out
 from audio_emotion.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -79,11 +79,10 @@ def _reports(loaded: "Model", sources: Sequence[str], seed: int) -> "list[Report
 
 def _utterances(source: str) -> "Sequence[Utterance]":
     """Find the labelled recordings of one test set, and say how many files are none."""
-    from audio_emotion.corpora import locate
+    from audio_emotion.corpora.sources import gather, parse_sources
 
-    corpus = locate("ravdess", Path(source))
-    if corpus.left_out:
-        say(f"{source}: {len(corpus.left_out)} file(s) left out, no {corpus.name} recordings: {corpus.left_out[0]} ...")
+    corpus = gather(parse_sources([source]))
+    tell_left_out(corpus.left_out)
     return corpus.utterances
 
 

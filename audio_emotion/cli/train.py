@@ -1,14 +1,14 @@
 """``audio-emotion train``."""
 
-from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import command, progress_bars, say
+from audio_emotion.cli._app import command, progress_bars, tell_left_out
 
 if TYPE_CHECKING:
-    from audio_emotion.corpora import LeftOut
+    from audio_emotion.folds import FoldRun, FoldsPlan
     from audio_emotion.training import Trained
 
 
@@ -44,6 +44,25 @@ def train(
         bool, typer.Option(help="Run a named fold though some of its actors are missing.")
     ] = False,
     strict: Annotated[bool, typer.Option(help="End where a recording cannot be decoded.")] = False,
+    folds: Annotated[
+        str | None,
+        typer.Option(
+            help="Train and test every fold of a set, and report on all: emobox, luna-jimenez, leave-one-speaker-out, "
+            "5-fold, random-10-fold. A run that was stopped is taken up again.",
+            rich_help_panel="Folds",
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Train each fold so many times.", min=1, rich_help_panel="Folds")] = 1,
+    jobs: Annotated[int, typer.Option(help="Folds side by side.", min=1, rich_help_panel="Folds")] = 2,
+    restart: Annotated[
+        bool, typer.Option(help="Forget what an earlier run of --name has done.", rich_help_panel="Folds")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the folds' report here.", metavar="FILE", rich_help_panel="Folds")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the folds' report as JSON.", rich_help_panel="Folds")
+    ] = False,
 ) -> None:
     """Train the two-channel CNN and store it for `infer --model NAME`."""
     from audio_emotion.fitting import TrainConfig
@@ -53,18 +72,30 @@ def train(
     with progress_bars() as progress:
         material = load_material(data or (), labels, strict, progress)
         tell_left_out(material.left_out)
-        trained = train_material(material, name, split, config, device, allow_missing, progress)
+        if folds:
+            from audio_emotion.folds import FoldsPlan, run_folds
+
+            plan = FoldsPlan(
+                name,
+                tuple(data or ()),
+                folds,
+                seeds,
+                labels,
+                config,
+                device,
+                allow_missing,
+                strict,
+                jobs,
+                material.corpus.names,
+            )
+            runs = run_folds(plan, material, restart, progress)
+        else:
+            trained = train_material(material, name, split, config, device, allow_missing, progress)
+    if folds:
+        _report_folds(plan, runs, html, as_json)
+        return
     _tell(trained)
     print(f"Stored in {trained.folder}; use it with: audio-emotion infer FILE --model {name}")
-
-
-def tell_left_out(files: "Iterable[LeftOut]") -> None:
-    """Say which files are not used: how many for each reason, and the first of them."""
-    from audio_emotion.corpora.base import by_reason
-
-    for reason, paths in by_reason(files).items():
-        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        say(f"left out: {paths[0]}{more}: {reason}")
 
 
 def _tell(trained: "Trained") -> None:
@@ -74,3 +105,21 @@ def _tell(trained: "Trained") -> None:
     print(trained.evaluation.table())
     print(f"Protocol: {trained.split.protocol}, {len(trained.split.test)} test utterances")
     print(f"UAR {100 * trained.evaluation.uar:.2f} %, accuracy {100 * trained.evaluation.accuracy:.2f} %")
+
+
+def _report_folds(plan: "FoldsPlan", runs: "list[FoldRun]", html: Path | None, as_json: bool) -> None:
+    """Print each run's UAR, then mean and deviation over seeds, and the figures of all test sides together."""
+    from audio_emotion import evaluation_report, html_report
+    from audio_emotion.folds import fold_means, reports
+
+    made, summary = reports(plan, runs), fold_means(runs)
+    if html:
+        html_report.write(html, made, summary)
+    if as_json:
+        print(evaluation_report.to_json(made, summary))
+        return
+    for run in runs:
+        scores = run.evaluation
+        print(f"{run.split}, seed {run.seed}: UAR {100 * scores.uar:.2f} %, WA {100 * scores.accuracy:.2f} %")
+    print(evaluation_report.text(made, summary), end="")
+    print(f"Kept in {plan.folder}")
