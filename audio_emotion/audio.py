@@ -464,7 +464,9 @@ def _decoded(file: BinaryIO, name: str, part: Part) -> Iterator[tuple[int, npt.N
                 while len(frames := sound.read(max(1, _BLOCK // sound.channels), "float32", always_2d=True)):
                     yield rate, frames
                     n_frames += len(frames)
-            if n_frames:
+                # a RIFF header can count no further than 4 GiB, and libsndfile goes by it
+                short = sound.format in {"WAV", "WAVEX"} and file.seek(0, os.SEEK_END) > 2**32
+            if n_frames and not short:
                 return
         except _soundfile_errors():
             pass
@@ -528,7 +530,7 @@ def _enter(container: Any, stream: Any, start: float) -> bool:
     """
     import av
 
-    if start < 2 or not {"mov", "matroska"} & set(container.format.name.split(",")):
+    if start < 2 or not {"mov", "matroska", "wav"} & set(container.format.name.split(",")):
         return False
     try:
         container.seek((stream.start_time or 0) + int((start - 1) / stream.time_base), stream=stream)
@@ -544,7 +546,7 @@ def _position(frame: Any, stream: Any) -> int:
 def _frames(container: Any, stream: Any, name: str) -> Iterator[Any]:
     import av
 
-    any_frame = False
+    n_frames = n_damaged = 0
     packets = container.demux(stream)
     while True:
         try:
@@ -553,12 +555,12 @@ def _frames(container: Any, stream: Any, name: str) -> Iterator[Any]:
             break
         try:
             for frame in packet.decode():
-                any_frame = True
+                n_frames += 1
                 yield frame
         except av.FFmpegError:
-            continue
-    if not any_frame:
-        raise AudioError(f"{name}: none of its sound can be decoded; it is damaged, encrypted or empty")
+            n_damaged += 1
+    if n_damaged and not n_frames:
+        raise AudioError(f"{name}: none of its sound can be decoded; it is damaged or encrypted")
 
 
 def _channels_last(frame: Any) -> npt.NDArray[Any]:
