@@ -491,7 +491,10 @@ def _container(file: BinaryIO, name: str, stream: int) -> Iterator[tuple[Any, An
                 raise AudioError(f"{name}: holds no sound; expected a recording or a video with an audio track")
             if stream > len(streams):
                 raise AudioError(f"{name}: has {len(streams)} audio stream(s), and stream {stream} was asked for")
-            yield container, streams[stream - 1]
+            chosen = streams[stream - 1]
+            if chosen.codec_context is None:
+                raise AudioError(f"{name}: its sound is in a code that is not known here; convert it to WAV or FLAC")
+            yield container, chosen
     except (av.FFmpegError, OSError, ValueError, EOFError) as error:
         raise AudioError(
             f"{name}: cannot be decoded ({_reason(error)}); expected WAV, FLAC, OGG, MP3 or another audio or video file"

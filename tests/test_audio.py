@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sounds import RATE, contained, encoded, voice
 
 from audio_emotion import audio
@@ -372,6 +374,31 @@ def test_ten_gigabytes_of_nothing(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 40e6
+
+
+WELL = [
+    *(encoded(voice(1), RATE, file_format) for file_format in ("WAV", "FLAC", "OGG", "MP3", "AIFF", "CAF", "W64")),
+    *(contained([voice(1, 48_000)], container=c, codec=k) for c, k in (("mp4", "aac"), ("webm", "libopus"))),
+]
+
+
+@settings(max_examples=150, deadline=5_000, derandomize=True)
+@given(
+    file=st.sampled_from(WELL),
+    changes=st.lists(st.tuples(st.integers(0, 400), st.binary(min_size=1, max_size=8)), max_size=6),
+    length=st.none() | st.integers(0, 20_000),
+)
+def test_any_damage_is_answered_or_refused(file: bytes, changes: list[tuple[int, bytes]], length: int | None) -> None:
+    damaged = bytearray(file)
+    for place, content in changes:
+        damaged[place : place + len(content)] = content
+    try:
+        waveform = audio.load(bytes(damaged[:length]), RATE, max_duration_s=60)
+        audio.probe(bytes(damaged[:length]))
+    except AudioError:
+        return
+    assert np.isfinite(waveform.samples).all()
+    assert len(waveform.samples)
 
 
 # --- samples ----------------------------------------------------------------------------------------------------------
