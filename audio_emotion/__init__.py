@@ -11,30 +11,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from audio_emotion.audio import Part
     from audio_emotion.errors import AudioEmotionError
     from audio_emotion.fitting import TrainConfig
     from audio_emotion.prediction import Model, load_model
     from audio_emotion.records import Prediction, Waveform
+    from audio_emotion.streaming import Stream, TimelineConfig, timeline
     from audio_emotion.training import train
 
 __version__ = "0.1.0"
 __all__ = [
     "AudioEmotionError",
     "Model",
+    "Part",
     "Prediction",
+    "Stream",
+    "TimelineConfig",
     "TrainConfig",
     "Waveform",
     "load_model",
+    "timeline",
     "train",
 ]
 
 _HOMES = {
     "AudioEmotionError": "errors",
     "Model": "prediction",
+    "Part": "audio",
     "Prediction": "records",
+    "Stream": "streaming",
+    "TimelineConfig": "streaming",
     "TrainConfig": "fitting",
     "Waveform": "records",
     "load_model": "prediction",
+    "timeline": "streaming",
     "train": "training",
 }
 

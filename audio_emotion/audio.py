@@ -1,152 +1,617 @@
-"""Any recording → mono :class:`Waveform` → the fixed windows that a model reads.
+"""Any recording → mono sound at the model's rate → the fixed windows that a model reads.
 
 The same functions serve training and use, so that a clip meets the network in one form only. Decoding is
-soundfile's (libsndfile), then PyAV's (FFmpeg) for what that cannot read; resampling is soxr's.
+soundfile's (libsndfile), then PyAV's (FFmpeg) for what that cannot read; resampling is soxr's. There is one way
+through, :func:`blocks`, which needs little memory however long the recording is; :func:`load` joins its blocks.
 """
 
+import glob
+import io
+import itertools
 import os
-from collections.abc import Iterable
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from audio_emotion.errors import AudioError
+from audio_emotion.errors import AudioError, UsageError
+from audio_emotion.paths import shown
 from audio_emotion.records import FloatArray, Waveform
+
+Source = str | os.PathLike[str] | bytes | BinaryIO
+"""A recording: its path, its bytes, or a file object open for reading that can be rewound."""
 
 MIN_RATE, MAX_RATE = 1_000, 1_000_000
 """Sampling rates in Hz outside which a header is taken for damaged."""
 
+MAX_SAMPLE = 1e10
+"""Samples beyond this, full scale being 1, are taken for damage: float files of 32-bit integers reach 2e9."""
+
 TRIM_DB = 40.0
 """Frames this far below the loudest one, at either end of a recording, are not part of the utterance."""
 
-SILENCE_DBFS = -60.0
-"""A window whose loudest frame is below this level holds no speech."""
-
-_FRAME, _HOP = 512, 256  # samples, for levels
-
 AUDIO_SUFFIXES = frozenset(
-    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".m4a", ".aac"}
-    | {".wma", ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi"}
+    {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64"}
+    | {".m4a", ".m4b", ".aac", ".ac3", ".amr", ".ape", ".wma", ".wv", ".mka", ".weba"}
+    | {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".3gp", ".wmv", ".flv"}
 )
 """What counts as a recording when a folder is searched; a file named outright is judged by its content."""
 
+_SIGNATURES = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"\x1aE\xdf\xa3")
+_HOP = 256  # samples; levels are those of frames of two hops
+_BLOCK = 1 << 19  # values decoded at once, all channels together
+_PIECES = 128  # of a codec's frames, joined to a block
+_HELD_S = 600.0  # recordings up to this long are kept in memory to be judged; longer ones are decoded twice
 
-def expand(names: Iterable[Path]) -> list[Path]:
-    """Replace each folder by the recordings in it, sorted; leave everything else as it is.
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a recording is meant.
+
+    Attributes:
+        start: seconds from its beginning.
+        end: seconds from its beginning; None: to its end.
+        channel: counted from 1; None: the mean of all channels.
+        stream: which of a container's audio streams, counted from 1.
 
     Raises:
-        AudioError: a folder without a recording.
+        UsageError: a value that no recording has.
+    """
+
+    start: float = 0.0
+    end: float | None = None
+    channel: int | None = None
+    stream: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < float("inf"):
+            raise UsageError(f"the start is {self.start:g} s, expected 0 or more")
+        if self.end is not None and not self.start < self.end < float("inf"):
+            raise UsageError(f"the end is {self.end:g} s, expected more than the start, {self.start:g} s")
+        for name, number in (("channel", self.channel), ("stream", self.stream)):
+            if number is not None and number < 1:
+                raise UsageError(f"the {name} is {number}; they are counted from 1")
+
+
+WHOLE = Part()
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a recording says of itself, before anything is decoded; a damaged one may say what is not so.
+
+    Attributes:
+        duration: seconds; None where it is not stated.
+        sampling_rate: Hz.
+        n_channels: of the stream asked for.
+        n_streams: audio streams in the container.
+    """
+
+    duration: float | None
+    sampling_rate: int
+    n_channels: int
+    n_streams: int
+
+
+# --- finding ----------------------------------------------------------------------------------------------------------
+
+
+def expand(names: Iterable[str | os.PathLike[str]], recursive: bool = False) -> list[Path]:
+    """Replace each folder by the recordings in it and each pattern by what it matches, sorted; keep all else.
+
+    A folder is searched for names that end as recordings do (in any case), and for nameless endings whose content
+    begins as a recording does; hidden files are passed over. With ``recursive`` the folders below it are searched
+    too, each once, whatever links there are. ``*``, ``?``, ``[...]`` and ``**`` make a pattern, unless a file has
+    that very name. What is missing, or a folder without a recording, stays in the list, to fail by itself.
     """
     files: list[Path] = []
-    for name in names:
-        if not name.is_dir():
-            files.append(name)
-            continue
-        found = sorted(p for p in name.iterdir() if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())
-        if not found:
-            raise AudioError(f"{name}: this folder holds no recording; expected files such as *.wav, *.flac or *.mp3")
-        files.extend(found)
+    for name in map(Path, names):
+        matches = [name]
+        if any(mark in str(name) for mark in "*?[") and not os.path.lexists(name):
+            matches = [Path(match) for match in sorted(glob.glob(str(name), recursive=True))] or [name]  # noqa: PTH207
+        for match in matches:
+            files.extend((_recordings(match, recursive) or [match]) if match.is_dir() else [match])
     return files
 
 
-def load(path: str | os.PathLike[str], sampling_rate: int) -> Waveform:
+def read_list(path: Path) -> list[Path]:
+    """Read names from a file: one a line, or separated by NUL as ``find -print0`` writes them.
+
+    Empty lines are passed over; relative names are relative to the current folder, as on the command line.
+
+    Raises:
+        UsageError: the file cannot be read, or names nothing.
+    """
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{shown(path)}: the list cannot be read ({_reason(error)})") from error
+    lines = content.split(b"\0") if b"\0" in content else content.removeprefix(b"\xef\xbb\xbf").splitlines()
+    names = [Path(os.fsdecode(line)) for line in lines if line.strip()]
+    if not names:
+        raise UsageError(f"{shown(path)}: the list is empty, expected the name of a recording on each line")
+    return names
+
+
+def _recordings(folder: Path, recursive: bool) -> list[Path]:
+    found: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+    unreadable = list[Path]()  # folders that stay in the list, to fail by themselves
+    walk = os.walk(folder, followlinks=True, onerror=lambda error: unreadable.append(Path(error.filename)))
+    for top, below, names in walk:
+        here = Path(top).stat()
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        if (here.st_dev, here.st_ino) in seen or not recursive:
+            below.clear()
+        if (here.st_dev, here.st_ino) in seen:  # reached by another way already
+            continue
+        seen.add((here.st_dev, here.st_ino))
+        found.extend(path for name in names if not name.startswith(".") and _is_recording(path := Path(top, name)))
+    return sorted(found + unreadable)
+
+
+def _is_recording(path: Path) -> bool:
+    if path.suffix:
+        return path.suffix.lower() in AUDIO_SUFFIXES
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return head.startswith(_SIGNATURES) or _is_mpeg(head) or head[4:8] == b"ftyp"
+
+
+# --- decoding ---------------------------------------------------------------------------------------------------------
+
+
+def load(
+    source: Source,
+    sampling_rate: int,
+    part: Part = WHOLE,
+    *,
+    name: str | None = None,
+    max_duration_s: float | None = None,
+) -> Waveform:
     """Decode a recording of any rate, channel count and sample type to mono at ``sampling_rate`` (Hz).
 
-    Channels are averaged. Raises :class:`AudioError` where the file is absent, unreadable, of an unknown
-    format, without samples, or holds samples that are not finite.
+    ``name`` stands for the source in messages, where it is not a path. Raises :class:`AudioError` as
+    :func:`blocks` does. The whole sound is held in memory, 64 kB a second at 16 kHz: ``max_duration_s`` refuses
+    what is longer.
     """
-    path = Path(path)
-    _check_readable(path)
-    frames, source_rate = _decode(path)
-    if not MIN_RATE <= source_rate <= MAX_RATE:
-        raise AudioError(
-            f"{path}: its header gives a sampling rate of {source_rate} Hz, expected {MIN_RATE} to {MAX_RATE} Hz; "
-            "the file is probably damaged"
-        )
-    return from_frames(frames, source_rate, sampling_rate, name=str(path))
+    decoded = list(_resampled(source, sampling_rate, part, name, max_duration_s))
+    samples = np.concatenate([samples for _, samples in decoded])
+    return Waveform(samples, sampling_rate, source_rate=decoded[0][0], start=part.start)
 
 
-def from_frames(frames: npt.NDArray[Any], source_rate: int, sampling_rate: int, name: str = "array") -> Waveform:
+def blocks(
+    source: Source,
+    sampling_rate: int,
+    part: Part = WHOLE,
+    *,
+    name: str | None = None,
+    max_duration_s: float | None = None,
+) -> Iterator[FloatArray]:
+    """Decode a recording as :func:`load` does, and yield its samples block by block, (n_samples,) each.
+
+    Only what is needed of the file is decoded where its format can be entered in the middle. A file that is
+    damaged on its way is given as far as it can be decoded, with what follows the damage where FFmpeg finds it.
+
+    Raises:
+        AudioError: the source is absent, no file, unreadable, of an unknown format, encrypted, without sound or
+            samples, without the channel or stream asked for, ends before ``part`` starts, lasts longer than
+            ``max_duration_s``, or holds samples that are no numbers.
+    """
+    for _, samples in _resampled(source, sampling_rate, part, name, max_duration_s):
+        yield samples
+
+
+def probe(source: Source, stream: int = 1, *, name: str | None = None) -> Header:
+    """Read what a recording says of itself; a fraction of a millisecond for most formats.
+
+    Raises :class:`AudioError` as :func:`blocks` does, so far as the header tells.
+    """
+    name = name_of(source, name)
+    with _binary(source, name) as file:
+        if stream == 1 and not _is_mpeg(_head(file)):
+            import soundfile
+
+            try:
+                with soundfile.SoundFile(file) as sound:
+                    stated = sound.frames / sound.samplerate if 0 < sound.frames < 2**62 else None
+                    return Header(stated, sound.samplerate, sound.channels, 1)
+            except _soundfile_errors():
+                file.seek(0)
+        with _container(file, name, stream) as (container, chosen):
+            ticks = chosen.duration * chosen.time_base if chosen.duration else None
+            seconds = ticks if ticks is not None else container.duration and container.duration / 1e6
+            n_streams = len(container.streams.audio)
+            return Header(float(seconds) if seconds else None, chosen.rate or 0, chosen.channels, n_streams)
+
+
+def channel_numbers(
+    source: Source, channels: int | Literal["mix", "each"], stream: int = 1, *, name: str | None = None
+) -> tuple[int | None, ...]:
+    """Return what :attr:`Part.channel` is to be, one after the other: ``each`` is every channel by itself."""
+    if channels == "each":
+        return tuple(range(1, probe(source, stream, name=name).n_channels + 1))
+    return (None,) if channels == "mix" else (channels,)
+
+
+def from_frames(
+    frames: npt.NDArray[Any],
+    source_rate: int,
+    sampling_rate: int,
+    part: Part = WHOLE,
+    name: str = "array",
+) -> Waveform:
     """Mix decoded ``frames``, (n_frames,) or (n_frames, n_channels), to mono and resample to ``sampling_rate``.
 
-    Raises :class:`AudioError` where there is no frame, or one that is not finite; ``name`` is for its message.
+    Floats have their full scale at ±1, integers at their type's. Raises :class:`AudioError` where there is no
+    frame, or one that is not finite; ``name`` is for its message.
     """
+    _check_rate(source_rate, name)
+    if frames.ndim not in (1, 2) or (frames.ndim == 2 and frames.shape[1] > 1024):
+        raise AudioError(f"{name}: has the shape {frames.shape}, expected (n_frames,) or (n_frames, n_channels)")
+    end = len(frames) if part.end is None else round(part.end * source_rate)
+    frames = frames[round(part.start * source_rate) : end]
     if not frames.size:
-        raise AudioError(f"{name}: holds no samples; expected at least one")
-    mono = frames.astype(np.float32, copy=False) if frames.ndim == 1 else frames.mean(axis=1, dtype=np.float32)
-    if not np.isfinite(mono).all():
-        raise AudioError(f"{name}: holds samples that are NaN or infinite; export it again as 16-bit PCM")
-    if source_rate != sampling_rate:
-        import soxr
-
-        mono = soxr.resample(mono, source_rate, sampling_rate, quality="VHQ")
-        if not mono.size:  # fewer source samples than one sample of ours: pass on the little there is
-            mono = np.zeros(1, np.float32)
-    return Waveform(np.ascontiguousarray(mono, np.float32), sampling_rate, source_rate)
+        raise _no_samples(name, part)
+    resampler = Resampler(source_rate, sampling_rate)
+    samples = np.concatenate([resampler.push(mono(frames, part.channel, name)), resampler.flush()])
+    return Waveform(samples, sampling_rate, source_rate, part.start)
 
 
-def _check_readable(path: Path) -> None:
+def mono(frames: npt.NDArray[Any], channel: int | None, name: str = "array") -> FloatArray:
+    """Return one channel, counted from 1, or the mean of all, of (n_frames,) or (n_frames, n_channels).
+
+    Raises :class:`AudioError` where there is no such channel, or a sample is no finite number.
+    """
+    if frames.dtype.kind not in "fiu":
+        raise AudioError(f"{name}: holds {frames.dtype} values, expected floats or integers")
+    if frames.ndim == 1:
+        frames = frames[:, None]
+    if channel is not None and channel > frames.shape[1]:
+        raise AudioError(f"{name}: has {frames.shape[1]} channel(s), and channel {channel} was asked for")
+    chosen = frames if channel is None else frames[:, channel - 1 : channel]
+    if frames.dtype.kind in "iu":
+        scale = 2.0 ** (8 * frames.dtype.itemsize - 1)
+        chosen = (chosen - (scale if frames.dtype.kind == "u" else 0.0)) / scale
+    with np.errstate(over="ignore", invalid="ignore"):
+        samples = chosen[:, 0] if chosen.shape[1] == 1 else chosen.mean(axis=1, dtype=np.float32)
+        samples = np.ascontiguousarray(samples, np.float32)
+    if len(samples) and not np.abs(samples).max() <= MAX_SAMPLE:  # so that a NaN is refused too
+        raise AudioError(f"{name}: holds samples that are NaN, infinite or beyond all scale; export it as 16-bit PCM")
+    return samples
+
+
+class Resampler:
+    """Mono sound at one rate, in chunks of any size → the same at another, as if resampled in one piece (VHQ)."""
+
+    def __init__(self, source_rate: int, sampling_rate: int) -> None:
+        self.source_rate = source_rate
+        self._n_samples = 0
+        self._stream = None
+        if source_rate != sampling_rate:
+            import soxr
+
+            self._stream = soxr.ResampleStream(source_rate, sampling_rate, 1, dtype="float32", quality="VHQ")
+
+    def push(self, samples: FloatArray) -> FloatArray:
+        """Return what is ready once ``samples`` (n_samples,) came; maybe nothing."""
+        return self._given(samples if self._stream is None else self._stream.resample_chunk(samples))
+
+    def flush(self) -> FloatArray:
+        """Return the rest; at least one sample came out in all, even of a source shorter than one."""
+        rest = np.empty(0, np.float32)
+        if self._stream is not None:
+            rest = self._stream.resample_chunk(rest, last=True)
+        return self._given(rest) if len(rest) or self._n_samples else np.zeros(1, np.float32)
+
+    def _given(self, samples: FloatArray) -> FloatArray:
+        self._n_samples += len(samples)
+        return samples
+
+
+def _resampled(
+    source: Source, sampling_rate: int, part: Part, name: str | None, max_duration_s: float | None
+) -> Iterator[tuple[int, FloatArray]]:
+    """Yield the source's rate with each block of mono samples at ``sampling_rate``."""
+    name = name_of(source, name)
+    wanted = None if part.end is None else max(1, round((part.end - part.start) * sampling_rate))
+    allowed = float("inf") if max_duration_s is None else max_duration_s * sampling_rate
+    n_samples = 0
+    for rate, samples in _unbounded(source, sampling_rate, part, name):
+        kept = samples if wanted is None else samples[: wanted - n_samples]
+        n_samples += len(kept)
+        if n_samples > allowed:
+            raise AudioError(f"{name}: lasts longer than {max_duration_s:g} s, the limit that was set")
+        if len(kept):
+            yield rate, kept
+        if n_samples == wanted:
+            return
+
+
+def _unbounded(source: Source, sampling_rate: int, part: Part, name: str) -> Iterator[tuple[int, FloatArray]]:
+    resampler = None
+    with _binary(source, name) as file:
+        for rate, frames in _decoded(file, name, part):
+            if resampler is None or rate != resampler.source_rate:  # a new rate on the way begins a new sound
+                _check_rate(rate, name)
+                if resampler is not None:
+                    yield resampler.source_rate, resampler.flush()
+                resampler = Resampler(rate, sampling_rate)
+            yield rate, resampler.push(mono(frames, part.channel, name))
+    if resampler is None:
+        raise _no_samples(name, part)
+    yield resampler.source_rate, resampler.flush()
+
+
+def _no_samples(name: str, part: Part) -> AudioError:
+    where = f" after {part.start:g} s, where it was to start" if part.start else "; expected at least one"
+    return AudioError(f"{name}: holds no samples{where}")
+
+
+def _check_rate(rate: int, name: str) -> None:
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise AudioError(
+            f"{name}: states a sampling rate of {rate} Hz, expected {MIN_RATE} to {MAX_RATE} Hz; "
+            "its header is probably damaged"
+        )
+
+
+def name_of(source: object, name: str | None = None) -> str:
+    """Return what messages call a source: ``name``, else its path, made one printable line."""
+    if name is not None:
+        return shown(name)
+    if isinstance(source, str | os.PathLike):
+        return shown(source)
+    return shown(str(getattr(source, "name", type(source).__name__)))
+
+
+@contextmanager
+def _binary(source: Source, name: str) -> Iterator[BinaryIO]:
+    """Open a source from its beginning; a file object of the caller's stays open."""
+    if isinstance(source, str | os.PathLike):
+        _check_is_file(source, name)
+        try:
+            opened = Path(source).open("rb")  # noqa: SIM115
+        except OSError as error:
+            raise AudioError(f"{name}: cannot be opened ({_reason(error)})") from error
+        with opened:
+            yield opened
+        return
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
-        if path.is_dir():
-            raise AudioError(f"{path}: is a folder, expected a recording")
-        if not path.stat().st_size and path.is_file():
-            raise AudioError(f"{path}: is empty (0 bytes), expected a recording")
-        if not os.access(path, os.R_OK):
-            raise AudioError(f"{path}: permission denied; make it readable")
-    except FileNotFoundError:
-        raise AudioError(f"{path}: no such file; check the path") from None
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
     except OSError as error:
-        raise AudioError(f"{path}: cannot be read ({error.strerror})") from error
+        raise AudioError(f"{name}: cannot be rewound; read it and pass its bytes") from error
+    if not size:
+        raise AudioError(f"{name}: is empty (0 bytes), expected a recording")
+    yield file
 
 
-def _decode(path: Path) -> tuple[FloatArray, int]:
-    """Return (n_frames, n_channels) float32 and the rate in Hz."""
+_NO_FILES: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (
+        stat.S_ISDIR,
+        "a folder, expected a recording; infer searches a folder for names like *.wav, --recursive those below it too",
+    ),
+    (stat.S_ISFIFO, "a named pipe, expected a file; send its content to standard input instead, with the name -"),
+    (stat.S_ISSOCK, "a socket, expected a file"),
+    (lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode), "a device, expected a file"),
+)
+
+
+def _check_is_file(path: str | os.PathLike[str], name: str) -> None:
+    """Refuse what is no file before it is opened: opening a pipe waits, and a device may have no end."""
+    try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        raise AudioError(f"{name}: no such file; check the path") from None
+    except (OSError, ValueError) as error:
+        raise AudioError(f"{name}: cannot be read ({_reason(error)})") from error
+    for is_kind, kind in _NO_FILES:
+        if is_kind(found.st_mode):
+            raise AudioError(f"{name}: is {kind}")
+    if not found.st_size:
+        raise AudioError(f"{name}: is empty (0 bytes), expected a recording")
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _soundfile_errors() -> tuple[type[Exception], ...]:
+    """What soundfile raises at what it does not know (a TypeError at a file that is called ``.raw``)."""
     import soundfile
 
+    return (soundfile.SoundFileError, RuntimeError, ValueError, TypeError)
+
+
+def _head(file: BinaryIO) -> bytes:
+    head = file.read(3)
+    file.seek(0)
+    return head
+
+
+def _is_mpeg(head: bytes) -> bool:
+    """Tell whether a file starts as MP3 or ADTS AAC do: with a tag, or at once with a frame."""
+    return head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0)
+
+
+def _decoded(file: BinaryIO, name: str, part: Part) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """Yield (rate, frames (n_frames, n_channels)) from ``part.start`` on.
+
+    libsndfile goes first. Where it stops in the middle, or finds nothing, FFmpeg goes on from there: it finds its
+    way behind damage, and past a header that claims too little or too much. MPEG sound is FFmpeg's from the first,
+    since libsndfile's decoder reads the whole file before it starts, gives up at damage, and writes to stderr.
+    """
+    rate, n_frames = 1, 0
+    if part.stream == 1 and not _is_mpeg(_head(file)):
+        import soundfile
+
+        try:
+            with soundfile.SoundFile(file) as sound:
+                rate = sound.samplerate
+                if part.start:
+                    sound.seek(round(part.start * rate))
+                while len(frames := sound.read(max(1, _BLOCK // sound.channels), "float32", always_2d=True)):
+                    yield rate, frames
+                    n_frames += len(frames)
+                # a RIFF header can count no further than 4 GiB, and libsndfile goes by it
+                short = sound.format in {"WAV", "WAVEX"} and file.seek(0, os.SEEK_END) > 2**32
+            if n_frames and not short:
+                return
+        except _soundfile_errors():
+            pass
+        file.seek(0)
     try:
-        with path.open("rb") as file:
-            frames, rate = soundfile.read(file, dtype="float32", always_2d=True)
-        return frames, int(rate)
-    except (
-        soundfile.SoundFileError,
-        RuntimeError,
-        ValueError,
-        TypeError,
-    ):  # unknown to libsndfile, or damaged
-        return _decode_av(path)
-    except OSError as error:
-        raise AudioError(f"{path}: cannot be read ({error.strerror})") from error
+        yield from _decoded_by_ffmpeg(file, name, part, part.start + n_frames / rate)
+    except AudioError:
+        if not n_frames:
+            raise
 
 
-def _decode_av(path: Path) -> tuple[FloatArray, int]:
+@contextmanager
+def _container(file: BinaryIO, name: str, stream: int) -> Iterator[tuple[Any, Any]]:
+    """Open a file with FFmpeg; yield its container and the audio stream asked for."""
     import av
 
     try:
-        with path.open("rb") as file, av.open(file, "r") as container:
-            if not container.streams.audio:
-                raise AudioError(f"{path}: holds no sound; expected a recording or a video with an audio track")
-            stream = container.streams.audio[0]
-            resampler = av.AudioResampler(format="fltp")
-            blocks = [
-                block.to_ndarray().T for frame in container.decode(audio=0) for block in resampler.resample(frame)
-            ]
-            rate = int(stream.rate or 0)
+        # A playlist must not reach other files or the network: no protocol is allowed but the file object.
+        with av.open(file, "r", options={"protocol_whitelist": "none"}, metadata_errors="replace") as container:
+            streams = container.streams.audio
+            if not streams:
+                raise AudioError(f"{name}: holds no sound; expected a recording or a video with an audio track")
+            if stream > len(streams):
+                raise AudioError(f"{name}: has {len(streams)} audio stream(s), and stream {stream} was asked for")
+            chosen = streams[stream - 1]
+            if chosen.codec_context is None:
+                raise AudioError(f"{name}: its sound is in a code that is not known here; convert it to WAV or FLAC")
+            yield container, chosen
     except (av.FFmpegError, OSError, ValueError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or error
         raise AudioError(
-            f"{path}: cannot be decoded ({reason}); expected WAV, FLAC, OGG, MP3 or another audio or video file"
+            f"{name}: cannot be decoded ({_reason(error)}); expected WAV, FLAC, OGG, MP3 or another audio or video file"
         ) from error
-    return (np.concatenate(blocks) if blocks else np.empty((0, 1), np.float32)), rate
 
 
-def frame_levels(samples: FloatArray) -> npt.NDArray[np.float64]:
-    """Return the level of each frame (512 samples every 256, centred, zeros outside) in dB re full scale (RMS)."""
-    squares = np.concatenate([np.zeros(_FRAME // 2 + 1), samples.astype(np.float64) ** 2, np.zeros(_FRAME // 2)])
-    sums = np.cumsum(squares)
-    power = np.maximum(sums[_FRAME::_HOP] - sums[:-_FRAME:_HOP], 0.0) / _FRAME
-    return np.asarray(10 * np.log10(np.maximum(power, 1e-12)))
+def _decoded_by_ffmpeg(file: BinaryIO, name: str, part: Part, start: float) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """Yield (rate, frames (n_frames, n_channels)) from ``start`` seconds on, packets that are damaged left out."""
+    with _container(file, name, part.stream) as (container, stream):
+        yield from _joined(_from_position(container, stream, start, name))
+
+
+def _from_position(container: Any, stream: Any, start: float, name: str) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    entered = _enter(container, stream, start)
+    position = None  # of the next frame, in frames since the recording's beginning
+    for frame in _frames(container, stream, name):
+        if position is None:
+            position = _position(frame, stream) if entered else 0
+        skipped = round(start * frame.sample_rate) - position
+        position += frame.samples
+        if skipped < frame.samples:
+            yield frame.sample_rate, _channels_last(frame)[max(0, skipped) :]
+
+
+def _joined(pieces: Iterator[tuple[int, npt.NDArray[Any]]]) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """Join small pieces of one rate and channel count to blocks: a codec's frame is some 20 ms."""
+    for (rate, _, _), alike in itertools.groupby(pieces, lambda piece: (piece[0], piece[1].shape[1], piece[1].dtype)):
+        while held := [frames for _, frames in itertools.islice(alike, _PIECES)]:
+            yield rate, np.concatenate(held)
+
+
+def _enter(container: Any, stream: Any, start: float) -> bool:
+    """Go to a second before ``start`` where the container has an index; tell whether it was done.
+
+    The second is for codecs that need some sound before they are in tune; it is decoded and thrown away.
+    """
+    import av
+
+    if start < 2 or not {"mov", "matroska", "wav"} & set(container.format.name.split(",")):
+        return False
+    try:
+        container.seek((stream.start_time or 0) + int((start - 1) / stream.time_base), stream=stream)
+    except av.FFmpegError:
+        return False
+    return True
+
+
+def _position(frame: Any, stream: Any) -> int:
+    return int((frame.pts - (stream.start_time or 0)) * stream.time_base * frame.sample_rate + Fraction(1, 2))
+
+
+def _frames(container: Any, stream: Any, name: str) -> Iterator[Any]:
+    import av
+
+    n_frames = n_damaged = 0
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.FFmpegError):  # the end, or a cut file's; what came so far is answered
+            break
+        try:
+            for frame in packet.decode():
+                n_frames += 1
+                yield frame
+        except av.FFmpegError:
+            n_damaged += 1
+    if n_damaged and not n_frames:
+        raise AudioError(f"{name}: none of its sound can be decoded; it is damaged or encrypted")
+
+
+def _channels_last(frame: Any) -> npt.NDArray[Any]:
+    samples: npt.NDArray[Any] = frame.to_ndarray()  # (n_channels, n) if planar, else (1, n * n_channels)
+    return samples.T if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels)
+
+
+# --- levels and windows -----------------------------------------------------------------------------------------------
+
+
+class Levels:
+    """The level of each frame of a sound that comes in blocks.
+
+    A frame is 512 samples, one every 256, centred, with zeros outside the sound; memory is 2 MB an hour at 16 kHz.
+    """
+
+    def __init__(self) -> None:
+        self._energies: list[npt.NDArray[np.float64]] = []  # of each hop of 256 samples
+        self._rest = np.empty(0, np.float32)
+        self.n_samples = 0
+
+    def push(self, samples: FloatArray) -> None:
+        """Take the next block, (n_samples,)."""
+        self.n_samples += len(samples)
+        samples = np.concatenate([self._rest, samples])
+        whole = len(samples) // _HOP * _HOP
+        self._energies.append(_hop_energies(samples[:whole]))
+        self._rest = samples[whole:]
+
+    def decibels(self) -> npt.NDArray[np.float64]:
+        """Return the level of each frame so far in dB re full scale (RMS), (n_samples // 256 + 1,)."""
+        rest = np.pad(self._rest, (0, _HOP - len(self._rest)))  # the last hop, filled up with zeros
+        hops = np.concatenate([np.zeros(1), *self._energies, _hop_energies(rest)])
+        power = (hops[:-1] + hops[1:]) / (2 * _HOP)
+        return np.asarray(10 * np.log10(np.maximum(power, 1e-12)))
+
+    def trim(self) -> tuple[int, int]:
+        """Return (start, end), in samples, of what is left without the quiet at both ends."""
+        levels = self.decibels()
+        loud = np.flatnonzero(levels > levels.max() - TRIM_DB)
+        return int(loud[0]) * _HOP, min(self.n_samples, (int(loud[-1]) + 1) * _HOP)
+
+
+def _hop_energies(samples: FloatArray) -> npt.NDArray[np.float64]:
+    hops = samples.reshape(-1, _HOP).astype(np.float64)
+    return np.asarray(np.einsum("ij,ij->i", hops, hops))
 
 
 def trim(samples: FloatArray) -> tuple[int, int]:
@@ -154,14 +619,32 @@ def trim(samples: FloatArray) -> tuple[int, int]:
 
     The rule is that of ``librosa.effects.trim`` with ``top_db`` 40, frames of 512 and a hop of 256.
     """
-    levels = frame_levels(samples)
-    loud = np.flatnonzero(levels > levels.max() - TRIM_DB)
-    return int(loud[0]) * _HOP, min(len(samples), (int(loud[-1]) + 1) * _HOP)
+    levels = Levels()
+    levels.push(samples)
+    return levels.trim()
 
 
-def is_silent(samples: FloatArray) -> bool:
-    """Tell whether no frame reaches -60 dB re full scale."""
-    return bool(frame_levels(samples).max() < SILENCE_DBFS)
+def pad(samples: FloatArray, window_samples: int) -> FloatArray:
+    """Put what is shorter than a window in its middle, with zeros around it."""
+    missing = max(0, window_samples - len(samples))
+    return np.pad(samples, (missing // 2, missing - missing // 2)) if missing else samples
+
+
+def spans(n_samples: int, window_samples: int) -> list[tuple[int, int]]:
+    """Return (start, end), in samples, of the windows that cover a sound.
+
+    Each begins half a window after the last; the last one ends where the sound ends. What is not longer than a
+    window is one span by itself.
+    """
+    last = n_samples - window_samples
+    if last <= 0:
+        return [(0, n_samples)]
+    return [(start, start + window_samples) for start in [*range(0, last, window_samples // 2), last]]
+
+
+def cover(samples: FloatArray, window_samples: int) -> FloatArray:
+    """Cut a sound into the windows of :func:`spans`, (n_windows, window_samples), the only short one padded."""
+    return np.stack([pad(samples[start:end], window_samples) for start, end in spans(len(samples), window_samples)])
 
 
 def windows(samples: FloatArray, window_samples: int) -> FloatArray:
@@ -171,10 +654,47 @@ def windows(samples: FloatArray, window_samples: int) -> FloatArray:
     it; the last window of what is longer ends where the utterance ends.
     """
     start, end = trim(samples)
-    speech = samples[start:end]
-    if len(speech) <= window_samples:
-        before = (window_samples - len(speech)) // 2
-        return np.pad(speech, (before, window_samples - len(speech) - before))[None]
-    last = len(speech) - window_samples
-    starts = np.unique(np.append(np.arange(0, last, window_samples // 2), last))
-    return np.stack([speech[start : start + window_samples] for start in starts])
+    return cover(samples[start:end], window_samples)
+
+
+def cut(sound: Iterable[FloatArray], parts: Iterable[tuple[int, int]]) -> Iterator[FloatArray]:
+    """Yield the samples of each part, (start, end) in samples, of a sound that comes in blocks.
+
+    Parts come in the order of their starts and may overlap. One that reaches over the sound's end is given as far
+    as it goes, and those that begin behind it as nothing. Held is what lies between a part's start and its end.
+    """
+    sound = iter(sound)
+    held, first, more = np.empty(0, np.float32), 0, True
+    for start, end in parts:
+        while more and first + len(held) < end:
+            drop = min(len(held), max(0, start - first))
+            block = next(sound, None)
+            more = block is not None
+            held, first = np.concatenate([held[drop:], *([] if block is None else [block])]), first + drop
+        yield held[max(0, start - first) : end - first]
+
+
+def utterance_windows(
+    read: Callable[[], Iterable[FloatArray]], sampling_rate: int, window_samples: int, batch: int
+) -> tuple[int, Iterator[FloatArray]]:
+    """Return the length of a sound, in samples, and the windows that :func:`windows` makes of it, batch by batch.
+
+    ``read`` gives the sound's blocks, from the beginning each time. Where the quiet at its end begins is only known
+    at its end: a sound of more than ten minutes is therefore read twice, a shorter one is kept until then.
+    """
+    levels, held = Levels(), list[FloatArray]()
+    for block in read():
+        levels.push(block)
+        if levels.n_samples <= _HELD_S * sampling_rate:
+            held.append(block)
+        else:
+            held.clear()
+    start, end = levels.trim()
+    parts = [(start + a, start + b) for a, b in spans(end - start, window_samples)]
+    found = cut(held or read(), parts)
+    return levels.n_samples, _batches((pad(window, window_samples) for window in found), batch)
+
+
+def _batches(found: Iterator[FloatArray], size: int) -> Iterator[FloatArray]:
+    while batch := list(itertools.islice(found, size)):
+        yield np.stack(batch)

@@ -8,6 +8,9 @@ from typing import Any
 NO_SPEECH = "no speech"
 """Answer given where a recording holds no speech to judge."""
 
+UNKNOWN = "unknown"
+"""Answer given where no emotion reaches the score that was asked for."""
+
 
 @cache
 def _table() -> dict[str, Any]:

@@ -59,6 +59,22 @@ def bundled_model_dir() -> Path:
     return Path(__file__).parent / "weights" / "default"
 
 
+def shown(name: str | os.PathLike[str]) -> str:
+    r"""Return a file's name as one printable line, control characters and undecodable bytes escaped.
+
+    >>> print(shown("two\nlines.wav"))
+    two\nlines.wav
+    """
+    return "".join(c if c.isprintable() else _escaped(c) for c in os.fspath(name))
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as os.fsdecode carries it
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
+
+
 @contextmanager
 def writing(target: Path) -> Iterator[Path]:
     """Give a temporary sibling of ``target`` (a folder to fill) that takes its place when the block succeeds.

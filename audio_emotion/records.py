@@ -21,11 +21,13 @@ class Waveform:
         samples: (n_samples,) float32, full scale at ±1.
         sampling_rate: Hz.
         source_rate: Hz, what the recording had before it was resampled.
+        start: seconds from the beginning of the recording to the first sample.
     """
 
     samples: FloatArray
     sampling_rate: int
     source_rate: int
+    start: float = 0.0
 
     @property
     def duration(self) -> float:
@@ -40,10 +42,11 @@ class Prediction:
     Attributes:
         start: seconds from the beginning of the recording.
         end: seconds from the beginning of the recording.
-        label: one of the model's labels, or ``no speech``.
-        score: the label's probability, 0 to 1; 0 for ``no speech``.
+        label: one of the model's labels, ``no speech``, or ``unknown`` where no label reached the score asked for.
+        score: the label's probability, 0 to 1 (for ``unknown``, the likeliest one's); 0 for ``no speech``.
         scores: every label of the model, in its order, with its probability; all 0 for ``no speech``.
         n_windows: how many of the model's windows held speech and were averaged.
+        channel: of the recording, counted from 1; None: all of them, mixed.
     """
 
     start: float
@@ -52,3 +55,4 @@ class Prediction:
     score: float
     scores: Mapping[str, float]
     n_windows: int = 1
+    channel: int | None = None

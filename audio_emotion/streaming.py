@@ -1,0 +1,452 @@
+"""Emotion over time: windows of a sound as it comes → segments with an answer each.
+
+The sound is cut into windows of ``window_s`` seconds, one every ``hop_s``. Each is answered by itself, as
+:meth:`~audio_emotion.prediction.Model.predict` answers a recording but for the quiet at its ends, which stays. A
+window as long as the model's own is read as it is, a shorter one stands in the middle of the model's with zeros around
+it, and of a longer one the model reads windows of its own length, half a window apart, whose logits are averaged. The
+last window, which the sound does not fill, is padded as a short utterance is in training.
+
+A segment is the stretch nearer to the middle of its window than to that of any other, so that segments follow each
+other without gaps: with windows of 3 s every second, the first is from 0 to 2 s, the next from 2 to 3 s, and so on.
+What the answers then go through, in this order: smoothing, ``min_confidence``, merging, ``min_duration_s``.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from audio_emotion import audio
+from audio_emotion.audio import WHOLE, Part, Source
+from audio_emotion.emotions import NO_SPEECH, UNKNOWN
+from audio_emotion.errors import AudioError, UsageError
+from audio_emotion.gate import check_vad, passes
+from audio_emotion.prediction import BATCH, Model, answer, pooled_logits
+from audio_emotion.records import FloatArray, IntArray, Prediction, Waveform
+from audio_emotion.segments import Segment
+
+_MEDIAN_REACH = 2  # windows to either side
+_STAY = 0.9
+_VITERBI_WINDOWS = 64
+_LONG_S = 600.0  # segments longer than this are decoded by themselves, in a stream
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineConfig:
+    """How a sound is cut, answered and joined.
+
+    Attributes:
+        window_s: seconds of sound behind each answer; None: the model's own window.
+        hop_s: seconds from one window to the next; at most ``window_s``.
+        merge: whether neighbours of one label become one segment, its scores their mean by duration.
+        min_duration_s: segments shorter than this, once merged, are left out; above 0 it merges.
+        smooth: None; ``median``: each label's score becomes its median over five windows, made to sum to 1;
+            ``viterbi``: the likeliest sequence of labels where a label stays from one window to the next with
+            a probability of 0.9, and every other is equally likely; scores stay as they are. The sequence is
+            decided 64 windows later at the latest. Both work on runs of windows between pauses.
+        min_confidence: what no label scores as high as is answered ``unknown``, 0 to 1.
+        gate: whether windows of silence, hum, noise and steady tones are answered ``no speech``.
+        vad: whether windows without a voice are so too (extra ``vad``).
+
+    Raises:
+        UsageError: a value out of its range.
+    """
+
+    window_s: float | None = None
+    hop_s: float = 1.0
+    merge: bool = False
+    min_duration_s: float = 0.0
+    smooth: Literal["median", "viterbi"] | None = None
+    min_confidence: float = 0.0
+    gate: bool = True
+    vad: bool = False
+
+    def __post_init__(self) -> None:
+        limits = {
+            "window_s": (3.0 if self.window_s is None else self.window_s, 0.1, 600.0),
+            "hop_s": (self.hop_s, 0.01, 600.0),
+            "min_duration_s": (self.min_duration_s, 0.0, float("inf")),
+            "min_confidence": (self.min_confidence, 0.0, 1.0),
+        }
+        problems = [
+            f"{k} is {v:g}, expected {low:g} to {high:g}"
+            for k, (v, low, high) in limits.items()
+            if not low <= v <= high
+        ]
+        if self.smooth not in (None, "median", "viterbi"):
+            problems.append(f"smooth is {self.smooth!r}, expected median or viterbi")
+        if problems:
+            raise UsageError("; ".join(problems))
+
+
+DEFAULTS = TimelineConfig()
+
+
+def timeline(
+    model: Model,
+    source: Source | npt.NDArray[Any],
+    sampling_rate: int | None = None,
+    config: TimelineConfig = DEFAULTS,
+    part: Part = WHOLE,
+    *,
+    name: str | None = None,
+) -> Iterator[Prediction]:
+    """Yield the segments of a recording as it is decoded; memory does not grow with its length.
+
+    Arguments are those of :meth:`~audio_emotion.prediction.Model.predict`; times are seconds from the beginning of
+    the recording, wherever ``part`` starts. Raises :class:`~audio_emotion.errors.AudioError` as it does, and, where a
+    file proves unreadable on its way, after the segments before.
+
+    >>> import numpy as np
+    >>> from audio_emotion import TimelineConfig, load_model, timeline
+    >>> silence = np.zeros(16_000 * 10)
+    >>> [(said.start, said.end) for said in timeline(load_model(device="cpu"), silence, 16_000)]
+    [(0.0, 2.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0), (5.0, 6.0), (6.0, 7.0), (7.0, 8.0), (8.0, 10.0)]
+    >>> merged = timeline(load_model(device="cpu"), silence, 16_000, TimelineConfig(merge=True))
+    >>> [(said.start, said.end, said.label) for said in merged]
+    [(0.0, 10.0, 'no speech')]
+    """
+    windows = _Windows(model, config, part.start, part.channel)
+    read = model.reader(source, sampling_rate, part, name)
+
+    def segments() -> Iterator[Prediction]:
+        for block in read():
+            yield from windows.push(block)
+        yield from windows.flush()
+
+    return segments()
+
+
+def summary(segments: Iterable[Prediction]) -> dict[str, float]:
+    """Return each label's share of the time of all segments, 0 to 1, the largest first.
+
+    >>> from audio_emotion import Prediction
+    >>> summary([Prediction(0, 3, "happy", 0.9, {}), Prediction(3, 4, "no speech", 0.0, {})])
+    {'happy': 0.75, 'no speech': 0.25}
+    """
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for segment in segments:
+        seconds[segment.label] += segment.end - segment.start
+    total = sum(seconds.values())
+    return {label: seconds[label] / total for label in sorted(seconds, key=lambda label: -seconds[label])}
+
+
+def score_segments(
+    model: Model,
+    source: Source | npt.NDArray[Any],
+    segments: Sequence[Segment],
+    sampling_rate: int | None = None,
+    part: Part = WHOLE,
+    *,
+    gate: bool = True,
+    vad: bool = False,
+    name: str | None = None,
+) -> Iterator[tuple[Segment, Prediction]]:
+    """Yield each segment with what :meth:`Model.predict` says of it, in the order of their starts.
+
+    The recording is decoded once; the longest segment, up to ten minutes, is held in memory, and longer ones are
+    decoded by themselves. Of ``part`` the channel and the stream count. An answer ends where the recording does.
+
+    Raises:
+        AudioError: as :meth:`Model.predict`, or a segment starts where the recording has ended.
+    """
+    rate = model.config.sampling_rate
+    part = Part(channel=part.channel, stream=part.stream)
+    ordered = sorted(segments, key=lambda segment: (segment.start, segment.end))
+    short = [segment for segment in ordered if segment.end - segment.start <= _LONG_S]
+    parts = [(round(s.start * rate), max(round(s.end * rate), round(s.start * rate) + 1)) for s in short]
+    found = audio.cut(model.reader(source, sampling_rate, part, name)(), parts)
+    for segment in ordered:
+        if segment.end - segment.start > _LONG_S:
+            stretch = replace(part, start=segment.start, end=segment.end)
+            yield segment, model.predict(source, sampling_rate, part=stretch, gate=gate, vad=vad, name=name)
+            continue
+        samples = next(found)
+        if not len(samples):
+            raise AudioError(
+                f"{audio.name_of(source, name)}: the segment from {segment.start:g} to {segment.end:g} s starts where "
+                "the recording has ended; are these the segments of another one?"
+            )
+        waveform = Waveform(samples, rate, rate, segment.start)
+        yield segment, replace(model.judge(waveform, gate, vad), channel=part.channel)
+
+
+class Stream:
+    """A sound that comes in chunks, as from a microphone, answered window by window; for one thread at a time.
+
+    An answer is given as soon as one sample behind its window came (smoothing and merging need what follows). All
+    together they are what :func:`timeline` says of the whole.
+
+    >>> import numpy as np
+    >>> from audio_emotion import Stream, load_model
+    >>> stream = Stream(load_model(device="cpu"), sampling_rate=8_000)
+    >>> [(said.start, said.end, said.label) for said in stream.push(np.zeros(40_000))]
+    [(0.0, 2.0, 'no speech'), (2.0, 3.0, 'no speech')]
+    >>> stream.position, stream.answered
+    (5.0, 3.0)
+    >>> [(said.start, said.end) for said in stream.flush()]
+    [(3.0, 5.0)]
+
+    Attributes:
+        model: what answers.
+        sampling_rate: Hz, of the chunks.
+        config: how the sound is cut, answered and joined.
+        channel: the one that is answered, counted from 1; None: the mean of all.
+        start: seconds, the time of the first sample.
+        position: seconds, the time up to which sound came.
+        answered: seconds, the time up to which windows were answered (smoothing and merging may hold some back).
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        sampling_rate: int,
+        config: TimelineConfig = DEFAULTS,
+        *,
+        channel: int | None = None,
+        start: float = 0.0,
+    ) -> None:
+        self.model, self.sampling_rate, self.config = model, sampling_rate, config
+        self.channel, self.start = channel, start
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound; the next chunk is the beginning of another."""
+        self._n_frames = 0
+        self._resampler = audio.Resampler(self.sampling_rate, self.model.config.sampling_rate)
+        self._windows = _Windows(self.model, self.config, self.start, self.channel)
+
+    def push(self, frames: npt.NDArray[Any]) -> list[Prediction]:
+        """Take the next chunk, (n_frames,) or (n_frames, n_channels), of any length; return what is answered by it.
+
+        Floats have their full scale at ±1, integers at their type's. Raises
+        :class:`~audio_emotion.errors.AudioError` where a sample is not finite; the chunk is then not taken.
+        """
+        samples = audio.mono(frames, self.channel, "stream")
+        self._n_frames += len(samples)
+        return self._windows.push(self._resampler.push(samples))
+
+    def flush(self) -> list[Prediction]:
+        """Return what is left to be answered, the sound being at its end, and begin anew."""
+        rest = self._windows.push(self._resampler.flush()) + self._windows.flush() if self._n_frames else []
+        self.reset()
+        return rest
+
+    @property
+    def position(self) -> float:
+        return self.start + self._n_frames / self.sampling_rate
+
+    @property
+    def answered(self) -> float:
+        return self.start + self._windows.begins / self.model.config.sampling_rate
+
+
+class _Windows:
+    """Mono sound at the model's rate, block by block → segments."""
+
+    def __init__(self, model: Model, config: TimelineConfig, start: float, channel: int | None) -> None:
+        rate = model.config.sampling_rate
+        window_s = model.config.window_samples / rate if config.window_s is None else config.window_s
+        if config.hop_s > window_s:
+            raise UsageError(
+                f"the hop is {config.hop_s:g} s and the window {window_s:g} s: what lies between windows "
+                "would not be heard; take a hop of at most the window"
+            )
+        if config.vad and config.gate:
+            check_vad()
+        self._model, self._config, self._start, self._channel = model, config, start, channel
+        self._window, self._hop = round(window_s * rate), max(1, round(config.hop_s * rate))
+        self._held = np.empty(0, np.float32)  # from the beginning of the next window on
+        self._n_windows = 0
+        self.begins = 0  # the next segment, in samples
+        self._stages = _stages(config)
+
+    def push(self, samples: FloatArray) -> list[Prediction]:
+        self._held = np.concatenate([self._held, samples])
+        ready = max(0, -(-(len(self._held) - self._window) // self._hop))  # those with sound behind them
+        answered: list[Prediction] = []
+        for first in range(0, ready, BATCH):
+            starts = [number * self._hop for number in range(first, min(first + BATCH, ready))]
+            answered += self._answers([self._held[start : start + self._window] for start in starts])
+        self._held = self._held[ready * self._hop :]
+        return _through(self._stages, answered)
+
+    def flush(self) -> list[Prediction]:
+        """Answer the last window, behind which there is no sound, whether the sound fills it or not."""
+        (last,) = self._answers([self._held])
+        end = self._seconds((self._n_windows - 1) * self._hop + len(self._held))
+        return _through(self._stages, [replace(last, end=end)], last=True)
+
+    def _answers(self, sounds: list[FloatArray]) -> list[Prediction]:
+        config, settings = self._model.config, self._config
+        covers = [audio.cover(sound, config.window_samples) for sound in sounds]
+        passed = passes(np.concatenate(covers), config.sampling_rate, settings.gate, settings.vad)
+        borders = np.cumsum([len(cover) for cover in covers])[:-1]
+        speech = [cover[own] for cover, own in zip(covers, np.split(passed, borders), strict=True)]
+        answers = []
+        for logits, windows in zip(pooled_logits(self._model.runtime, speech), speech, strict=True):
+            start = self._seconds(self.begins)
+            self._n_windows += 1
+            self.begins = self._n_windows * self._hop + (self._window - self._hop) // 2
+            answers.append(answer(logits, config, start, self._seconds(self.begins), len(windows), self._channel))
+        return answers
+
+    def _seconds(self, n_samples: int) -> float:
+        return self._start + n_samples / self._model.config.sampling_rate
+
+
+class _Stage(Protocol):
+    """What answers go through one by one; some wait for those that follow."""
+
+    def push(self, said: Prediction) -> list[Prediction]: ...
+
+    def flush(self) -> list[Prediction]: ...
+
+
+def _stages(config: TimelineConfig) -> list[_Stage]:
+    stages: list[_Stage] = []
+    if config.smooth:
+        stages.append(_Median() if config.smooth == "median" else _Viterbi())
+    if config.min_confidence:
+        stages.append(_Confident(config.min_confidence))
+    if config.merge or config.min_duration_s:
+        stages.append(_Merge(config.min_duration_s))
+    return stages
+
+
+def _through(stages: list[_Stage], answers: list[Prediction], last: bool = False) -> list[Prediction]:
+    for stage in stages:
+        answers = [said for answer_ in answers for said in stage.push(answer_)] + (stage.flush() if last else [])
+    return answers
+
+
+def _scores(run: Sequence[Prediction]) -> npt.NDArray[np.float64]:
+    """Return scores as (n_windows, n_labels)."""
+    return np.array([list(said.scores.values()) for said in run])
+
+
+class _Median:
+    """Each label's median over the windows around, as far as speech reaches."""
+
+    def __init__(self) -> None:
+        self._run: list[Prediction] = []  # the next to be given, and those around it
+        self._next = 0
+
+    def push(self, said: Prediction) -> list[Prediction]:
+        if said.label == NO_SPEECH:
+            return [*self.flush(), said]
+        self._run.append(said)
+        return [self._given()] if len(self._run) > self._next + _MEDIAN_REACH else []
+
+    def flush(self) -> list[Prediction]:
+        rest = [self._given() for _ in range(self._next, len(self._run))]
+        self._run, self._next = [], 0
+        return rest
+
+    def _given(self) -> Prediction:
+        said = self._run[self._next]
+        around = self._run[max(0, self._next - _MEDIAN_REACH) : self._next + _MEDIAN_REACH + 1]
+        medians = np.median(_scores(around), axis=0)
+        medians /= max(medians.sum(), 1e-12)
+        if self._next == _MEDIAN_REACH:
+            del self._run[0]
+        else:
+            self._next += 1
+        scores = dict(zip(said.scores, medians.tolist(), strict=True))
+        best = max(scores, key=lambda label: scores[label])
+        return replace(said, label=best, score=scores[best], scores=scores)
+
+
+class _Viterbi:
+    """The likeliest sequence of labels, each staying with a probability of 0.9.
+
+    The network's scores stand for the likelihoods, every label being taken for equally frequent.
+    """
+
+    def __init__(self) -> None:
+        self._run: list[Prediction] = []
+        self._before: list[IntArray] = []  # for each window but the first: the best label before, for each label
+        self._best = np.empty(0)  # log probability of the likeliest sequence that ends in each label
+
+    def push(self, said: Prediction) -> list[Prediction]:
+        if said.label == NO_SPEECH:
+            return [*self.flush(), said]
+        heard = np.log(np.maximum(_scores([said])[0], 1e-12))
+        if self._run:
+            other = int(self._best.argmax())
+            moved = self._best[other] + np.log((1 - _STAY) / max(1, len(heard) - 1))
+            stayed = self._best + np.log(_STAY)
+            self._before.append(np.where(stayed >= moved, np.arange(len(heard)), other))
+            heard = heard + np.maximum(stayed, moved)
+        self._best = heard - heard.max()
+        self._run.append(said)
+        if len(self._run) <= _VITERBI_WINDOWS:
+            return []
+        decided = _labelled(self._run.pop(0), self._path()[0])
+        del self._before[0]
+        return [decided]
+
+    def flush(self) -> list[Prediction]:
+        rest = [_labelled(said, label) for said, label in zip(self._run, self._path(), strict=True)]
+        self._run, self._before = [], []
+        return rest
+
+    def _path(self) -> list[int]:
+        """Return the number of each window's label along the likeliest sequence."""
+        if not self._run:
+            return []
+        path = [int(self._best.argmax())]
+        for before in reversed(self._before):
+            path.append(int(before[path[-1]]))
+        return path[::-1]
+
+
+def _labelled(said: Prediction, number: int) -> Prediction:
+    label = list(said.scores)[number]
+    return replace(said, label=label, score=said.scores[label])
+
+
+class _Confident:
+    """``unknown`` where the answer's score is below what was asked for."""
+
+    def __init__(self, least: float) -> None:
+        self._least = least
+
+    def push(self, said: Prediction) -> list[Prediction]:
+        sure = said.label == NO_SPEECH or said.score >= self._least
+        return [said if sure else replace(said, label=UNKNOWN)]
+
+    def flush(self) -> list[Prediction]:
+        return []
+
+
+class _Merge:
+    """Neighbours of one label as one segment, and short segments left out."""
+
+    def __init__(self, least_s: float) -> None:
+        self._least_s = least_s
+        self._current: Prediction | None = None
+
+    def push(self, said: Prediction) -> list[Prediction]:
+        if self._current is not None and self._current.label == said.label:
+            self._current = _joined(self._current, said)
+            return []
+        done = self.flush()
+        self._current = said
+        return done
+
+    def flush(self) -> list[Prediction]:
+        done, self._current = self._current, None
+        # a segment just as long as asked for is not to be lost to rounding
+        return [] if done is None or done.end - done.start < self._least_s - 1e-6 else [done]
+
+
+def _joined(first: Prediction, second: Prediction) -> Prediction:
+    share = (second.end - second.start) / (second.end - first.start)
+    scores = {label: (1 - share) * score + share * second.scores[label] for label, score in first.scores.items()}
+    score = (1 - share) * first.score + share * second.score
+    n_windows = first.n_windows + second.n_windows
+    return replace(first, end=second.end, score=score, scores=scores, n_windows=n_windows)

@@ -1,0 +1,66 @@
+"""Sounds and files made for tests: nothing here is a recording."""
+
+import io
+
+import av
+import numpy as np
+import soundfile
+
+RATE = 16_000
+
+
+def voice(seconds: float, rate: int = RATE, seed: int = 0) -> np.ndarray:
+    """A buzz whose two resonances and loudness move a few times a second, as in speech; float32, peak 0.3."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * rate)) / rate
+    knots = np.arange(0, seconds + 0.4, 0.15)
+
+    def track(low: float, high: float) -> np.ndarray:
+        return np.interp(t, knots, rng.uniform(low, high, len(knots)))
+
+    phase = 2 * np.pi * np.cumsum(track(90, 160)) / rate
+    first, second, loudness = track(250, 900), track(900, 2500), track(0.05, 1)
+    sound = sum(
+        np.cos(k * phase)
+        * (np.exp(-(((k * 125 - first) / 150) ** 2)) + 0.5 * np.exp(-(((k * 125 - second) / 250) ** 2)))
+        for k in range(1, 30)
+    )
+    sound = sound * loudness
+    return (0.3 * sound / np.abs(sound).max()).astype(np.float32)
+
+
+def encoded(frames: np.ndarray, rate: int = RATE, file_format: str = "WAV", subtype: str | None = None) -> bytes:
+    """What soundfile writes of (n_frames,) or (n_frames, n_channels)."""
+    file = io.BytesIO()
+    soundfile.write(file, frames, rate, format=file_format, subtype=subtype)
+    return file.getvalue()
+
+
+def contained(
+    tracks: list[np.ndarray],
+    rate: int = 48_000,
+    container: str = "mp4",
+    codec: str = "aac",
+    picture: bool = False,
+    options: dict[str, str] | None = None,
+) -> bytes:
+    """What FFmpeg writes: one mono audio stream for each track, and a moving picture if asked for."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container, options=options or {}) as out:
+        streams = [out.add_stream(codec, rate=rate, layout="mono") for _ in tracks]
+        if picture:
+            video = out.add_stream("mpeg4", rate=10)
+            video.width = video.height = 32
+            for number in range(10):
+                image = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 20 * number, np.uint8), format="rgb24")
+                image.pts = number
+                out.mux(video.encode(image))
+            out.mux(video.encode(None))
+        for stream, track in zip(streams, tracks, strict=True):
+            for start in range(0, len(track), 960):
+                piece = np.ascontiguousarray(track[None, start : start + 960], np.float32)
+                frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
+                frame.sample_rate, frame.pts = rate, start
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+    return file.getvalue()

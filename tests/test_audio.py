@@ -1,0 +1,565 @@
+import io
+import os
+import socket
+import struct
+import sys
+import time
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sounds import RATE, contained, encoded, voice
+
+from audio_emotion import audio
+from audio_emotion.audio import Part
+from audio_emotion.errors import AudioError, UsageError
+from audio_emotion.paths import shown
+
+VOICE = voice(4)
+STEREO = np.stack([VOICE, voice(4, seed=1)], axis=1)
+ENCRYPTED = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "0" * 32, "encryption_kid": "1" * 32}
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="a POSIX file system")
+
+
+def likeness(one: np.ndarray, other: np.ndarray) -> float:
+    """Correlation of two sounds over what both have."""
+    n = min(len(one), len(other))
+    return float(np.corrcoef(one[:n], other[:n])[0, 1])
+
+
+def joined(source: audio.Source, rate: int = RATE, part: Part = audio.WHOLE) -> np.ndarray:
+    return np.concatenate(list(audio.blocks(source, rate, part)))
+
+
+def with_data_size(wav: bytes, size: int) -> bytes:
+    at = wav.index(b"data") + 4
+    return wav[:4] + struct.pack("<I", size) + wav[8:at] + struct.pack("<I", size) + wav[at + 4 :]
+
+
+def with_total(flac: bytes, total: int) -> bytes:
+    """The same FLAC file, another number of samples in its header."""
+    changed = bytearray(flac)
+    changed[21] = (changed[21] & 0xF0) | total >> 32
+    changed[22:26] = struct.pack(">I", total & 0xFFFFFFFF)
+    return bytes(changed)
+
+
+# --- any input --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file_format", "subtype"),
+    [
+        *(("WAV", "PCM_16"), ("WAV", "PCM_U8"), ("WAV", "PCM_24"), ("WAV", "FLOAT"), ("FLAC", None), ("OGG", "VORBIS")),
+        *(("OGG", "OPUS"), ("MP3", None), ("AIFF", None), ("CAF", None), ("AU", None), ("RF64", None), ("W64", None)),
+    ],
+)
+def test_formats_of_libsndfile(file_format: str, subtype: str | None) -> None:
+    waveform = audio.load(encoded(VOICE, RATE, file_format, subtype), RATE)
+    assert waveform.samples.dtype == np.float32
+    assert abs(len(waveform.samples) - len(VOICE)) < 200
+    assert likeness(waveform.samples, VOICE) > 0.98
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "picture"),
+    [
+        *(("mp4", "aac", False), ("mp4", "aac", True), ("adts", "aac", False), ("mov", "aac", True)),
+        *(("matroska", "aac", True), ("webm", "libopus", False), ("avi", "mp2", True)),
+    ],
+)
+def test_containers_of_ffmpeg(container: str, codec: str, picture: bool) -> None:
+    file = contained([voice(4, 48_000)], container=container, codec=codec, picture=picture)
+    waveform = audio.load(file, RATE)
+    assert waveform.source_rate == 48_000
+    assert abs(waveform.duration - 4) < 0.1
+    power = np.correlate(waveform.samples[:32_000], VOICE[4000:28_000], "valid")  # codecs may delay by some samples
+    assert power.max() > 0.9 * np.square(VOICE[4000:28_000]).sum()
+
+
+def test_content_decides_whatever_the_name(tmp_path: Path) -> None:
+    for name in ("x", "x.MP3", "x.raw", "x.png", "x.txt"):
+        (tmp_path / name).write_bytes(encoded(VOICE, file_format="FLAC"))
+        assert len(audio.load(tmp_path / name, RATE).samples) == len(VOICE)
+
+
+def test_path_bytes_and_file_object_are_the_same(tmp_path: Path) -> None:
+    content = encoded(VOICE, 44_100)
+    (tmp_path / "a.wav").write_bytes(content)
+    expected = audio.load(tmp_path / "a.wav", RATE).samples
+    with (tmp_path / "a.wav").open("rb") as file:
+        file.read(100)
+        assert np.array_equal(audio.load(file, RATE).samples, expected)
+        assert not file.closed
+    assert np.array_equal(audio.load(content, RATE).samples, expected)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 44_100, 48_000, 96_000])
+def test_blocks_joined_are_the_whole_resampled(rate: int) -> None:
+    import soxr
+
+    sound = voice(14, rate)
+    samples = joined(encoded(sound, rate, subtype="FLOAT"))
+    expected = sound if rate == RATE else soxr.resample(sound, rate, RATE, quality="VHQ")
+    assert len(samples) == len(expected)
+    assert np.abs(samples - expected).max() < 1e-4
+    assert np.array_equal(samples, audio.load(encoded(sound, rate, subtype="FLOAT"), RATE).samples)
+
+
+def test_blocks_are_several_and_small() -> None:
+    sizes = [len(block) for block in audio.blocks(encoded(np.zeros((400_000, 8))), RATE)]
+    assert len(sizes) > 5
+    assert sum(sizes) == 400_000
+
+
+def test_source_rate_is_told() -> None:
+    waveform = audio.load(encoded(VOICE, 8_000), RATE)
+    assert (waveform.source_rate, waveform.sampling_rate, waveform.duration) == (8_000, RATE, 8.0)
+
+
+def test_channels() -> None:
+    file = encoded(STEREO, subtype="FLOAT")
+    assert np.allclose(audio.load(file, RATE).samples, STEREO.mean(axis=1), atol=1e-6)
+    for channel in (1, 2):
+        assert np.array_equal(audio.load(file, RATE, Part(channel=channel)).samples, STEREO[:, channel - 1])
+    assert audio.channel_numbers(file, "each") == (1, 2)
+    assert audio.channel_numbers(file, "mix") == (None,)
+    assert audio.channel_numbers(file, 2) == (2,)
+    with pytest.raises(AudioError, match=r"has 2 channel\(s\), and channel 3 was asked for"):
+        audio.load(file, RATE, Part(channel=3))
+
+
+def test_streams() -> None:
+    file = contained([voice(3, 48_000), voice(3, 48_000, seed=1)], container="matroska", codec="flac")
+    for number, seed in ((1, 0), (2, 1)):
+        samples = audio.load(file, 48_000, Part(stream=number)).samples
+        assert likeness(samples, voice(3, 48_000, seed)) > 0.99
+    assert audio.probe(file, 2).n_streams == 2
+    with pytest.raises(AudioError, match=r"has 2 audio stream\(s\), and stream 3 was asked for"):
+        audio.load(file, RATE, Part(stream=3))
+    with pytest.raises(AudioError, match="stream 2 was asked for"):
+        audio.load(encoded(VOICE), RATE, Part(stream=2))
+
+
+def test_probe() -> None:
+    header = audio.probe(encoded(STEREO, 44_100, "FLAC"))
+    assert header == audio.Header(64_000 / 44_100, 44_100, 2, 1)
+    header = audio.probe(contained([voice(4, 48_000)]))
+    assert header.duration == pytest.approx(4, abs=0.1)
+    assert (header.sampling_rate, header.n_channels) == (48_000, 1)
+    assert audio.probe(encoded(VOICE, file_format="MP3")).duration == pytest.approx(4, abs=0.1)
+    assert audio.probe(with_total(encoded(VOICE, file_format="FLAC"), 0)).duration is None
+
+
+# --- a part of it -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file_format", ["WAV", "FLAC"])
+def test_part_is_the_slice(file_format: str) -> None:
+    file = encoded(VOICE, RATE, file_format)
+    whole = audio.load(file, RATE).samples
+    waveform = audio.load(file, RATE, Part(start=1.25, end=2.5))
+    assert waveform.start == 1.25
+    assert np.array_equal(waveform.samples, whole[20_000:40_000])
+    assert np.array_equal(joined(file, part=Part(start=3)), whole[48_000:])
+    assert np.array_equal(joined(file, part=Part(end=9)), whole)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"), [("mp4", "aac"), ("matroska", "aac"), ("webm", "libopus"), ("mp3", "mp3"), ("adts", "aac")]
+)
+def test_part_of_a_container_is_the_slice(container: str, codec: str) -> None:
+    file = contained([voice(12, 48_000)], container=container, codec=codec)
+    whole = audio.load(file, 48_000).samples
+    piece = audio.load(file, 48_000, Part(start=7.3, end=8.3)).samples
+    assert len(piece) == 48_000
+    at = round(7.3 * 48_000)
+    # Matroska's times are whole milliseconds: the piece may be off by some samples, and by no more
+    errors = [np.abs(piece - whole[at + shift : at + shift + 48_000]).max() for shift in range(-48, 49)]
+    assert min(errors) < 1e-3
+    assert container in {"matroska", "webm"} or int(np.argmin(errors)) == 48
+
+
+@pytest.mark.parametrize("file", [encoded(VOICE), contained([voice(4, 48_000)])])
+def test_part_behind_the_end(file: bytes) -> None:
+    with pytest.raises(AudioError, match="holds no samples after 100 s, where it was to start"):
+        audio.load(file, RATE, Part(start=100))
+
+
+@pytest.mark.parametrize(
+    "values", [{"start": -1}, {"start": float("nan")}, {"start": 2, "end": 2}, {"channel": 0}, {"stream": 0}]
+)
+def test_parts_that_no_recording_has(values: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=r"expected|counted"):
+        Part(**values)  # type: ignore[arg-type]
+
+
+def test_longer_than_allowed() -> None:
+    assert audio.load(encoded(VOICE), RATE, max_duration_s=4).duration == 4
+    with pytest.raises(AudioError, match=r"^call: lasts longer than 3.5 s, the limit that was set$"):
+        audio.load(encoded(VOICE), RATE, name="call", max_duration_s=3.5)
+
+
+# --- damage -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        with_data_size(encoded(VOICE), 0),
+        with_data_size(encoded(VOICE), 0xFFFFFFFF),
+        with_data_size(encoded(VOICE), 0x7FFFFFFF),
+        with_total(encoded(VOICE, file_format="FLAC"), 0),
+        with_total(encoded(VOICE, file_format="FLAC"), 2**32),
+        with_total(encoded(VOICE, file_format="FLAC"), 2**36 - 1),
+        encoded(VOICE, file_format="AU")[:8] + b"\xff\xff\xff\xff" + encoded(VOICE, file_format="AU")[12:],
+    ],
+    ids=["wav-0", "wav-ffffffff", "wav-7fffffff", "flac-0", "flac-2^32", "flac-2^36", "au"],
+)
+def test_what_is_there_is_answered_whatever_the_header_claims(file: bytes) -> None:
+    tracemalloc.start()
+    samples = audio.load(file, RATE).samples
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.abs(samples - VOICE).max() < 1e-3
+    assert len(samples) == len(VOICE)
+    assert peak < 20e6
+
+
+def test_cut_files_are_answered_as_far_as_they_go() -> None:
+    long = voice(20)
+    for file_format in ("WAV", "FLAC", "MP3", "OGG"):
+        file = encoded(long, RATE, file_format)
+        samples = audio.load(file[: len(file) // 2], RATE).samples
+        assert 6 < len(samples) / RATE < 14
+        assert likeness(samples, long) > 0.95
+    stream = contained(
+        [voice(20, 48_000)], options={"movflags": "frag_keyframe+empty_moov", "frag_duration": "1000000"}
+    )
+    assert 6 < audio.load(stream[: len(stream) // 2], RATE).duration < 14
+
+
+@pytest.mark.parametrize("file_format", ["MP3", "FLAC"])
+@pytest.mark.parametrize("n_bytes", [700, 60_000])
+def test_garbage_between_frames(file_format: str, n_bytes: int) -> None:
+    file = encoded(voice(20), RATE, file_format)
+    garbage = np.random.default_rng(0).bytes(n_bytes)
+    samples = audio.load(file[: len(file) // 2] + garbage + file[len(file) // 2 :], RATE).samples
+    assert abs(len(samples) / RATE - 20) < 1
+    assert likeness(samples[: 9 * RATE], voice(20)[: 9 * RATE]) > 0.98
+
+
+def test_rate_that_changes_on_the_way() -> None:
+    one, other = (contained([voice(4, rate)], rate, "adts") for rate in (48_000, 24_000))
+    assert audio.load(one + other, RATE).duration == pytest.approx(8, abs=0.3)
+
+
+BAD = {
+    "nothing": (b"", "is empty \\(0 bytes\\)"),
+    "text": (b"Lorem ipsum dolor sit amet\n" * 99, "cannot be decoded"),
+    "noise": (np.random.default_rng(3).bytes(50_000), "cannot be decoded|none of its sound"),
+    "zeros": (bytes(50_000), "cannot be decoded"),
+    "header cut": (encoded(VOICE)[:30], "cannot be decoded"),
+    "header alone": (encoded(VOICE)[:44], "holds no samples|none of its sound"),
+    "no frames": (encoded(VOICE[:0]), "holds no samples|none of its sound"),
+    "rate 0": (encoded(VOICE)[:24] + bytes(4) + encoded(VOICE)[28:], "cannot be decoded"),
+    "rate 1": (encoded(VOICE, 1), "states a sampling rate of 1 Hz, expected 1000 to 1000000 Hz"),
+    "no channel": (encoded(VOICE)[:22] + bytes(2) + encoded(VOICE)[24:], "none of its sound|cannot be decoded"),
+    "NaN": (encoded(np.where(np.arange(64_000) == 50_000, np.nan, VOICE), subtype="FLOAT"), "NaN, infinite"),
+    "inf": (encoded(np.where(np.arange(64_000) == 50_000, -np.inf, VOICE), subtype="FLOAT"), "NaN, infinite"),
+    "huge": (encoded(VOICE * 1e30, subtype="FLOAT"), "beyond all scale"),
+    "overflow": (encoded(np.full((99, 2), 3e38), subtype="FLOAT"), "beyond all scale"),
+    "picture alone": (contained([], picture=True), "holds no sound"),
+    "encrypted": (contained([voice(4, 48_000)], options=ENCRYPTED), "damaged or encrypted"),
+    "cut MP4": (contained([voice(4, 48_000)])[:9000], "cannot be decoded"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BAD.values(), ids=BAD.keys())
+def test_bad_content_is_one_clear_error(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(content)
+    for source, name in ((tmp_path / "a.wav", None), (content, "standard input")):
+        with pytest.raises(AudioError, match=message) as error:
+            audio.load(source, RATE, name=name)
+        assert str(error.value).startswith(f"{name or source}: ")
+        assert "\n" not in str(error.value)
+
+
+def test_a_pipe_cannot_be_rewound_and_says_so() -> None:
+    read, write = os.pipe()
+    os.close(write)
+    with open(read, "rb") as pipe, pytest.raises(AudioError, match="cannot be rewound; read it and pass its bytes"):  # noqa: PTH123
+        audio.load(pipe, RATE)
+
+
+@posix
+def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "loop.wav").symlink_to(tmp_path / "loop.wav")
+    expected = {
+        tmp_path / "pipe.wav": "is a named pipe",
+        tmp_path / "loop.wav": "cannot be read",
+        tmp_path / "absent.wav": "no such file",
+        tmp_path / ("x" * 300): "cannot be read",
+        Path("/dev/zero"): "is a device",
+        Path("a\0b"): "cannot be read",
+        tmp_path: "is a folder",
+    }
+    with socket.socket(socket.AF_UNIX) as listener:
+        here = Path.cwd()
+        os.chdir(tmp_path)  # a socket's path may not be long
+        listener.bind("plug.wav")
+        os.chdir(here)
+        began = time.monotonic()
+        for path, message in {**expected, tmp_path / "plug.wav": "is a socket"}.items():
+            for read in (audio.load, lambda path, rate: audio.probe(path)):
+                with pytest.raises(AudioError, match=message) as error:
+                    read(path, RATE)
+                assert str(error.value).startswith(shown(path))
+    assert time.monotonic() - began < 5
+
+
+@posix
+@pytest.mark.parametrize(
+    "name", [b"two\nlines.wav", b"bad\xff\xfename.wav", b"tab\there.m4a", "Überraschung.wav".encode()]
+)
+def test_any_name_works_and_is_shown_on_one_line(name: bytes, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(name)
+    path.write_bytes(contained([voice(1, 48_000)]) if name.endswith(b"m4a") else encoded(VOICE))
+    assert audio.load(path, RATE).duration > 0.9
+    assert audio.probe(path).duration is not None
+    path.write_bytes(b"text")
+    with pytest.raises(AudioError) as error:
+        audio.load(path, RATE)
+    str(error.value).encode("utf-8")
+    assert str(error.value).isprintable()
+
+
+def test_shown() -> None:
+    assert shown("a\nb") == r"a\nb"
+    assert shown(os.fsdecode(b"a\xffb")) == r"a\xffb"
+    assert shown("Größe 1.wav") == "Größe 1.wav"
+
+
+def test_a_playlist_does_not_reach_other_files(tmp_path: Path) -> None:
+    (tmp_path / "secret.mp3").write_bytes(encoded(VOICE, file_format="MP3"))
+    lists = {
+        "a.m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:4,\n{tmp_path / 'secret.mp3'}\n#EXT-X-ENDLIST\n",
+        "a.ffconcat": "ffconcat version 1.0\nfile 'secret.mp3'\n",
+    }
+    for name, content in lists.items():
+        (tmp_path / name).write_text(content)
+        with pytest.raises(AudioError, match=r"cannot be decoded|holds no sound"):
+            audio.load(tmp_path / name, RATE)
+
+
+@posix
+def test_ten_gigabytes_of_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.wav"
+    with path.open("wb") as file:
+        file.write(with_data_size(encoded(np.zeros((1000, 2)), 48_000), 0xFFFFFFFF))
+        file.truncate(10_000_000_000)
+    tracemalloc.start()
+    blocks = audio.blocks(path, RATE)
+    assert sum(len(next(blocks)) for _ in range(20)) > 20 * RATE
+    with pytest.raises(AudioError, match="lasts longer than 60 s"):
+        audio.load(path, RATE, max_duration_s=60)
+    for start in (20_000, 40_000):  # before and behind the 4 GiB that the header can count
+        assert audio.load(path, RATE, Part(start=start, end=start + 1)).duration == 1
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40e6
+
+
+WELL = [
+    *(encoded(voice(1), RATE, file_format) for file_format in ("WAV", "FLAC", "OGG", "MP3", "AIFF", "CAF", "W64")),
+    *(contained([voice(1, 48_000)], container=c, codec=k) for c, k in (("mp4", "aac"), ("webm", "libopus"))),
+]
+
+
+@settings(max_examples=150, deadline=5_000, derandomize=True)
+@given(
+    file=st.sampled_from(WELL),
+    changes=st.lists(st.tuples(st.integers(0, 400), st.binary(min_size=1, max_size=8)), max_size=6),
+    length=st.none() | st.integers(0, 20_000),
+)
+def test_any_damage_is_answered_or_refused(file: bytes, changes: list[tuple[int, bytes]], length: int | None) -> None:
+    damaged = bytearray(file)
+    for place, content in changes:
+        damaged[place : place + len(content)] = content
+    try:
+        waveform = audio.load(bytes(damaged[:length]), RATE, max_duration_s=60)
+        audio.probe(bytes(damaged[:length]))
+    except AudioError:
+        return
+    assert np.isfinite(waveform.samples).all()
+    assert len(waveform.samples)
+
+
+# --- samples ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32", "uint8", "float64"])
+def test_arrays_of_any_type_have_one_scale(dtype: str) -> None:
+    scale = {"int16": 2**15, "int32": 2**31, "uint8": 2**7, "float64": 1}[dtype]
+    frames = (VOICE.astype(float) * scale + (128 if dtype == "uint8" else 0)).astype(dtype)
+    assert np.abs(audio.from_frames(frames, RATE, RATE).samples - VOICE).max() < 1 / 100
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        (np.zeros(0), "holds no samples"),
+        (np.zeros((2, 48_000)), "has the shape"),
+        (np.zeros((2, 2, 2)), "has the shape"),
+        (np.array(["a"]), "expected floats or integers"),
+        (np.array([np.nan]), "NaN"),
+    ],
+)
+def test_arrays_that_are_no_sound(frames: np.ndarray, message: str) -> None:
+    with pytest.raises(AudioError, match=message):
+        audio.from_frames(frames, RATE, RATE)
+
+
+def test_rate_of_an_array() -> None:
+    for rate in (0, -1, 10**9):
+        with pytest.raises(AudioError, match="states a sampling rate"):
+            audio.from_frames(VOICE, rate, RATE)
+
+
+def test_a_single_sample_is_a_sound() -> None:
+    assert len(audio.load(encoded(np.zeros(1), 48_000), RATE).samples) == 1
+    assert len(audio.from_frames(np.zeros(1), 96_000, RATE).samples) == 1
+
+
+# --- finding ----------------------------------------------------------------------------------------------------------
+
+
+def names(root: Path, found: list[Path]) -> list[str]:
+    return [path.relative_to(root).as_posix() for path in found]
+
+
+def test_expand_searches_folders(tmp_path: Path) -> None:
+    for name in (
+        "b.wav",
+        "a.FLAC",
+        "notes.txt",
+        ".hidden.wav",
+        "._b.wav",
+        "below/c.Mp3",
+        "below/deep/d.m4a",
+        ".git/e.wav",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "nameless").write_bytes(encoded(VOICE))
+    (tmp_path / "README").write_text("no recording")
+    assert names(tmp_path, audio.expand([tmp_path])) == ["a.FLAC", "b.wav", "nameless"]
+    everything = ["a.FLAC", "b.wav", "below/c.Mp3", "below/deep/d.m4a", "nameless"]
+    assert names(tmp_path, audio.expand([tmp_path], recursive=True)) == everything
+
+
+def test_expand_keeps_what_it_does_not_find(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "odd.txt").touch()
+    asked = [tmp_path / name for name in ("absent.wav", "empty", "odd.txt", "absent*.wav")]
+    assert audio.expand(asked) == asked
+
+
+def test_expand_patterns(tmp_path: Path) -> None:
+    for name in ("a1.wav", "a2.wav", "b.wav", "[x].wav", "below/a3.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert names(tmp_path, audio.expand([tmp_path / "a*.wav"])) == ["a1.wav", "a2.wav"]
+    assert names(tmp_path, audio.expand([tmp_path / "[x].wav"])) == ["[x].wav"]
+    assert names(tmp_path, audio.expand([tmp_path / "**" / "a?.wav"])) == ["a1.wav", "a2.wav", "below/a3.wav"]
+
+
+@posix
+def test_expand_survives_loops(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.wav").touch()
+    (tmp_path / "real" / "up").symlink_to(tmp_path)
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    (tmp_path / "again").symlink_to(tmp_path / "real")
+    assert [path.name for path in audio.expand([tmp_path], recursive=True)] == ["a.wav"]
+    assert audio.expand([tmp_path / "self"]) == [tmp_path / "self"]
+
+
+@posix
+def test_read_list(tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes(b"\xef\xbb\xbfa.wav\r\n\n  b c.wav\nbad\xff.wav\n")
+    assert audio.read_list(tmp_path / "list") == [Path("a.wav"), Path("  b c.wav"), Path(os.fsdecode(b"bad\xff.wav"))]
+    (tmp_path / "list").write_bytes(b"two\nlines.wav\0b.wav\0")
+    assert audio.read_list(tmp_path / "list") == [Path("two\nlines.wav"), Path("b.wav")]
+    (tmp_path / "list").write_bytes(b"\n\n")
+    with pytest.raises(UsageError, match="the list is empty"):
+        audio.read_list(tmp_path / "list")
+    with pytest.raises(UsageError, match="the list cannot be read"):
+        audio.read_list(tmp_path / "absent")
+
+
+# --- windows ----------------------------------------------------------------------------------------------------------
+
+
+def test_trim_is_librosas() -> None:
+    from librosa.effects import trim
+
+    rng = np.random.default_rng(0)
+    for n in (1, 255, 256, 257, 5_000, 47_999, 48_128):
+        sound = np.concatenate([1e-4 * rng.standard_normal(n), voice(1, seed=n), 1e-4 * rng.standard_normal(2 * n)])
+        _, index = trim(sound.astype(np.float32), top_db=40, frame_length=512, hop_length=256)
+        assert audio.trim(sound.astype(np.float32)) == tuple(index)
+
+
+def test_windows_cover_an_utterance() -> None:
+    short = audio.windows(VOICE[:1000], 3000)
+    assert short.shape == (1, 3000)
+    assert np.array_equal(short[0, 1000:2000], VOICE[:1000])
+    assert not short[0, :1000].any()
+    assert not short[0, 2000:].any()
+    long = audio.cover(VOICE[:10_000], 3000)
+    starts = [0, 1500, 3000, 4500, 6000, 7000]
+    assert np.array_equal(long, np.stack([VOICE[start : start + 3000] for start in starts]))
+
+
+@pytest.mark.parametrize("size", [1, 97, 512, 4_096, 10**6])
+@pytest.mark.parametrize("held_s", [0.0, 600.0])
+def test_windows_of_a_stream_are_those_of_the_whole(size: int, held_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "_HELD_S", held_s)
+    quiet = np.zeros(5_000, np.float32)
+    sound = np.concatenate([quiet, VOICE[:20_001] if size == 1 else VOICE, quiet])
+    read = lambda: iter([sound[i : i + size] for i in range(0, len(sound), size)])  # noqa: E731
+    n_samples, batches = audio.utterance_windows(read, RATE, 4_000, batch=4)
+    found = list(batches)
+    assert n_samples == len(sound)
+    assert max(map(len, found)) <= 4
+    assert np.array_equal(np.concatenate(found), audio.windows(sound, 4_000))
+
+
+def test_cut_gives_any_parts() -> None:
+    rng = np.random.default_rng(0)
+    sound = np.arange(1000, dtype=np.float32)
+    starts = np.sort(rng.integers(0, 1200, 50))
+    parts = [(int(start), int(start + length)) for start, length in zip(starts, rng.integers(1, 300, 50), strict=True)]
+    blocks = np.split(sound, np.sort(rng.integers(0, 1000, 30)))
+    for (start, end), piece in zip(parts, audio.cut(blocks, parts), strict=True):
+        assert np.array_equal(piece, sound[start:end])
+
+
+# --- real recordings --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.realdata
+def test_published_files(recordings: Path) -> None:
+    for path in sorted((recordings / "originals").glob("*.wav")):
+        waveform = audio.load(path, RATE)
+        frames, rate = soundfile.read(path, always_2d=True)
+        assert (waveform.source_rate, rate) == (48_000, 48_000)
+        assert waveform.duration == pytest.approx(len(frames) / rate, abs=1e-3)
+        assert np.array_equal(waveform.samples, joined(io.BytesIO(path.read_bytes())))
