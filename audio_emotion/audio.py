@@ -43,6 +43,9 @@ AUDIO_SUFFIXES = frozenset(
 )
 """What counts as a recording when a folder is searched; a file named outright is judged by its content."""
 
+SILENCE_DBFS = -60.0
+"""A recording whose loudest frame is below this level is reported as silent."""
+
 _SIGNATURES = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"\x1aE\xdf\xa3")
 _HOP = 256  # samples; levels are those of frames of two hops
 _BLOCK = 1 << 19  # values decoded at once, all channels together
@@ -622,6 +625,13 @@ def trim(samples: FloatArray) -> tuple[int, int]:
     levels = Levels()
     levels.push(samples)
     return levels.trim()
+
+
+def loudest_db(samples: FloatArray) -> float:
+    """Return the level of the loudest frame in dB re full scale (RMS)."""
+    levels = Levels()
+    levels.push(samples)
+    return float(levels.decibels().max())
 
 
 def pad(samples: FloatArray, window_samples: int) -> FloatArray:

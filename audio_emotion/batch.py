@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from audio_emotion import paths, prediction, report
+from audio_emotion.audio import WHOLE, Part
 from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.errors import StorageError, UsageError
 from audio_emotion.journal import JOURNAL, Journal, Stamp, check_same, opened, stamp
 from audio_emotion.prediction import Model
 from audio_emotion.records import FloatArray, Prediction
 from audio_emotion.report import Answer, Writer
+from audio_emotion.streaming import Assembler, TimelineConfig, overall
 from audio_emotion.workers import Failure, Limits, Pool, Reader, Windows
 
 BATCH = 64  # windows at once; somewhat more where a reader hands over several
@@ -46,11 +48,42 @@ Said = tuple[Prediction, tuple[Prediction, ...] | None]
 """The answer for a recording as a whole, and along its time or None."""
 
 
-def one_answer(heard: Heard, config: ModelConfig) -> Said:
-    """Answer for the whole recording: the mean of its windows' logits."""
-    n_windows = len(heard.logits)
-    logits = heard.logits.mean(axis=0) if n_windows else None
-    return prediction.answer(logits, config, 0.0, heard.end_s, n_windows), None
+def one_answer(part: Part = WHOLE, min_confidence: float = 0.0) -> Callable[[Heard, ModelConfig], Said]:
+    """Return what answers for a recording as a whole, from the windows of :func:`audio_emotion.readers.whole`."""
+
+    def said(heard: Heard, config: ModelConfig) -> Said:
+        n_windows = len(heard.logits)
+        logits = heard.logits.mean(axis=0) if n_windows else None
+        answer = prediction.answer(logits, config, part.start, heard.end_s, n_windows, part.channel)
+        return prediction.sure_enough(answer, min_confidence), None
+
+    return said
+
+
+def timeline_answer(timeline: TimelineConfig, part: Part = WHOLE) -> Callable[[Heard, ModelConfig], Said]:
+    """Return what answers along a recording's time, from the windows of :func:`audio_emotion.readers.timeline`."""
+
+    def said(heard: Heard, config: ModelConfig) -> Said:
+        assembler = Assembler(config, timeline, part.start, part.channel)
+        counts = [count for note in heard.notes for count in note["counts"]]
+        *logits, last = np.split(heard.logits, np.cumsum(counts)[:-1])
+        segments = assembler.take(logits) + assembler.finish(last, heard.notes[-1]["n"])
+        return overall(segments, config, part.channel), tuple(segments)
+
+    return said
+
+
+def task_of(timeline: TimelineConfig, part: Part = WHOLE, *, along_time: bool = False) -> "Task":
+    """Return the task that answers each recording as a whole, or along its time.
+
+    For an answer as a whole, ``gate``, ``vad`` and ``min_confidence`` of ``timeline`` count.
+    """
+    if not along_time:
+        settings = {"part": asdict(part), "gate": timeline.gate, "vad": timeline.vad}
+        least = timeline.min_confidence
+        return Task("audio_emotion.readers:whole", settings, one_answer(part, least), {"min_confidence": least})
+    settings = {"part": asdict(part), "config": asdict(timeline)}
+    return Task("audio_emotion.readers:timeline", settings, timeline_answer(timeline, part))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +100,7 @@ class Task:
 
     reader: str = "audio_emotion.readers:whole"
     settings: Mapping[str, Any] = field(default_factory=dict)
-    answer: Callable[[Heard, ModelConfig], Said] = one_answer
+    answer: Callable[[Heard, ModelConfig], Said] = field(default_factory=one_answer)
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -1,6 +1,7 @@
 """One recording → one answer. Training's evaluation and every command go through here."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from audio_emotion import audio, checkpoint
 from audio_emotion.audio import WHOLE, Part, Source
 from audio_emotion.checkpoint import ModelConfig
-from audio_emotion.emotions import NO_SPEECH
+from audio_emotion.emotions import NO_SPEECH, UNKNOWN
 from audio_emotion.errors import AudioError, UsageError
 from audio_emotion.gate import check_vad, passes
 from audio_emotion.paths import shown
@@ -185,6 +186,11 @@ def _runtime(folder: Path, config: ModelConfig, device: str, backend: str) -> Ru
     weights = folder / checkpoint.TENSORS
     model = load(weights, config.architecture, len(config.labels), config.parameters, config.frontend)
     return TorchRuntime(model, device)
+
+
+def sure_enough(said: Prediction, least: float) -> Prediction:
+    """Answer ``unknown`` where no label's score reaches ``least``, 0 to 1."""
+    return said if said.label == NO_SPEECH or said.score >= least else replace(said, label=UNKNOWN)
 
 
 def speech_windows(

@@ -1,17 +1,60 @@
 """What a decode worker makes of a recording: see :class:`audio_emotion.workers.Reader`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
 
 from audio_emotion import audio
-from audio_emotion.prediction import speech_windows
+from audio_emotion.gate import passes
+from audio_emotion.streaming import Cutter, TimelineConfig
 from audio_emotion.workers.wire import Part
 
 _WINDOWS = 16  # in a message: 3 MB
 
 
-def whole(path: str, sampling_rate: int, window_samples: int) -> Iterator[Part]:
-    """Yield the windows of a recording that hold speech, for one answer; the note says how long it is, in seconds."""
-    waveform = audio.load(path, sampling_rate)
-    windows = speech_windows(waveform.samples, window_samples)
-    for start in range(0, max(len(windows), 1), _WINDOWS):
-        yield Part(windows[start : start + _WINDOWS], waveform.duration, {"duration_s": waveform.duration})
+def whole(
+    path: str,
+    sampling_rate: int,
+    window_samples: int,
+    part: Mapping[str, Any] | None = None,
+    gate: bool = True,
+    vad: bool = False,
+) -> Iterator[Part]:
+    """Yield the windows of a recording that hold speech, for one answer; each note says how long the recording is.
+
+    ``part`` holds the fields of :class:`audio_emotion.audio.Part`.
+    """
+    chosen = audio.Part(**(part or {}))
+    n_samples, windows = audio.utterance_windows(
+        lambda: audio.blocks(path, sampling_rate, chosen), sampling_rate, window_samples, _WINDOWS
+    )
+    end_s = chosen.start + n_samples / sampling_rate
+    yield Part(np.empty((0, window_samples), np.float32), end_s, {"end_s": end_s})
+    for batch in windows:
+        yield Part(batch[passes(batch, sampling_rate, gate, vad)], end_s, {"end_s": end_s})
+
+
+def timeline(
+    path: str,
+    sampling_rate: int,
+    window_samples: int,
+    part: Mapping[str, Any] | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> Iterator[Part]:
+    """Yield the speech of a timeline's windows as the recording is decoded.
+
+    Each note says how many of the part's windows belong to each of the timeline's, and how many samples came; the last
+    timeline window is by itself. ``config`` holds the fields of :class:`audio_emotion.streaming.TimelineConfig`.
+    """
+    chosen = audio.Part(**(part or {}))
+    cutter = Cutter(sampling_rate, window_samples, TimelineConfig(**(config or {})))
+
+    def message(speech: list[Any]) -> Part:
+        end_s = chosen.start + cutter.n_samples / sampling_rate
+        return Part(np.concatenate(speech), end_s, {"counts": [len(own) for own in speech], "n": cutter.n_samples})
+
+    for block in audio.blocks(path, sampling_rate, chosen):
+        for speech in cutter.push(block):
+            yield message(speech)
+    yield message(cutter.flush())

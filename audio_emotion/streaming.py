@@ -11,7 +11,6 @@ other without gaps: with windows of 3 s every second, the first is from 0 to 2 s
 What the answers then go through, in this order: smoothing, ``min_confidence``, merging, ``min_duration_s``.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
@@ -21,10 +20,11 @@ import numpy.typing as npt
 
 from audio_emotion import audio
 from audio_emotion.audio import WHOLE, Part, Source
-from audio_emotion.emotions import NO_SPEECH, UNKNOWN
+from audio_emotion.checkpoint import ModelConfig
+from audio_emotion.emotions import NO_SPEECH
 from audio_emotion.errors import AudioError, UsageError
 from audio_emotion.gate import check_vad, passes
-from audio_emotion.prediction import BATCH, Model, answer, pooled_logits
+from audio_emotion.prediction import BATCH, Model, answer, sure_enough
 from audio_emotion.records import FloatArray, IntArray, Prediction, Waveform
 from audio_emotion.segments import Segment
 
@@ -120,18 +120,20 @@ def timeline(
     return segments()
 
 
-def summary(segments: Iterable[Prediction]) -> dict[str, float]:
-    """Return each label's share of the time of all segments, 0 to 1, the largest first.
-
-    >>> from audio_emotion import Prediction
-    >>> summary([Prediction(0, 3, "happy", 0.9, {}), Prediction(3, 4, "no speech", 0.0, {})])
-    {'happy': 0.75, 'no speech': 0.25}
-    """
-    seconds: defaultdict[str, float] = defaultdict(float)
-    for segment in segments:
-        seconds[segment.label] += segment.end - segment.start
-    total = sum(seconds.values())
-    return {label: seconds[label] / total for label in sorted(seconds, key=lambda label: -seconds[label])}
+def overall(segments: Sequence[Prediction], model: ModelConfig, channel: int | None = None) -> Prediction:
+    """Return one answer for all of a timeline: the mean of its segments' scores, by duration, where there is speech."""
+    start, end = (segments[0].start, segments[-1].end) if segments else (0.0, 0.0)
+    speech = [segment for segment in segments if segment.label != NO_SPEECH]
+    n_windows = sum(segment.n_windows for segment in speech)
+    seconds = sum(segment.end - segment.start for segment in speech)
+    if not seconds:
+        return answer(None, model, start, end, 0, channel)
+    scores = {
+        label: sum(segment.scores[label] * (segment.end - segment.start) for segment in speech) / seconds
+        for label in model.labels
+    }
+    best = max(scores, key=lambda label: scores[label])
+    return Prediction(start, end, best, scores[best], scores, n_windows, channel)
 
 
 def score_segments(
@@ -244,58 +246,116 @@ class Stream:
         return self.start + self._windows.begins / self.model.config.sampling_rate
 
 
-class _Windows:
-    """Mono sound at the model's rate, block by block → segments."""
+class Cutter:
+    """Mono sound at the model's rate, block by block → of each window the speech in it.
 
-    def __init__(self, model: Model, config: TimelineConfig, start: float, channel: int | None) -> None:
-        rate = model.config.sampling_rate
-        window_s = model.config.window_samples / rate if config.window_s is None else config.window_s
-        if config.hop_s > window_s:
-            raise UsageError(
-                f"the hop is {config.hop_s:g} s and the window {window_s:g} s: what lies between windows "
-                "would not be heard; take a hop of at most the window"
-            )
+    Each window is given as what the model reads of it and what holds speech, (n_speech_windows, window_samples); of
+    none, nothing is heard. A window is given once there is sound behind it, the last at the end.
+    """
+
+    def __init__(self, sampling_rate: int, window_samples: int, config: TimelineConfig) -> None:
         if config.vad and config.gate:
             check_vad()
-        self._model, self._config, self._start, self._channel = model, config, start, channel
-        self._window, self._hop = round(window_s * rate), max(1, round(config.hop_s * rate))
+        self._rate, self._window_samples, self._config = sampling_rate, window_samples, config
+        self.window, self.hop = grid(sampling_rate, window_samples, config)
         self._held = np.empty(0, np.float32)  # from the beginning of the next window on
+        self.n_samples = 0
+
+    def push(self, samples: FloatArray) -> Iterator[list[FloatArray]]:
+        """Take the next samples; yield the speech of the windows that are complete, some windows at a time."""
+        self.n_samples += len(samples)
+        self._held = np.concatenate([self._held, samples])
+        ready = max(0, -(-(len(self._held) - self.window) // self.hop))  # those with sound behind them
+        held, self._held = self._held, self._held[ready * self.hop :]
+        for first in range(0, ready, BATCH):
+            starts = [number * self.hop for number in range(first, min(first + BATCH, ready))]
+            yield self._speech([held[start : start + self.window] for start in starts])
+
+    def flush(self) -> list[FloatArray]:
+        """Return the speech of the last window, behind which there is no sound, whether the sound fills it or not."""
+        return self._speech([self._held])
+
+    def _speech(self, sounds: list[FloatArray]) -> list[FloatArray]:
+        covers = [audio.cover(sound, self._window_samples) for sound in sounds]
+        passed = passes(np.concatenate(covers), self._rate, self._config.gate, self._config.vad)
+        borders = np.cumsum([len(cover) for cover in covers])[:-1]
+        return [cover[own] for cover, own in zip(covers, np.split(passed, borders), strict=True)]
+
+
+def grid(sampling_rate: int, window_samples: int, config: TimelineConfig) -> tuple[int, int]:
+    """Return the length of a timeline's windows and the way from one to the next, in samples.
+
+    Raises:
+        UsageError: the hop is longer than the window.
+    """
+    window_s = window_samples / sampling_rate if config.window_s is None else config.window_s
+    if config.hop_s > window_s:
+        raise UsageError(
+            f"the hop is {config.hop_s:g} s and the window {window_s:g} s: what lies between windows "
+            "would not be heard; take a hop of at most the window"
+        )
+    return round(window_s * sampling_rate), max(1, round(config.hop_s * sampling_rate))
+
+
+class Assembler:
+    """The model's logits of each window in turn → segments."""
+
+    def __init__(
+        self, model: ModelConfig, config: TimelineConfig, start: float = 0.0, channel: int | None = None
+    ) -> None:
+        self._model, self._start, self._channel = model, start, channel
+        self._window, self._hop = grid(model.sampling_rate, model.window_samples, config)
         self._n_windows = 0
         self.begins = 0  # the next segment, in samples
         self._stages = _stages(config)
 
-    def push(self, samples: FloatArray) -> list[Prediction]:
-        self._held = np.concatenate([self._held, samples])
-        ready = max(0, -(-(len(self._held) - self._window) // self._hop))  # those with sound behind them
-        answered: list[Prediction] = []
-        for first in range(0, ready, BATCH):
-            starts = [number * self._hop for number in range(first, min(first + BATCH, ready))]
-            answered += self._answers([self._held[start : start + self._window] for start in starts])
-        self._held = self._held[ready * self._hop :]
-        return _through(self._stages, answered)
+    def take(self, windows: Iterable[FloatArray]) -> list[Prediction]:
+        """Take the logits of the next windows, (n_speech_windows, n_labels) each; return the segments now known."""
+        return _through(self._stages, [self._answer(logits) for logits in windows])
 
-    def flush(self) -> list[Prediction]:
-        """Answer the last window, behind which there is no sound, whether the sound fills it or not."""
-        (last,) = self._answers([self._held])
-        end = self._seconds((self._n_windows - 1) * self._hop + len(self._held))
-        return _through(self._stages, [replace(last, end=end)], last=True)
+    def finish(self, logits: FloatArray, n_samples: int) -> list[Prediction]:
+        """Take those of the last window, of ``n_samples`` in all; return the segments that are left."""
+        last = replace(self._answer(logits), end=self._seconds(n_samples))
+        return _through(self._stages, [last], last=True)
 
-    def _answers(self, sounds: list[FloatArray]) -> list[Prediction]:
-        config, settings = self._model.config, self._config
-        covers = [audio.cover(sound, config.window_samples) for sound in sounds]
-        passed = passes(np.concatenate(covers), config.sampling_rate, settings.gate, settings.vad)
-        borders = np.cumsum([len(cover) for cover in covers])[:-1]
-        speech = [cover[own] for cover, own in zip(covers, np.split(passed, borders), strict=True)]
-        answers = []
-        for logits, windows in zip(pooled_logits(self._model.runtime, speech), speech, strict=True):
-            start = self._seconds(self.begins)
-            self._n_windows += 1
-            self.begins = self._n_windows * self._hop + (self._window - self._hop) // 2
-            answers.append(answer(logits, config, start, self._seconds(self.begins), len(windows), self._channel))
-        return answers
+    def _answer(self, logits: FloatArray) -> Prediction:
+        start = self._seconds(self.begins)
+        self._n_windows += 1
+        self.begins = self._n_windows * self._hop + (self._window - self._hop) // 2
+        pooled = logits.mean(axis=0) if len(logits) else None
+        return answer(pooled, self._model, start, self._seconds(self.begins), len(logits), self._channel)
 
     def _seconds(self, n_samples: int) -> float:
-        return self._start + n_samples / self._model.config.sampling_rate
+        return self._start + n_samples / self._model.sampling_rate
+
+
+class _Windows:
+    """Mono sound at the model's rate, block by block → segments."""
+
+    def __init__(self, model: Model, config: TimelineConfig, start: float, channel: int | None) -> None:
+        self._runtime = model.runtime
+        self._n_labels = len(model.config.labels)
+        self._cutter = Cutter(model.config.sampling_rate, model.config.window_samples, config)
+        self._assembler = Assembler(model.config, config, start, channel)
+
+    @property
+    def begins(self) -> int:
+        return self._assembler.begins
+
+    def push(self, samples: FloatArray) -> list[Prediction]:
+        found = (self._assembler.take(self._logits(speech)) for speech in self._cutter.push(samples))
+        return [segment for segments in found for segment in segments]
+
+    def flush(self) -> list[Prediction]:
+        (last,) = self._logits(self._cutter.flush())
+        return self._assembler.finish(last, self._cutter.n_samples)
+
+    def _logits(self, speech: list[FloatArray]) -> list[FloatArray]:
+        windows = np.concatenate(speech)
+        batches = [windows[i : i + BATCH] for i in range(0, len(windows), BATCH)]
+        none = np.empty((0, self._n_labels), np.float32)
+        logits = np.concatenate([none, *(self._runtime.logits(batch) for batch in batches)])
+        return np.split(logits, np.cumsum([len(own) for own in speech])[:-1])
 
 
 class _Stage(Protocol):
@@ -416,8 +476,7 @@ class _Confident:
         self._least = least
 
     def push(self, said: Prediction) -> list[Prediction]:
-        sure = said.label == NO_SPEECH or said.score >= self._least
-        return [said if sure else replace(said, label=UNKNOWN)]
+        return [sure_enough(said, self._least)]
 
     def flush(self) -> list[Prediction]:
         return []

@@ -27,6 +27,8 @@ SENTENCES = (
     "The train is leaving in a moment.",
     "There is a letter on the table.",
     "They are coming up the stairs now.",
+    "Is that really for me?",
+    "You have won the first prize!",
 )
 
 
@@ -48,7 +50,7 @@ PROSODY = {
     "angry": Prosody(pitch=(110, 140), pitch_range=(140, 190), rate=(110, 130), volume=190),
     "fearful": Prosody(pitch=(140, 170), pitch_range=(50, 90), rate=(125, 150), volume=110),
     "disgust": Prosody(pitch=(70, 85), pitch_range=(80, 110), rate=(70, 85), volume=100),
-    "surprised": Prosody(pitch=(150, 180), pitch_range=(180, 220), rate=(95, 115), volume=140),
+    "surprised": Prosody(pitch=(130, 150, 180), pitch_range=(180, 220, 260), rate=(95, 115, 130), volume=140),
 }
 
 

@@ -4,12 +4,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
 
+from tests.sounds import RATE, voice
+
 ROOT = Path(__file__).parent.parent
-SAMPLING_RATE = 16_000
 
 
 @pytest.fixture(scope="session")
@@ -31,17 +31,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def voice(seconds: float, pitch_hz: float = 150.0, seed: int = 0) -> np.ndarray:
-    """Something like speech: a harmonic tone in syllables, with a little noise. (n_samples,) float32."""
-    time = np.arange(round(seconds * SAMPLING_RATE)) / SAMPLING_RATE
-    vibrato = 1 + 0.03 * np.sin(2 * np.pi * 5 * time)
-    phase = 2 * np.pi * np.cumsum(pitch_hz * vibrato) / SAMPLING_RATE
-    tone = sum(np.sin(k * phase) / k for k in range(1, 20))
-    syllables = np.clip(np.sin(2 * np.pi * 2.0 * time), 0, None)
-    noise = np.random.default_rng(seed).standard_normal(len(time))
-    return (0.1 * tone * syllables + 1e-4 * noise).astype(np.float32)
-
-
 @pytest.fixture
 def make_ravdess() -> Callable[..., Path]:
     """Write a small corpus with RAVDESS's names: ``actors`` with all eight emotions, ``takes`` of each."""
@@ -52,8 +41,8 @@ def make_ravdess() -> Callable[..., Path]:
                 for take in range(1, takes + 1):
                     path = folder / f"Actor_{actor:02}" / f"03-01-{emotion:02}-01-01-{take:02}-{actor:02}.wav"
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    samples = voice(seconds, 80.0 + 30 * emotion + 3 * actor, seed=100 * actor + 10 * emotion + take)
-                    soundfile.write(path, samples, SAMPLING_RATE)
+                    samples = voice(seconds, seed=100 * actor + 10 * emotion + take, pitch_hz=80.0 + 20 * emotion)
+                    soundfile.write(path, samples, RATE)
         return folder
 
     return make

@@ -9,7 +9,7 @@ import soundfile
 RATE = 16_000
 
 
-def voice(seconds: float, rate: int = RATE, seed: int = 0) -> np.ndarray:
+def voice(seconds: float, rate: int = RATE, seed: int = 0, pitch_hz: float = 125.0) -> np.ndarray:
     """A buzz whose two resonances and loudness move a few times a second, as in speech; float32, peak 0.3."""
     rng = np.random.default_rng(seed)
     t = np.arange(round(seconds * rate)) / rate
@@ -18,11 +18,11 @@ def voice(seconds: float, rate: int = RATE, seed: int = 0) -> np.ndarray:
     def track(low: float, high: float) -> np.ndarray:
         return np.interp(t, knots, rng.uniform(low, high, len(knots)))
 
-    phase = 2 * np.pi * np.cumsum(track(90, 160)) / rate
+    phase = 2 * np.pi * np.cumsum(pitch_hz * track(0.72, 1.28)) / rate
     first, second, loudness = track(250, 900), track(900, 2500), track(0.05, 1)
     sound = sum(
         np.cos(k * phase)
-        * (np.exp(-(((k * 125 - first) / 150) ** 2)) + 0.5 * np.exp(-(((k * 125 - second) / 250) ** 2)))
+        * (np.exp(-(((k * pitch_hz - first) / 150) ** 2)) + 0.5 * np.exp(-(((k * pitch_hz - second) / 250) ** 2)))
         for k in range(1, 30)
     )
     sound = sound * loudness

@@ -12,12 +12,12 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sounds import RATE, contained, encoded, voice
 
 from audio_emotion import audio
 from audio_emotion.audio import Part
 from audio_emotion.errors import AudioError, UsageError
 from audio_emotion.paths import shown
+from tests.sounds import RATE, contained, encoded, voice
 
 VOICE = voice(4)
 STEREO = np.stack([VOICE, voice(4, seed=1)], axis=1)

@@ -261,9 +261,9 @@ def test_batches_fill_up_and_no_window_is_lost_or_mixed(tmp_path: Path):
 def test_a_long_recording_is_answered_from_all_its_windows(tmp_path: Path):
     def timeline(heard: Heard, config: ModelConfig) -> tuple[Prediction, tuple[Prediction, ...]]:
         assert [note["first"] for note in heard.notes] == list(range(0, 200, 7))
-        whole, _ = batch.one_answer(heard, config)
+        whole, _ = batch.one_answer()(heard, config)
         one_by_one = (Heard(heard.logits[i : i + 1], (), 1.0) for i in range(len(heard.logits)))
-        return whole, tuple(batch.one_answer(one, config)[0] for one in one_by_one)
+        return whole, tuple(batch.one_answer()(one, config)[0] for one in one_by_one)
 
     task = Task("tests.poison:windows", {"n_windows": 200, "in_a_part": 7}, timeline)
     (file,) = write(tmp_path / "in", [""])

@@ -9,7 +9,8 @@ import soundfile
 
 from audio_emotion import audio, cache, paths
 from audio_emotion.errors import AudioError
-from tests.conftest import ROOT, SAMPLING_RATE, voice
+from tests.conftest import ROOT
+from tests.sounds import RATE, voice
 
 
 @pytest.fixture
@@ -24,34 +25,34 @@ def entries() -> list[Path]:
 
 
 def test_a_recording_is_decoded_once(clip: Path, monkeypatch: pytest.MonkeyPatch):
-    expected = audio.load(clip, SAMPLING_RATE).samples
-    np.testing.assert_array_equal(cache.load(clip, SAMPLING_RATE), expected)
+    expected = audio.load(clip, RATE).samples
+    np.testing.assert_array_equal(cache.load(clip, RATE), expected)
     monkeypatch.setattr(audio, "load", lambda *_: pytest.fail("decoded a second time"))
-    np.testing.assert_array_equal(cache.load(clip, SAMPLING_RATE), expected)
+    np.testing.assert_array_equal(cache.load(clip, RATE), expected)
     moved = clip.rename(clip.with_name("b.flac"))
-    np.testing.assert_array_equal(cache.load(moved, SAMPLING_RATE), expected)
+    np.testing.assert_array_equal(cache.load(moved, RATE), expected)
 
 
 def test_other_content_and_other_rates_have_other_entries(clip: Path):
-    first = cache.load(clip, SAMPLING_RATE)
+    first = cache.load(clip, RATE)
     assert len(cache.load(clip, 8_000)) == pytest.approx(len(first) / 2, abs=1)
     soundfile.write(clip, voice(2.0), 22_050)
-    assert len(cache.load(clip, SAMPLING_RATE)) == pytest.approx(2 * len(first), abs=2)
+    assert len(cache.load(clip, RATE)) == pytest.approx(2 * len(first), abs=2)
     assert len(entries()) == 3
 
 
 def test_an_entry_that_was_cut_short_is_made_anew(clip: Path):
-    expected = cache.load(clip, SAMPLING_RATE)
+    expected = cache.load(clip, RATE)
     (entry,) = entries()
     entry.write_bytes(entry.read_bytes()[:1000])
-    np.testing.assert_array_equal(cache.load(clip, SAMPLING_RATE), expected)
+    np.testing.assert_array_equal(cache.load(clip, RATE), expected)
     entry.write_bytes(b"")
-    np.testing.assert_array_equal(cache.load(clip, SAMPLING_RATE), expected)
+    np.testing.assert_array_equal(cache.load(clip, RATE), expected)
     assert np.load(entry).shape == expected.shape
 
 
 def test_the_folder_is_bounded_and_what_was_read_last_stays(clip: Path):
-    for rate in (8_000, 11_025, SAMPLING_RATE):
+    for rate in (8_000, 11_025, RATE):
         cache.load(clip, rate)
     for age, entry in enumerate(sorted(entries(), key=lambda e: e.stat().st_size)):
         os.utime(entry, (1_000 + age, 1_000 + age))
@@ -63,12 +64,12 @@ def test_the_folder_is_bounded_and_what_was_read_last_stays(clip: Path):
 
 def test_a_cache_that_cannot_be_written_costs_nothing(clip: Path, tmp_path: Path):
     (tmp_path / "cache").write_text("a file where the folder should be")
-    assert len(cache.load(clip, SAMPLING_RATE)) > 0
+    assert len(cache.load(clip, RATE)) > 0
 
 
 def test_an_absent_recording_is_an_audio_error(clip: Path):
     with pytest.raises(AudioError, match="no such file"):
-        cache.load(clip.with_name("none.wav"), SAMPLING_RATE)
+        cache.load(clip.with_name("none.wav"), RATE)
 
 
 def test_two_processes_share_the_folder(clip: Path):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sounds import RATE, voice
 
 from audio_emotion import audio, gate
 from audio_emotion.errors import UsageError
+from tests.sounds import RATE, voice
 
 WINDOW = 3 * RATE
 RNG = np.random.default_rng(0)

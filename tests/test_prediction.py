@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sounds import RATE, encoded, voice
 
 from audio_emotion import audio, prediction
 from audio_emotion.audio import Part
@@ -15,6 +14,7 @@ from audio_emotion.emotions import NO_SPEECH
 from audio_emotion.errors import AudioError, DeviceError, UsageError
 from audio_emotion.prediction import Model, load_model, pooled_logits, speech_windows
 from audio_emotion.records import Prediction
+from tests.sounds import RATE, encoded, voice
 
 LONG = np.concatenate([voice(5), np.zeros(6 * RATE, np.float32), voice(9, seed=1)])
 

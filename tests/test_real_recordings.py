@@ -9,7 +9,7 @@ from audio_emotion import load_model
 from audio_emotion.corpora.splits import split_utterances
 from audio_emotion.fitting import TrainConfig
 from audio_emotion.training import load_material, train
-from tests.conftest import SAMPLING_RATE
+from tests.sounds import RATE
 
 pytestmark = pytest.mark.realdata
 
@@ -33,7 +33,7 @@ def test_recording_level_does_not_change_the_label(recordings: Path):
     clips = sorted((recordings / "ravdess-speech").rglob("*.flac"))[::40]
     for clip in clips:
         samples, rate = soundfile.read(clip, dtype="float32")
-        assert rate == SAMPLING_RATE
+        assert rate == RATE
         assert model.predict(samples / 2, rate).label == model.predict(clip).label
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sounds import RATE, encoded, voice
 
 from audio_emotion import audio, streaming
 from audio_emotion.audio import Part
@@ -20,7 +19,8 @@ from audio_emotion.errors import AudioError, UsageError
 from audio_emotion.prediction import Model, load_model
 from audio_emotion.records import Prediction
 from audio_emotion.segments import Segment
-from audio_emotion.streaming import Stream, TimelineConfig, score_segments, summary, timeline
+from audio_emotion.streaming import Stream, TimelineConfig, overall, score_segments, timeline
+from tests.sounds import RATE, encoded, voice
 
 QUIET = np.zeros(4 * RATE, np.float32)
 TALK = np.concatenate([voice(9), QUIET, voice(5.3, seed=2)])
@@ -283,10 +283,20 @@ def test_viterbi_holds_few_windows_back() -> None:
     assert len(stage.flush()) == 64
 
 
-def test_summary() -> None:
-    shares = summary(through(said("a", "b", "b", NO_SPEECH), merge=True))
-    assert list(shares.items()) == [("b", 0.5), ("a", 0.25), (NO_SPEECH, 0.25)]
-    assert summary([]) == {}
+def test_one_answer_above_a_timeline_is_the_mean_of_its_speech_by_duration() -> None:
+    config = load_model(device="cpu").config
+    sure, unsure = (dict.fromkeys(config.labels, rest) | {"sad": share} for share, rest in ((0.93, 0.01), (0.3, 0.1)))
+    segments = [
+        Prediction(0, 3, "sad", 0.93, sure),
+        Prediction(3, 4, "sad", 0.3, unsure),
+        Prediction(4, 9, NO_SPEECH, 0.0, dict.fromkeys(config.labels, 0.0), 0),
+    ]
+    whole = overall(segments, config)
+    assert (whole.start, whole.end, whole.label) == (0, 9, "sad")
+    assert whole.score == pytest.approx((3 * 0.93 + 0.3) / 4)
+    assert sum(whole.scores.values()) == pytest.approx(1)
+    assert overall(segments[2:], config).label == NO_SPEECH
+    assert overall([], config).label == NO_SPEECH
 
 
 # --- segments of others -----------------------------------------------------------------------------------------------

@@ -154,7 +154,7 @@ def _measure(utterance: Utterance) -> Recording:
         replace(utterance, digest=digest(heard.samples)),
         original.duration,
         heard.source_rate,
-        audio.is_silent(heard.samples),
+        audio.loudest_db(heard.samples) < audio.SILENCE_DBFS,
         _is_clipped(original.samples),
     )
 

@@ -17,13 +17,14 @@ def schema() -> dict[str, Any]:
 
 
 def _said(prediction: Prediction) -> dict[str, Any]:
-    return {
+    said = {
         "start": round(prediction.start, 3),
         "end": round(prediction.end, 3),
         "label": prediction.label,
         "score": prediction.score,
         "scores": dict(prediction.scores),
     }
+    return said if prediction.channel is None else {"channel": prediction.channel, **said}
 
 
 def as_dict(source: Source, prediction: Prediction, **more: Any) -> dict[str, Any]:

@@ -14,8 +14,9 @@ def text(prediction: Prediction, top_k: int | None = None) -> str:
     With ``top_k`` only so many probabilities are listed, the largest first. An answer that is none of the labels
     (``unknown``) has no confidence of its own.
     """
+    channel = "" if prediction.channel is None else f"Channel {prediction.channel}\n"
     if prediction.label == NO_SPEECH:
-        return "Predicted emotion: no speech\n"
+        return f"{channel}Predicted emotion: no speech\n"
     sure = f" with {100 * prediction.score:.2f}% confidence" if prediction.label in prediction.scores else ""
     best = _best(prediction.scores, top_k)
     heading = "All emotion probabilities:" if len(best) == len(prediction.scores) else f"Top {len(best)} emotions:"
@@ -27,7 +28,7 @@ def text(prediction: Prediction, top_k: int | None = None) -> str:
     ]
     if prediction.n_windows > 1:
         lines.insert(1, f"(mean over {prediction.n_windows} windows that hold speech)")
-    return "\n".join(lines) + "\n"
+    return channel + "\n".join(lines) + "\n"
 
 
 def _best(scores: Mapping[str, float], top_k: int | None) -> dict[str, float]:
@@ -49,7 +50,8 @@ class TextWriter(Writer):
         return f"{gap}{on_one_line(source.file)}\n" if self.many else gap
 
     def segment(self, source: Source, said: Prediction) -> str:
-        when = f"{clock(said.start)} - {clock(said.end)}  {said.label}"
+        channel = "" if said.channel is None else f"[{said.channel}] "
+        when = f"{channel}{clock(said.start)} - {clock(said.end)}  {said.label}"
         if said.label == NO_SPEECH:
             return f"{when}\n"
         if self.top_k is not None or said.label not in said.scores:

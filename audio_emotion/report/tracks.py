@@ -22,8 +22,8 @@ class RttmWriter(Writer):
             return ""
         start, end = round(said.start, 3), round(said.end, 3)
         sure = f"{said.score:.6f}" if said.label in said.scores else "<NA>"
-        name = said.label.replace(" ", "_")
-        return f"SPEAKER {_file_id(source.file)} 1 {start:.3f} {end - start:.3f} <NA> <NA> {name} {sure} <NA>\n"
+        where = f"{_file_id(source.file)} {said.channel or 1} {start:.3f} {end - start:.3f}"
+        return f"SPEAKER {where} <NA> <NA> {said.label.replace(' ', '_')} {sure} <NA>\n"
 
 
 def _file_id(file: str) -> str:

@@ -1,14 +1,16 @@
 import numpy as np
 
 from audio_emotion.augment.pipeline import Sounds
-from tests.conftest import SAMPLING_RATE, voice
+from tests.sounds import RATE, voice
 
 WINDOW = 16_000
 
 
 def make(seed: int = 0) -> Sounds:
-    clips = [voice(0.5 + 0.3 * i, 100 + 20 * i, seed=i) for i in range(5)]  # 0.5 to 1.7 s: below and above the window
-    return Sounds(clips, SAMPLING_RATE, WINDOW, seed)
+    clips = [
+        voice(0.5 + 0.3 * i, seed=i, pitch_hz=100 + 20 * i) for i in range(5)
+    ]  # 0.5 to 1.7 s: below and above the window
+    return Sounds(clips, RATE, WINDOW, seed)
 
 
 def test_a_sound_depends_on_seed_number_and_epoch_alone():

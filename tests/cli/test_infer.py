@@ -11,13 +11,14 @@ import soundfile
 
 from audio_emotion import paths
 from audio_emotion.emotions import emotions
-from tests.conftest import ROOT, voice
+from tests.conftest import ROOT
+from tests.sounds import voice
 
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     path = tmp_path / "clip.wav"
-    soundfile.write(path, voice(1.5), 16_000)
+    soundfile.write(path, voice(3), 16_000)
     return path
 
 
@@ -48,7 +49,7 @@ def test_the_text_form_is_exact(cli, clip: Path):
 def test_json_is_an_object_for_one_file_and_a_list_for_several(cli, clip: Path):
     one = json.loads(cli("infer", clip, "--json").stdout)
     assert list(one) == ["file", "start", "end", "label", "score", "scores", "model", "device"]
-    assert (one["file"], one["start"], one["end"]) == (str(clip), 0.0, 1.5)
+    assert (one["file"], one["start"], one["end"]) == (str(clip), 0.0, 3.0)
     assert list(one["scores"]) == list(emotions())
     assert one["score"] == one["scores"][one["label"]] == max(one["scores"].values())
     assert json.loads(cli("infer", clip, clip, "--json").stdout) == [one, one]
@@ -107,13 +108,13 @@ def test_samples_that_are_no_numbers_are_one_line(cli, tmp_path: Path, value: fl
     samples = voice(1.0)
     samples[500] = value
     soundfile.write(tmp_path / "bad.wav", samples, 16_000, "FLOAT")
-    assert_one_line(cli("infer", tmp_path / "bad.wav"), 1, "NaN or infinite")
+    assert_one_line(cli("infer", tmp_path / "bad.wav"), 1, "NaN, infinite")
 
 
 def test_what_is_not_there_is_one_line(cli, tmp_path: Path, clip: Path):
     assert_one_line(cli("infer", tmp_path / "none.wav"), 1, "none.wav", "no such file")
     (tmp_path / "empty").mkdir()
-    assert_one_line(cli("infer", tmp_path / "empty"), 1, "no recording")
+    assert_one_line(cli("infer", tmp_path / "empty"), 1, "is a folder")
     assert_one_line(cli("infer", clip, "--model", "nope"), 1, "nope", "default")
     assert_one_line(cli("infer", clip, "--device", "tpu"), 1, "tpu")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from tests.conftest import ROOT, voice
+from tests.conftest import ROOT
+from tests.sounds import voice
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import soundfile
 
-from tests.conftest import SAMPLING_RATE, voice
+from tests.sounds import RATE, voice
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -15,7 +15,7 @@ def touch(folder: Path, *names: str) -> None:
 
 def speak(path: Path, seconds: float = 0.5, seed: int = 0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, voice(seconds, 100.0 + 7 * seed, seed), SAMPLING_RATE)
+    soundfile.write(path, voice(seconds, 100.0 + 7 * seed, seed), RATE)
     return path
 
 

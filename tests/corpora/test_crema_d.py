@@ -6,8 +6,8 @@ import soundfile
 
 from audio_emotion.corpora.crema_d import ADAPTER
 from audio_emotion.corpora.inspection import inspect
-from tests.conftest import SAMPLING_RATE, voice
 from tests.corpora.files import touch
+from tests.sounds import RATE, voice
 
 SENTENCES = ["IEO", "TIE", "IOM", "IWW", "TAI", "MTI", "IWL", "ITH", "DFA", "ITS", "TSI", "WSI"]
 
@@ -70,7 +70,7 @@ def test_published_counts():
 
 def test_generated_audio_under_its_names_is_inspected(tmp_path: Path):
     for i, name in enumerate(published_names(1001)[:4]):
-        soundfile.write(tmp_path / name, voice(0.5, 100 + 10 * i, seed=i), SAMPLING_RATE)
+        soundfile.write(tmp_path / name, voice(0.5, seed=i, pitch_hz=100 + 10 * i), RATE)
     inspection = inspect(ADAPTER.find(tmp_path))
     assert len(inspection.recordings) == 4
     assert inspection.missing.total() == 7438 - 4

@@ -11,14 +11,14 @@ from audio_emotion.export import write_weights
 from audio_emotion.models import Entry, architectures, build, register
 from audio_emotion.runtime.onnx import OnnxRuntime
 from audio_emotion.runtime.torch import TorchRuntime, load
-from tests.conftest import voice
+from tests.sounds import voice
 
 WINDOW = 48_000
 N_LABELS = 8
 
 
 def windows(n: int) -> np.ndarray:
-    clips = [np.pad(voice(1.0 + 0.1 * i, 90 + 15 * i, seed=i), (2_000, 0)) for i in range(n)]
+    clips = [np.pad(voice(1.0 + 0.1 * i, seed=i, pitch_hz=90 + 15 * i), (2_000, 0)) for i in range(n)]
     return np.stack([np.pad(clip, (0, WINDOW - len(clip))) for clip in clips])
 
 
