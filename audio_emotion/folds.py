@@ -20,6 +20,7 @@ from audio_emotion.errors import UsageError
 from audio_emotion.evaluation import Evaluation, Summary, pool, summarise
 from audio_emotion.evaluation_report import Provenance, Report
 from audio_emotion.fitting import TrainConfig
+from audio_emotion.runtime import choose_device
 from audio_emotion.training import Material, load_material, silent, train_split
 
 _PLAN, _EVALUATION = "plan.json", "evaluation.json"
@@ -149,7 +150,9 @@ def _run(plan: FoldsPlan, name: str, seed: int, threads: int) -> None:
     )
     config = replace(plan.config, seed=seed)
     with paths.writing(_run_folder(plan, name, seed)) as folder:
-        trained = train_split(folder, f"{plan.name}-{name}-{seed}", material, split, config, plan.device, silent)
+        trained = train_split(
+            folder, f"{plan.name}-{name}-{seed}", material, split, config, choose_device(plan.device), silent
+        )
         assert trained.evaluation is not None
         (folder / _EVALUATION).write_text(json.dumps(trained.evaluation.as_dict(), indent=1), "utf-8")
 

@@ -22,7 +22,7 @@ CONFIG = TrainConfig(
 @pytest.fixture
 def plan(home: Path, tmp_path: Path, make_ravdess) -> FoldsPlan:
     corpus = make_ravdess(tmp_path / "ravdess")
-    return FoldsPlan("study", (str(corpus),), "2-fold", 1, "eight", CONFIG, device="cpu", jobs=2)
+    return FoldsPlan("study", (str(corpus),), "2-fold", 1, "eight", CONFIG, jobs=2)
 
 
 def test_every_utterance_is_tested_once_and_nothing_is_run_twice(plan: FoldsPlan):

@@ -1,0 +1,43 @@
+"""What the bundled model, trained on RAVDESS speech alone, makes of other corpora.
+
+Writes training/records/cross-corpus.json.
+
+    python training/cross_corpus.py emodb=DIR savee=DIR tess=DIR
+
+UAR goes over the labels that a corpus has; intervals are over its speakers (bootstrap, 95 %).
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from audio_emotion import load_model
+from audio_emotion.corpora.sources import gather, parse_sources
+from audio_emotion.evaluation import evaluate_utterances
+
+RECORD = Path(__file__).parent / "records" / "cross-corpus.json"
+
+
+def main() -> None:
+    model = load_model(device="cpu")
+    record: dict[str, object] = {"model": model.config.sha256, "trained on": model.config.training["corpora"]}
+    for source in parse_sources(sys.argv[1:]):
+        corpus = gather([source])
+        evaluation = evaluate_utterances(model, corpus.utterances)
+        intervals = evaluation.intervals(np.random.default_rng(0))
+        record[corpus.name] = {
+            "utterances": len(evaluation.utterances),
+            "labels": list(evaluation.occurring),
+            "speakers": len(evaluation.speakers),
+            **{name: round(value, 4) for name, value in evaluation.scores().items()},
+            "uar 95 %": [round(end, 4) for end in intervals.uar] if intervals else None,
+            "answered otherwise": evaluation.unanswered,
+        }
+        print(corpus.name, record[corpus.name], flush=True)
+    RECORD.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
