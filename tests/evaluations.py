@@ -10,9 +10,9 @@ from audio_emotion.corpora.base import Utterance
 from audio_emotion.evaluation import Evaluation
 from audio_emotion.prediction import Model
 from audio_emotion.records import FloatArray
+from tests.sounds import RATE, voice
 
 LABELS = ("sad", "calm", "angry", "happy")  # on purpose not in alphabetical order
-RATE = 16_000
 
 TARGETS = ("sad", "sad", "sad", "sad", "calm", "calm", "angry", "angry")
 ANSWERS = ("sad", "sad", "sad", "calm", "calm", "angry", "angry", "no speech")
@@ -58,5 +58,6 @@ def model() -> Model:
 def clip(path: Path, heard: str | None) -> Path:
     """Write a recording in which :func:`model` hears a label, or no speech at all."""
     peak = 0.0 if heard is None else (LABELS.index(heard) + 1) / 10
-    soundfile.write(path, np.full(RATE // 2, peak, np.float32) * np.sign(np.sin(np.arange(RATE // 2))), RATE)
+    sound = voice(0.5)
+    soundfile.write(path, sound * np.float32(peak / np.abs(sound).max()), RATE)
     return path

@@ -74,8 +74,9 @@ def test_other_names_and_places_are_refused(tmp_path: Path):
     figure = draw_timeline(tone(440, 0.1), ANSWER)
     with pytest.raises(UsageError, match=r"\.png or an \.svg"):
         save(figure, tmp_path / "plot.gif")
+    (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot write"):
-        save(figure, tmp_path / "none" / "plot.png")
+        save(figure, tmp_path / "file" / "plot.png")
 
 
 def test_drawing_needs_neither_librosa_nor_pyplot():

@@ -241,7 +241,7 @@ def _answers(recording: Path, model: Model, request: Request, writer: Writer) ->
         answer = Answer(told.file, told.model, told.device, sure_enough(said, settings.min_confidence))
         seconds = said.end - said.start
         if seconds < model.config.window_samples / model.config.sampling_rate:
-            say(f"note: {name or shown(recording)} is short ({seconds:.1f} s), so there is little to go by")
+            say(f"note: {name or shown(recording)} lasts {seconds:.1f} s, less than the model's window")
         print(writer.answer(answer), end="", flush=True)
         yield answer
     rate = audio.probe(source, request.stream, name=name).sampling_rate

@@ -80,7 +80,7 @@ def as_word(name: str, also: str) -> str:
 
     No two names become the same word.
 
-    >>> as_word("50% of\\ncalls.wav", also=" ")
+    >>> as_word("50% of\ncalls.wav", also=" ")
     '50%25%20of%0Acalls.wav'
     """
     return "".join(c if c.isprintable() and c not in also and c != "%" else _percent(c) for c in name)

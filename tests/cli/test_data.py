@@ -94,7 +94,7 @@ def test_prepare(cli, savee: Path, tmp_path: Path):
     touch(savee, "notes.wav")
     result = cli("data", "prepare", savee, "--out", tmp_path / "out", "--audio", "--labels", "happy,angry")
     assert result.returncode == 0, result.stderr
-    assert "left out 1: its name does not follow SAVEE's convention (as " in result.stderr
+    assert "notes.wav: its name does not follow SAVEE's convention" in result.stderr
     assert [line.split("\t")[0] for line in result.stdout.splitlines()] == [
         str(tmp_path / "out" / name) for name in ("train.csv", "val.csv", "test.csv")
     ]

@@ -15,7 +15,7 @@ def touch(folder: Path, *names: str) -> None:
 
 def speak(path: Path, seconds: float = 0.5, seed: int = 0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, voice(seconds, 100.0 + 7 * seed, seed), RATE)
+    soundfile.write(path, voice(seconds, seed=seed, pitch_hz=100.0 + 7 * seed), RATE)
     return path
 
 
