@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import audio_emotion
-from audio_emotion import paths
+from audio_emotion import checkpoint, paths
 from audio_emotion.corpora.base import Progress
 from audio_emotion.corpora.splits import folds as make_folds
 from audio_emotion.errors import UsageError
@@ -108,6 +109,12 @@ def reports(plan: FoldsPlan, runs: Sequence[FoldRun]) -> list[Report]:
         intervals = evaluation.intervals(np.random.default_rng(seed))
         made.append(Report(f"{plan.folds}, all folds, seed {seed}", model, evaluation, intervals))
     return made
+
+
+def histories(plan: FoldsPlan, runs: Sequence[FoldRun]) -> dict[str, list[dict[str, Any]]]:
+    """Return what each epoch of each run left, for its curves."""
+    folders = {f"{run.split}, seed {run.seed}": _run_folder(plan, run.split, run.seed) for run in runs}
+    return {name: list(checkpoint.read_config(folder).training["history"]) for name, folder in folders.items()}
 
 
 def fold_means(runs: Sequence[FoldRun]) -> dict[str, Summary]:

@@ -103,19 +103,23 @@ def train(
 def train_material(
     material: Material,
     name: str,
-    split: str,
+    split: str | Split,
     config: TrainConfig,
     device: str = "auto",
     allow_missing: bool = False,
     progress: Progress = silent,
 ) -> Trained:
-    """Do what :func:`train` does, with recordings that are decoded already."""
+    """Do what :func:`train` does, with recordings that are decoded already.
+
+    A split that is given as a value may test on recordings that are not among them.
+    """
     device = choose_device(device)
     target = checkpoint.new_folder(name)
     with paths.writing(target) as folder:
-        utterances = material.corpus.utterances
-        chosen = split_utterances(split, utterances, config.seed, config.patience > 0, allow_missing)
-        trained = train_split(folder, name, material, chosen, config, device, progress)
+        if isinstance(split, str):
+            utterances = material.corpus.utterances
+            split = split_utterances(split, utterances, config.seed, config.patience > 0, allow_missing)
+        trained = train_split(folder, name, material, split, config, device, progress)
     return replace(trained, folder=target)
 
 

@@ -8,6 +8,7 @@ import typer
 from audio_emotion.cli._app import command, progress_bars, tell_left_out
 
 if TYPE_CHECKING:
+    from audio_emotion.corpora.splits import Split
     from audio_emotion.folds import FoldRun, FoldsPlan
     from audio_emotion.training import Trained
 
@@ -44,6 +45,10 @@ def train(
         bool, typer.Option(help="Run a named fold though some of its actors are missing.")
     ] = False,
     strict: Annotated[bool, typer.Option(help="End where a recording cannot be decoded.")] = False,
+    test_data: Annotated[
+        list[str] | None,
+        typer.Option(help="Train on all of --data and test on this: a corpus, folder or table; several times."),
+    ] = None,
     folds: Annotated[
         str | None,
         typer.Option(
@@ -65,6 +70,7 @@ def train(
     ] = False,
 ) -> None:
     """Train the two-channel CNN and store it for `infer --model NAME`."""
+    from audio_emotion.corpora.splits import cross_corpus
     from audio_emotion.fitting import TrainConfig
     from audio_emotion.training import load_material, train_material
 
@@ -90,7 +96,14 @@ def train(
             )
             runs = run_folds(plan, material, restart, progress)
         else:
-            trained = train_material(material, name, split, config, device, allow_missing, progress)
+            if test_data:
+                tested = load_material(test_data, labels, strict, progress)
+                tell_left_out(tested.left_out)
+                pair = (material.corpus.utterances, tested.corpus.utterances)
+                chosen: str | Split = cross_corpus(*pair, seed, validate=patience > 0)
+            else:
+                chosen = split
+            trained = train_material(material, name, chosen, config, device, allow_missing, progress)
     if folds:
         _report_folds(plan, runs, html, as_json)
         return
@@ -110,11 +123,11 @@ def _tell(trained: "Trained") -> None:
 def _report_folds(plan: "FoldsPlan", runs: "list[FoldRun]", html: Path | None, as_json: bool) -> None:
     """Print each run's UAR, then mean and deviation over seeds, and the figures of all test sides together."""
     from audio_emotion import evaluation_report, html_report
-    from audio_emotion.folds import fold_means, reports
+    from audio_emotion.folds import fold_means, histories, reports
 
     made, summary = reports(plan, runs), fold_means(runs)
     if html:
-        html_report.write(html, made, summary)
+        html_report.write(html, made, summary, histories(plan, runs))
     if as_json:
         print(evaluation_report.to_json(made, summary))
         return

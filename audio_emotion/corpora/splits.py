@@ -152,6 +152,26 @@ def split_by_shares(utterances: Sequence[Utterance], shares: tuple[int, int, int
     return Split("speaker", train, validation, test)
 
 
+def cross_corpus(train: Sequence[Utterance], test: Sequence[Utterance], seed: int, validate: bool = True) -> Split:
+    """Train on one collection and test on another; validation speakers are drawn from the first.
+
+    Raises:
+        CorpusError: a speaker or a recording is in both.
+    """
+    drawn = _validation_speakers(train, seed + 1) if validate else []
+    return Split(
+        "cross-corpus",
+        train=tuple(u for u in train if u.speaker not in drawn),
+        validation=tuple(u for u in train if u.speaker in drawn),
+        test=tuple(test),
+        remark=f"trained on {_corpora(train)}, tested on {_corpora(test)}",
+    )
+
+
+def _corpora(utterances: Iterable[Utterance]) -> str:
+    return "+".join(sorted({u.speaker.split("/")[0] for u in utterances}))
+
+
 def folds(
     name: str,
     utterances: Sequence[Utterance],

@@ -36,6 +36,17 @@ def test_a_random_split_is_labelled_speaker_dependent(cli, tmp_path: Path, make_
     assert "Protocol: random, speaker-dependent" in trained.stdout, trained.stderr
 
 
+def test_cross_corpus(cli, tmp_path: Path, make_ravdess, environment):
+    make_ravdess(tmp_path / "corpus", actors=3)
+    for name in ("a", "b"):
+        (tmp_path / "own" / "sad").mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "own" / "sad" / f"{name}.wav", voice(1.0, seed=len(name)), 16_000)
+    trained = cli("train", "--epochs", 1, "--test-data", "folders=own", **environment)
+    assert "Protocol: cross-corpus, speaker-independent, trained on ravdess, tested on own, 2 test" in trained.stdout, (
+        trained.stderr
+    )
+
+
 def test_without_recordings_it_names_the_download(cli, environment):
     result = cli("train", **environment)
     assert result.returncode == 1

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audio_emotion.corpora.base import Utterance
-from audio_emotion.corpora.splits import SIDES, Split, folds, split_utterances
+from audio_emotion.corpora.splits import SIDES, Split, cross_corpus, folds, split_utterances
 from audio_emotion.errors import CorpusError, UsageError
 
 LABELS = ("neutral", "happy", "sad")
@@ -91,6 +91,16 @@ def test_named_folds_test_their_actors_and_say_which_are_missing():
         folds("emobox", corpus(20, 1) + corpus(21, 1)[-3:], 0)
     split = split_utterances("luna-jimenez-4", corpus(20, 1), 0, allow_missing=True)
     assert split.protocol == "luna-jimenez-4, speaker-independent, without ravdess/21, ravdess/23, ravdess/24"
+
+
+def test_cross_corpus_tests_on_the_other_and_shares_nobody():
+    other = [Utterance(Path(f"e{i}.wav"), "sad", f"emodb/{i:02}") for i in range(5)]
+    split = cross_corpus(corpus(6, 1), other, 0)
+    assert split.test == tuple(other)
+    assert (len(split.speakers["train"]), len(split.speakers["validation"])) == (5, 1)
+    assert split.protocol == "cross-corpus, speaker-independent, trained on ravdess, tested on emodb"
+    with pytest.raises(CorpusError, match="on two sides"):
+        cross_corpus(corpus(6, 1), corpus(2, 2), 0, validate=False)
 
 
 def test_random_is_called_speaker_dependent():
