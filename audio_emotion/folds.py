@@ -42,7 +42,6 @@ class FoldsPlan:
         allow_missing: whether a named fold may lack actors.
         strict: whether a recording that cannot be decoded ends everything.
         jobs: runs side by side, each on its share of the cores.
-        corpora: the names of the corpora, for the report.
     """
 
     name: str
@@ -55,7 +54,6 @@ class FoldsPlan:
     allow_missing: bool = False
     strict: bool = False
     jobs: int = 1
-    corpora: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -96,7 +94,7 @@ def run_folds(plan: FoldsPlan, material: Material, restart: bool = False, progre
     return [FoldRun(name, seed, _read(plan, name, seed)) for name, seed in wanted]
 
 
-def reports(plan: FoldsPlan, runs: Sequence[FoldRun]) -> list[Report]:
+def reports(plan: FoldsPlan, runs: Sequence[FoldRun], corpora: tuple[str, ...]) -> list[Report]:
     """Report on each seed: the test sides of all its folds together, every utterance once.
 
     No fold's model has heard those it was tested on, unless the folds are random: then all have been heard.
@@ -105,7 +103,7 @@ def reports(plan: FoldsPlan, runs: Sequence[FoldRun]) -> list[Report]:
     for seed in dict.fromkeys(run.seed for run in runs):
         evaluation = pool([run.evaluation for run in runs if run.seed == seed])
         heard = evaluation.speakers if plan.folds.startswith("random") else ()
-        model = Provenance(plan.name, plan.config.architecture, plan.corpora, plan.folds, {"train": heard})
+        model = Provenance(plan.name, plan.config.architecture, corpora, plan.folds, {"train": heard})
         intervals = evaluation.intervals(np.random.default_rng(seed))
         made.append(Report(f"{plan.folds}, all folds, seed {seed}", model, evaluation, intervals))
     return made

@@ -160,7 +160,14 @@ def _decoded(utterance: Utterance) -> FloatArray:
 def train_split(
     folder: Path, name: str, material: Material, split: Split, config: TrainConfig, device: str, progress: Progress
 ) -> Trained:
-    """Train on one split, fill ``folder`` with the model, and let the stored model answer the test side."""
+    """Train on one split, fill ``folder`` with the model, and let the stored model answer the test side.
+
+    Raises:
+        CorpusError: the training side holds one emotion alone.
+    """
+    emotions = {utterance.label for utterance in split.train}
+    if len(emotions) < 2:
+        raise CorpusError(f"all {len(split.train)} utterance(s) to train on are {emotions.pop()}; add another emotion")
     history: list[Epoch] = []
 
     def on_epoch(epoch: Epoch) -> None:

@@ -29,7 +29,7 @@ def test_every_utterance_is_tested_once_and_nothing_is_run_twice(plan: FoldsPlan
     material = load_material(plan.data)
     runs = run_folds(plan, material)
     assert [(run.split, run.seed) for run in runs] == [("2-fold-1", 0), ("2-fold-2", 0)]
-    (report,) = reports(plan, runs)
+    (report,) = reports(plan, runs, material.corpus.names)
     tested = [str(u.path) for u in report.evaluation.utterances]
     assert sorted(tested) == sorted(str(u.path) for u in material.corpus.utterances)
     assert report.protocol == "speaker-independent"

@@ -80,6 +80,14 @@ def test_validation_keeps_the_best_epoch_and_stops(corpus: Path):
     assert len(uars) == min(30, best + 2)
 
 
+def test_one_emotion_alone_is_nothing_to_learn(corpus: Path):
+    for file in corpus.rglob("*.wav"):
+        if not file.name.startswith("03-01-05"):
+            file.unlink()
+    with pytest.raises(CorpusError, match="are angry; add another emotion"):
+        train([str(corpus)], config=QUICK)
+
+
 def test_no_recordings_and_bad_options_say_what_to_do(home: Path, tmp_path: Path):
     with pytest.raises(CorpusError, match="audio-emotion data download ravdess"):
         train(config=QUICK)

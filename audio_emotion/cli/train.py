@@ -1,16 +1,17 @@
 """``audio-emotion train``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from audio_emotion.cli._app import command, progress_bars, tell_left_out
+from audio_emotion.errors import UsageError
 
 if TYPE_CHECKING:
-    from audio_emotion.corpora.splits import Split
-    from audio_emotion.folds import FoldRun, FoldsPlan
-    from audio_emotion.training import Trained
+    from audio_emotion.fitting import TrainConfig
+    from audio_emotion.folds import FoldsPlan
 
 
 @command
@@ -70,62 +71,68 @@ def train(
     ] = False,
 ) -> None:
     """Train the two-channel CNN and store it for `infer --model NAME`."""
-    from audio_emotion.corpora.splits import cross_corpus
     from audio_emotion.fitting import TrainConfig
-    from audio_emotion.training import load_material, train_material
 
     config = TrainConfig(epochs=epochs, patience=patience, lr=lr, batch_size=batch_size, seed=seed)
-    with progress_bars() as progress:
-        material = load_material(data or (), labels, strict, progress)
-        tell_left_out(material.left_out)
-        if folds:
-            from audio_emotion.folds import FoldsPlan, run_folds
-
-            plan = FoldsPlan(
-                name,
-                tuple(data or ()),
-                folds,
-                seeds,
-                labels,
-                config,
-                device,
-                allow_missing,
-                strict,
-                jobs,
-                material.corpus.names,
-            )
-            runs = run_folds(plan, material, restart, progress)
-        else:
-            if test_data:
-                tested = load_material(test_data, labels, strict, progress)
-                tell_left_out(tested.left_out)
-                pair = (material.corpus.utterances, tested.corpus.utterances)
-                chosen: str | Split = cross_corpus(*pair, seed, validate=patience > 0)
-            else:
-                chosen = split
-            trained = train_material(material, name, chosen, config, device, allow_missing, progress)
-    if folds:
-        _report_folds(plan, runs, html, as_json)
+    if folds and test_data:
+        raise UsageError(
+            "--folds tests on parts of --data and --test-data on another collection; leave one of them out"
+        )
+    if not folds and (html or as_json or restart):
+        raise UsageError("--html, --json and --restart belong to --folds; 'audio-emotion evaluate' reports on a model")
+    if not folds:
+        _train_one(data or (), test_data, name, split, labels, config, device, allow_missing, strict)
         return
-    _tell(trained)
+    from audio_emotion.folds import FoldsPlan
+
+    plan = FoldsPlan(name, tuple(data or ()), folds, seeds, labels, config, device, allow_missing, strict, jobs)
+    _train_folds(plan, restart, html, as_json)
+
+
+def _train_one(
+    data: Sequence[str],
+    test_data: Sequence[str] | None,
+    name: str,
+    split: str,
+    labels: str,
+    config: "TrainConfig",
+    device: str,
+    allow_missing: bool,
+    strict: bool,
+) -> None:
+    from audio_emotion.corpora.splits import Split, cross_corpus
+    from audio_emotion.training import load_material, train_material
+
+    chosen: str | Split = split
+    with progress_bars() as progress:
+        material = load_material(data, labels, strict, progress)
+        tell_left_out(material.left_out)
+        if test_data:
+            tested = load_material(test_data, labels, strict, progress)
+            tell_left_out(tested.left_out)
+            sides = (material.corpus.utterances, tested.corpus.utterances)
+            chosen = cross_corpus(*sides, config.seed, validate=config.patience > 0)
+        trained = train_material(material, name, chosen, config, device, allow_missing, progress)
+    if trained.evaluation is None:
+        print("No test side: every utterance was trained on.")
+    else:
+        print(trained.evaluation.table())
+        print(f"Protocol: {trained.split.protocol}, {len(trained.split.test)} test utterances")
+        print(f"UAR {100 * trained.evaluation.uar:.2f} %, accuracy {100 * trained.evaluation.accuracy:.2f} %")
     print(f"Stored in {trained.folder}; use it with: audio-emotion infer FILE --model {name}")
 
 
-def _tell(trained: "Trained") -> None:
-    if trained.evaluation is None:
-        print("No test side: every utterance was trained on.")
-        return
-    print(trained.evaluation.table())
-    print(f"Protocol: {trained.split.protocol}, {len(trained.split.test)} test utterances")
-    print(f"UAR {100 * trained.evaluation.uar:.2f} %, accuracy {100 * trained.evaluation.accuracy:.2f} %")
-
-
-def _report_folds(plan: "FoldsPlan", runs: "list[FoldRun]", html: Path | None, as_json: bool) -> None:
-    """Print each run's UAR, then mean and deviation over seeds, and the figures of all test sides together."""
+def _train_folds(plan: "FoldsPlan", restart: bool, html: Path | None, as_json: bool) -> None:
+    """Run the folds; print each run's UAR, mean and deviation over seeds, and the figures of all test sides."""
     from audio_emotion import evaluation_report, html_report
-    from audio_emotion.folds import fold_means, histories, reports
+    from audio_emotion.folds import fold_means, histories, reports, run_folds
+    from audio_emotion.training import load_material
 
-    made, summary = reports(plan, runs), fold_means(runs)
+    with progress_bars() as progress:
+        material = load_material(plan.data, plan.labels, plan.strict, progress)
+        tell_left_out(material.left_out)
+        runs = run_folds(plan, material, restart, progress)
+    made, summary = reports(plan, runs, material.corpus.names), fold_means(runs)
     if html:
         html_report.write(html, made, summary, histories(plan, runs))
     if as_json:
