@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import audio_emotion
-from audio_emotion import audio, cache, card, checkpoint, corpora, paths
+from audio_emotion import cache, card, checkpoint, corpora, paths
 from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance
 from audio_emotion.corpora.labels import LabelSet, label_set
@@ -25,6 +25,7 @@ from audio_emotion.prediction import load_model, pooled_logits, speech_windows
 from audio_emotion.records import FloatArray
 from audio_emotion.runtime import choose_device
 from audio_emotion.runtime.torch import TorchRuntime
+from audio_emotion.windows import trim
 
 SAMPLING_RATE = 16_000
 
@@ -137,7 +138,7 @@ def load_material(
             unreadable.append(LeftOut.unreadable(utterance.path, error))
         else:
             named = replace(utterance, digest=digest(samples))
-            start, end = audio.trim(samples)
+            start, end = trim(samples)
             sounds[named.digest] = samples[start:end]
             utterances.append(named)
         progress("decoding", done, len(corpus.utterances), "")

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from audio_emotion import audio
 from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, by_reason
 from audio_emotion.corpora.sounds import SAMPLING_RATE, digest, sound
 from audio_emotion.emotions import emotions
 from audio_emotion.errors import AudioError
 from audio_emotion.records import FloatArray
+from audio_emotion.windows import SILENCE_DBFS, loudest_db
 
 _FULL_SCALE = 0.999
 _SHOWN = 5  # files of one kind in the text; the JSON form holds them all
@@ -154,7 +154,7 @@ def _measure(utterance: Utterance) -> Recording:
         replace(utterance, digest=digest(heard.samples)),
         original.duration,
         heard.source_rate,
-        audio.loudest_db(heard.samples) < audio.SILENCE_DBFS,
+        loudest_db(heard.samples) < SILENCE_DBFS,
         _is_clipped(original.samples),
     )
 
