@@ -340,12 +340,6 @@ def test_any_name_works_and_is_shown_on_one_line(name: bytes, tmp_path: Path) ->
     assert str(error.value).isprintable()
 
 
-def test_shown() -> None:
-    assert shown("a\nb") == r"a\nb"
-    assert shown(os.fsdecode(b"a\xffb")) == r"a\xffb"
-    assert shown("Größe 1.wav") == "Größe 1.wav"
-
-
 def test_a_playlist_does_not_reach_other_files(tmp_path: Path) -> None:
     (tmp_path / "secret.mp3").write_bytes(encoded(VOICE, file_format="MP3"))
     lists = {
