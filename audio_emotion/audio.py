@@ -1,16 +1,14 @@
-"""Any recording → mono sound at the model's rate → the fixed windows that a model reads.
+"""Any recording → mono sound at the model's rate.
 
-The same functions serve training and use, so that a clip meets the network in one form only. Decoding is
-soundfile's (libsndfile), then PyAV's (FFmpeg) for what that cannot read; resampling is soxr's. There is one way
-through, :func:`blocks`, which needs little memory however long the recording is; :func:`load` joins its blocks.
+Decoding is soundfile's (libsndfile), then PyAV's (FFmpeg) for what that cannot read; resampling is soxr's. There is
+one way through, :func:`blocks`, which needs little memory however long the recording is; :func:`load` joins its blocks.
 """
 
-import glob
 import io
 import itertools
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,7 +18,8 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 import numpy.typing as npt
 
-from audio_emotion.errors import AudioError, UsageError
+from audio_emotion.errors import AudioError, UsageError, reason
+from audio_emotion.inputs import is_mpeg
 from audio_emotion.paths import shown
 from audio_emotion.records import FloatArray, Waveform
 
@@ -33,24 +32,8 @@ MIN_RATE, MAX_RATE = 1_000, 1_000_000
 MAX_SAMPLE = 1e10
 """Samples beyond this, full scale being 1, are taken for damage: float files of 32-bit integers reach 2e9."""
 
-TRIM_DB = 40.0
-"""Frames this far below the loudest one, at either end of a recording, are not part of the utterance."""
-
-AUDIO_SUFFIXES = frozenset(
-    {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64"}
-    | {".m4a", ".m4b", ".aac", ".ac3", ".amr", ".ape", ".wma", ".wv", ".mka", ".weba"}
-    | {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".3gp", ".wmv", ".flv"}
-)
-"""What counts as a recording when a folder is searched; a file named outright is judged by its content."""
-
-SILENCE_DBFS = -60.0
-"""A recording whose loudest frame is below this level is reported as silent."""
-
-_SIGNATURES = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"\x1aE\xdf\xa3")
-_HOP = 256  # samples; levels are those of frames of two hops
 _BLOCK = 1 << 19  # values decoded at once, all channels together
 _PIECES = 128  # of a codec's frames, joined to a block
-_HELD_S = 600.0  # recordings up to this long are kept in memory to be judged; longer ones are decoded twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,79 +85,6 @@ class Header:
     n_streams: int
 
 
-# --- finding ----------------------------------------------------------------------------------------------------------
-
-
-def expand(names: Iterable[str | os.PathLike[str]], recursive: bool = False) -> list[Path]:
-    """Replace each folder by the recordings in it and each pattern by what it matches, sorted; keep all else.
-
-    A folder is searched for names that end as recordings do (in any case), and for nameless endings whose content
-    begins as a recording does; hidden files are passed over. With ``recursive`` the folders below it are searched
-    too, each once, whatever links there are. ``*``, ``?``, ``[...]`` and ``**`` make a pattern, unless a file has
-    that very name. What is missing, or a folder without a recording, stays in the list, to fail by itself.
-    """
-    files: list[Path] = []
-    for name in map(Path, names):
-        matches = [name]
-        if any(mark in str(name) for mark in "*?[") and not os.path.lexists(name):
-            matches = [Path(match) for match in sorted(glob.glob(str(name), recursive=True))] or [name]  # noqa: PTH207
-        for match in matches:
-            files.extend((_recordings(match, recursive) or [match]) if match.is_dir() else [match])
-    return files
-
-
-def read_list(path: Path) -> list[Path]:
-    """Read names from a file: one a line, or separated by NUL as ``find -print0`` writes them.
-
-    Empty lines are passed over; relative names are relative to the current folder, as on the command line.
-
-    Raises:
-        UsageError: the file cannot be read, or names nothing.
-    """
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{shown(path)}: the list cannot be read ({_reason(error)})") from error
-    lines = content.split(b"\0") if b"\0" in content else content.removeprefix(b"\xef\xbb\xbf").splitlines()
-    names = [Path(os.fsdecode(line)) for line in lines if line.strip()]
-    if not names:
-        raise UsageError(f"{shown(path)}: the list is empty, expected the name of a recording on each line")
-    return names
-
-
-def _recordings(folder: Path, recursive: bool) -> list[Path]:
-    found: list[Path] = []
-    seen: set[tuple[int, int]] = set()
-    unreadable = list[Path]()  # folders that stay in the list, to fail by themselves
-    walk = os.walk(folder, followlinks=True, onerror=lambda error: unreadable.append(Path(error.filename)))
-    for top, below, names in walk:
-        here = Path(top).stat()
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        if (here.st_dev, here.st_ino) in seen or not recursive:
-            below.clear()
-        if (here.st_dev, here.st_ino) in seen:  # reached by another way already
-            continue
-        seen.add((here.st_dev, here.st_ino))
-        found.extend(path for name in names if not name.startswith(".") and _is_recording(path := Path(top, name)))
-    return sorted(found + unreadable)
-
-
-def _is_recording(path: Path) -> bool:
-    if path.suffix:
-        return path.suffix.lower() in AUDIO_SUFFIXES
-    try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            head = file.read(12)
-    except OSError:
-        return False
-    return head.startswith(_SIGNATURES) or _is_mpeg(head) or head[4:8] == b"ftyp"
-
-
-# --- decoding ---------------------------------------------------------------------------------------------------------
-
-
 def load(
     source: Source,
     sampling_rate: int,
@@ -223,7 +133,7 @@ def probe(source: Source, stream: int = 1, *, name: str | None = None) -> Header
     """
     name = name_of(source, name)
     with _binary(source, name) as file:
-        if stream == 1 and not _is_mpeg(_head(file)):
+        if stream == 1 and not is_mpeg(_head(file)):
             import soundfile
 
             try:
@@ -387,7 +297,7 @@ def _binary(source: Source, name: str) -> Iterator[BinaryIO]:
         try:
             opened = Path(source).open("rb")  # noqa: SIM115
         except OSError as error:
-            raise AudioError(f"{name}: cannot be opened ({_reason(error)})") from error
+            raise AudioError(f"{name}: cannot be opened ({reason(error)})") from error
         with opened:
             yield opened
         return
@@ -420,16 +330,12 @@ def _check_is_file(path: str | os.PathLike[str], name: str) -> None:
     except FileNotFoundError:
         raise AudioError(f"{name}: no such file; check the path") from None
     except (OSError, ValueError) as error:
-        raise AudioError(f"{name}: cannot be read ({_reason(error)})") from error
+        raise AudioError(f"{name}: cannot be read ({reason(error)})") from error
     for is_kind, kind in _NO_FILES:
         if is_kind(found.st_mode):
             raise AudioError(f"{name}: is {kind}")
     if not found.st_size:
         raise AudioError(f"{name}: is empty (0 bytes), expected a recording")
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
 
 
 def _soundfile_errors() -> tuple[type[Exception], ...]:
@@ -445,11 +351,6 @@ def _head(file: BinaryIO) -> bytes:
     return head
 
 
-def _is_mpeg(head: bytes) -> bool:
-    """Tell whether a file starts as MP3 or ADTS AAC do: with a tag, or at once with a frame."""
-    return head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0)
-
-
 def _decoded(file: BinaryIO, name: str, part: Part) -> Iterator[tuple[int, npt.NDArray[Any]]]:
     """Yield (rate, frames (n_frames, n_channels)) from ``part.start`` on.
 
@@ -458,7 +359,7 @@ def _decoded(file: BinaryIO, name: str, part: Part) -> Iterator[tuple[int, npt.N
     since libsndfile's decoder reads the whole file before it starts, gives up at damage, and writes to stderr.
     """
     rate, n_frames = 1, 0
-    if part.stream == 1 and not _is_mpeg(_head(file)):
+    if part.stream == 1 and not is_mpeg(_head(file)):
         import soundfile
 
         try:
@@ -502,7 +403,7 @@ def _container(file: BinaryIO, name: str, stream: int) -> Iterator[tuple[Any, An
             yield container, chosen
     except (av.FFmpegError, OSError, ValueError, EOFError) as error:
         raise AudioError(
-            f"{name}: cannot be decoded ({_reason(error)}); expected WAV, FLAC, OGG, MP3 or another audio or video file"
+            f"{name}: cannot be decoded ({reason(error)}); expected WAV, FLAC, OGG, MP3 or another audio or video file"
         ) from error
 
 
@@ -574,137 +475,3 @@ def _frames(container: Any, stream: Any, name: str) -> Iterator[Any]:
 def _channels_last(frame: Any) -> npt.NDArray[Any]:
     samples: npt.NDArray[Any] = frame.to_ndarray()  # (n_channels, n) if planar, else (1, n * n_channels)
     return samples.T if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels)
-
-
-# --- levels and windows -----------------------------------------------------------------------------------------------
-
-
-class Levels:
-    """The level of each frame of a sound that comes in blocks.
-
-    A frame is 512 samples, one every 256, centred, with zeros outside the sound; memory is 2 MB an hour at 16 kHz.
-    """
-
-    def __init__(self) -> None:
-        self._energies: list[npt.NDArray[np.float64]] = []  # of each hop of 256 samples
-        self._rest = np.empty(0, np.float32)
-        self.n_samples = 0
-
-    def push(self, samples: FloatArray) -> None:
-        """Take the next block, (n_samples,)."""
-        self.n_samples += len(samples)
-        samples = np.concatenate([self._rest, samples])
-        whole = len(samples) // _HOP * _HOP
-        self._energies.append(_hop_energies(samples[:whole]))
-        self._rest = samples[whole:]
-
-    def decibels(self) -> npt.NDArray[np.float64]:
-        """Return the level of each frame so far in dB re full scale (RMS), (n_samples // 256 + 1,)."""
-        rest = np.pad(self._rest, (0, _HOP - len(self._rest)))  # the last hop, filled up with zeros
-        hops = np.concatenate([np.zeros(1), *self._energies, _hop_energies(rest)])
-        power = (hops[:-1] + hops[1:]) / (2 * _HOP)
-        return np.asarray(10 * np.log10(np.maximum(power, 1e-12)))
-
-    def trim(self) -> tuple[int, int]:
-        """Return (start, end), in samples, of what is left without the quiet at both ends."""
-        levels = self.decibels()
-        loud = np.flatnonzero(levels > levels.max() - TRIM_DB)
-        return int(loud[0]) * _HOP, min(self.n_samples, (int(loud[-1]) + 1) * _HOP)
-
-
-def _hop_energies(samples: FloatArray) -> npt.NDArray[np.float64]:
-    hops = samples.reshape(-1, _HOP).astype(np.float64)
-    return np.asarray(np.einsum("ij,ij->i", hops, hops))
-
-
-def trim(samples: FloatArray) -> tuple[int, int]:
-    """Return (start, end), in samples, of what is left without the quiet at both ends.
-
-    The rule is that of ``librosa.effects.trim`` with ``top_db`` 40, frames of 512 and a hop of 256.
-    """
-    levels = Levels()
-    levels.push(samples)
-    return levels.trim()
-
-
-def loudest_db(samples: FloatArray) -> float:
-    """Return the level of the loudest frame in dB re full scale (RMS)."""
-    levels = Levels()
-    levels.push(samples)
-    return float(levels.decibels().max())
-
-
-def pad(samples: FloatArray, window_samples: int) -> FloatArray:
-    """Put what is shorter than a window in its middle, with zeros around it."""
-    missing = max(0, window_samples - len(samples))
-    return np.pad(samples, (missing // 2, missing - missing // 2)) if missing else samples
-
-
-def spans(n_samples: int, window_samples: int) -> list[tuple[int, int]]:
-    """Return (start, end), in samples, of the windows that cover a sound.
-
-    Each begins half a window after the last; the last one ends where the sound ends. What is not longer than a
-    window is one span by itself.
-    """
-    last = n_samples - window_samples
-    if last <= 0:
-        return [(0, n_samples)]
-    return [(start, start + window_samples) for start in [*range(0, last, window_samples // 2), last]]
-
-
-def cover(samples: FloatArray, window_samples: int) -> FloatArray:
-    """Cut a sound into the windows of :func:`spans`, (n_windows, window_samples), the only short one padded."""
-    return np.stack([pad(samples[start:end], window_samples) for start, end in spans(len(samples), window_samples)])
-
-
-def windows(samples: FloatArray, window_samples: int) -> FloatArray:
-    """Cut an utterance into (n_windows, window_samples), each half a window after the last.
-
-    The quiet at both ends is trimmed. What is shorter than a window stands in its middle with zeros around
-    it; the last window of what is longer ends where the utterance ends.
-    """
-    start, end = trim(samples)
-    return cover(samples[start:end], window_samples)
-
-
-def cut(sound: Iterable[FloatArray], parts: Iterable[tuple[int, int]]) -> Iterator[FloatArray]:
-    """Yield the samples of each part, (start, end) in samples, of a sound that comes in blocks.
-
-    Parts come in the order of their starts and may overlap. One that reaches over the sound's end is given as far
-    as it goes, and those that begin behind it as nothing. Held is what lies between a part's start and its end.
-    """
-    sound = iter(sound)
-    held, first, more = np.empty(0, np.float32), 0, True
-    for start, end in parts:
-        while more and first + len(held) < end:
-            drop = min(len(held), max(0, start - first))
-            block = next(sound, None)
-            more = block is not None
-            held, first = np.concatenate([held[drop:], *([] if block is None else [block])]), first + drop
-        yield held[max(0, start - first) : end - first]
-
-
-def utterance_windows(
-    read: Callable[[], Iterable[FloatArray]], sampling_rate: int, window_samples: int, batch: int
-) -> tuple[int, Iterator[FloatArray]]:
-    """Return the length of a sound, in samples, and the windows that :func:`windows` makes of it, batch by batch.
-
-    ``read`` gives the sound's blocks, from the beginning each time. Where the quiet at its end begins is only known
-    at its end: a sound of more than ten minutes is therefore read twice, a shorter one is kept until then.
-    """
-    levels, held = Levels(), list[FloatArray]()
-    for block in read():
-        levels.push(block)
-        if levels.n_samples <= _HELD_S * sampling_rate:
-            held.append(block)
-        else:
-            held.clear()
-    start, end = levels.trim()
-    parts = [(start + a, start + b) for a, b in spans(end - start, window_samples)]
-    found = cut(held or read(), parts)
-    return levels.n_samples, _batches((pad(window, window_samples) for window in found), batch)
-
-
-def _batches(found: Iterator[FloatArray], size: int) -> Iterator[FloatArray]:
-    while batch := list(itertools.islice(found, size)):
-        yield np.stack(batch)

@@ -440,8 +440,8 @@ class _Outputs:
                 content = journal.read(journal.entries[path])
                 if "failure" in content:
                     failures.append(Failed(**content["failure"]))
-                    shown = {name: report.shown(text) for name, text in content["failure"].items()}
-                    lines.write(json.dumps(shown, ensure_ascii=False) + "\n")
+                    failure = {name: paths.encodable(text) for name, text in content["failure"].items()}
+                    lines.write(json.dumps(failure, ensure_ascii=False) + "\n")
                     continue
                 answer = _answer(content)
                 for writer, file in together:

@@ -47,3 +47,8 @@ class DeviceError(AudioEmotionError):
 
 class StorageError(AudioEmotionError):
     """A folder or file that cannot be written."""
+
+
+def reason(error: Exception) -> str:
+    """Return what a failure says of itself; of one of the system's, its words without number and file name."""
+    return str(getattr(error, "strerror", None) or error)

@@ -68,10 +68,21 @@ def shown(name: str | os.PathLike[str]) -> str:
     return "".join(c if c.isprintable() else _escaped(c) for c in os.fspath(name))
 
 
+def encodable(name: str) -> str:
+    r"""Return a file's name as text that every encoding can hold: bytes that are not UTF-8 become ``\xNN``.
+
+    Line breaks and other control characters stay, for formats that can hold them.
+
+    >>> encodable("two\nlines, caf\udce9.wav")
+    'two\nlines, caf\\xe9.wav'
+    """
+    return "".join(_escaped(c) if "\ud800" <= c <= "\udfff" else c for c in name)
+
+
 def _escaped(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as os.fsdecode carries it
-        return f"\\x{code - 0xDC00:02x}"
+    """Return an escape that names a character; for a stand-in of a byte (PEP 383), one that names the byte."""
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from audio_emotion import paths
 from audio_emotion.errors import UsageError
 from audio_emotion.records import FloatArray, Prediction, Waveform
-from audio_emotion.report import Answer, shown
+from audio_emotion.report import Answer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +39,7 @@ def draw_timeline(waveform: Waveform, answer: Answer) -> "Figure":
     _draw_emotions(axes[2], answer.stretches)
     axes[0].set_xlim(0, max(waveform.duration, 1e-3))
     # a dollar sign would begin a formula
-    axes[0].set_title(re.sub(r"\s", " ", Path(shown(answer.file)).name).replace("$", r"\$"))
+    axes[0].set_title(re.sub(r"\s", " ", Path(paths.encodable(answer.file)).name).replace("$", r"\$"))
     axes[2].set_xlabel("time (s)")
     return figure
 

@@ -15,9 +15,11 @@ from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.emotions import NO_SPEECH, UNKNOWN
 from audio_emotion.errors import AudioError, UsageError
 from audio_emotion.gate import check_vad, passes
+from audio_emotion.inputs import expand
 from audio_emotion.paths import shown
 from audio_emotion.records import FloatArray, Prediction, Waveform
 from audio_emotion.runtime import Runtime, choose_device
+from audio_emotion.windows import utterance_windows, windows_of
 
 BATCH = 16
 """Windows read at once: more make no answer faster on a CPU, and cost memory (4.3, 4.0 and 4.7 ms a window for 1, 4
@@ -119,7 +121,7 @@ class Model:
 
         Raises :class:`~audio_emotion.errors.AudioError` where the folder holds none.
         """
-        found = audio.expand([folder], recursive)
+        found = expand([folder], recursive)
         if found == [Path(folder)]:
             raise AudioError(f"{shown(folder)}: not a folder with recordings, such as *.wav, *.flac or *.mp3")
         return self.predict_files(found, gate=gate, vad=vad)
@@ -143,7 +145,7 @@ class Model:
         self, read: Callable[[], Iterable[FloatArray]], start: float, channel: int | None, gate: bool, vad: bool
     ) -> Prediction:
         config = self.config
-        n_samples, windows = audio.utterance_windows(read, config.sampling_rate, config.window_samples, BATCH)
+        n_samples, windows = utterance_windows(read, config.sampling_rate, config.window_samples, BATCH)
         speech = (batch[passes(batch, config.sampling_rate, gate, vad)] for batch in windows)
         logits = [self.runtime.logits(batch) for batch in speech if len(batch)]
         pooled = np.concatenate(logits).mean(axis=0) if logits else None
@@ -197,7 +199,7 @@ def speech_windows(
     samples: FloatArray, window_samples: int, sampling_rate: int = 16_000, gate: bool = True, vad: bool = False
 ) -> FloatArray:
     """Return the windows of an utterance that hold speech, (n_windows, window_samples); maybe none."""
-    windows = audio.windows(samples, window_samples)
+    windows = windows_of(samples, window_samples)
     return windows[passes(windows, sampling_rate, gate, vad)]
 
 

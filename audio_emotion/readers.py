@@ -8,6 +8,7 @@ import numpy as np
 from audio_emotion import audio
 from audio_emotion.gate import passes
 from audio_emotion.streaming import Cutter, TimelineConfig
+from audio_emotion.windows import utterance_windows
 from audio_emotion.workers.wire import Part
 
 _WINDOWS = 16  # in a message: 3 MB
@@ -26,7 +27,7 @@ def whole(
     ``part`` holds the fields of :class:`audio_emotion.audio.Part`.
     """
     chosen = audio.Part(**(part or {}))
-    n_samples, windows = audio.utterance_windows(
+    n_samples, windows = utterance_windows(
         lambda: audio.blocks(path, sampling_rate, chosen), sampling_rate, window_samples, _WINDOWS
     )
     end_s = chosen.start + n_samples / sampling_rate

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from audio_emotion.errors import UsageError
+from audio_emotion.errors import UsageError, reason
 from audio_emotion.paths import shown
 
 _START_NAMES = ("start", "onset", "begin", "start_time")
@@ -45,8 +45,7 @@ def read(path: Path, recording: str = "") -> list[Segment]:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{shown(path)}: the segments cannot be read ({reason})") from error
+        raise UsageError(f"{shown(path)}: the segments cannot be read ({reason(error)})") from error
     if any("-->" in line for line in lines):
         found = _cues(lines)
     elif any(line.startswith("SPEAKER ") for line in lines):

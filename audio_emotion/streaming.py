@@ -27,6 +27,7 @@ from audio_emotion.gate import check_vad, passes
 from audio_emotion.prediction import BATCH, Model, answer, sure_enough
 from audio_emotion.records import FloatArray, IntArray, Prediction, Waveform
 from audio_emotion.segments import Segment
+from audio_emotion.windows import cover, cut
 
 _MEDIAN_REACH = 2  # windows to either side
 _STAY = 0.9
@@ -160,7 +161,7 @@ def score_segments(
     ordered = sorted(segments, key=lambda segment: (segment.start, segment.end))
     short = [segment for segment in ordered if segment.end - segment.start <= _LONG_S]
     parts = [(round(s.start * rate), max(round(s.end * rate), round(s.start * rate) + 1)) for s in short]
-    found = audio.cut(model.reader(source, sampling_rate, part, name)(), parts)
+    found = cut(model.reader(source, sampling_rate, part, name)(), parts)
     for segment in ordered:
         if segment.end - segment.start > _LONG_S:
             stretch = replace(part, start=segment.start, end=segment.end)
@@ -276,10 +277,10 @@ class Cutter:
         return self._speech([self._held])
 
     def _speech(self, sounds: list[FloatArray]) -> list[FloatArray]:
-        covers = [audio.cover(sound, self._window_samples) for sound in sounds]
+        covers = [cover(sound, self._window_samples) for sound in sounds]
         passed = passes(np.concatenate(covers), self._rate, self._config.gate, self._config.vad)
-        borders = np.cumsum([len(cover) for cover in covers])[:-1]
-        return [cover[own] for cover, own in zip(covers, np.split(passed, borders), strict=True)]
+        borders = np.cumsum([len(windows) for windows in covers])[:-1]
+        return [windows[own] for windows, own in zip(covers, np.split(passed, borders), strict=True)]
 
 
 def grid(sampling_rate: int, window_samples: int, config: TimelineConfig) -> tuple[int, int]:

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 import audio_emotion
-from audio_emotion import audio, cache, card, checkpoint, corpora, paths
+from audio_emotion import cache, card, checkpoint, corpora, paths
 from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance
 from audio_emotion.corpora.labels import LabelSet, label_set
-from audio_emotion.corpora.sounds import digest, sound
+from audio_emotion.corpora.sounds import digest, made_of_each, sound
 from audio_emotion.corpora.sources import gather, parse_sources
 from audio_emotion.corpora.splits import Split, split_utterances
-from audio_emotion.errors import AudioError, CorpusError
+from audio_emotion.errors import CorpusError
 from audio_emotion.evaluation import Evaluation, evaluate_utterances, fit_temperature
 from audio_emotion.export import write_weights
 from audio_emotion.fitting import Epoch, Side, TrainConfig, fit
@@ -25,6 +25,7 @@ from audio_emotion.prediction import load_model, pooled_logits, speech_windows
 from audio_emotion.records import FloatArray
 from audio_emotion.runtime import choose_device
 from audio_emotion.runtime.torch import TorchRuntime
+from audio_emotion.windows import trim
 
 SAMPLING_RATE = 16_000
 
@@ -133,28 +134,23 @@ def load_material(
     """
     chosen = label_set(labels)
     corpus = gather(parse_sources(data), chosen) if data else chosen.restrict(corpora.locate("ravdess"))
-    utterances, sounds, unreadable = [], {}, []
-    for done, utterance in enumerate(corpus.utterances, start=1):
-        try:
-            samples = _decoded(utterance)
-        except AudioError as error:
-            unreadable.append(LeftOut.unreadable(utterance.path, error))
-        else:
-            named = replace(utterance, digest=digest(samples))
-            start, end = audio.trim(samples)
-            sounds[named.digest] = samples[start:end]
-            utterances.append(named)
-        progress("decoding", done, len(corpus.utterances), "")
+    heard, unreadable = made_of_each(corpus.utterances, _heard, "decoding", progress)
     if unreadable and strict:
         raise CorpusError(f"{len(unreadable)} recording(s) cannot be decoded, the first: {unreadable[0]}")
     cache.trim()
-    return Material(replace(corpus, utterances=tuple(utterances)), sounds, chosen, tuple(unreadable))
+    utterances = tuple(utterance for utterance, _ in heard)
+    sounds = {utterance.digest: samples for utterance, samples in heard}
+    return Material(replace(corpus, utterances=utterances), sounds, chosen, unreadable)
 
 
-def _decoded(utterance: Utterance) -> FloatArray:
+def _heard(utterance: Utterance) -> tuple[Utterance, FloatArray]:
+    """Return an utterance with its digest, and its sound without the quiet at both ends."""
     if utterance.is_segment:
-        return sound(utterance, SAMPLING_RATE).samples
-    return cache.load(utterance.path, SAMPLING_RATE)
+        samples = sound(utterance, SAMPLING_RATE).samples
+    else:
+        samples = cache.load(utterance.path, SAMPLING_RATE)
+    start, end = trim(samples)
+    return replace(utterance, digest=digest(samples)), samples[start:end]
 
 
 def train_split(

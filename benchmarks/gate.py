@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from audio_emotion import audio, gate
+from audio_emotion.inputs import expand
 from audio_emotion.records import FloatArray
+from audio_emotion.windows import windows_of
 
 RATE, WINDOW = 16_000, 48_000
 
@@ -62,22 +64,22 @@ def main() -> None:
     folder, every = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     rng = np.random.default_rng(0)
     asked, passed = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-    for path in audio.expand([folder], recursive=True)[::every]:
+    for path in expand([folder], recursive=True)[::every]:
         samples = audio.load(path, RATE).samples
         for rendering, sound in renderings(samples, rng):
             key = (rendering, path.relative_to(folder).parts[0])
             asked[key] += 1
-            passed[key] += bool(gate.passes(audio.windows(sound, WINDOW), RATE).any())
+            passed[key] += bool(gate.passes(windows_of(sound, WINDOW), RATE).any())
     for key in sorted(asked):
         print(f"speech\t{key[0]}\t{key[1]}\t{passed[key]} of {asked[key]}\t{100 * passed[key] / asked[key]:.2f} %")
     for _ in range(300):
         for name, sound in no_speech(rng):
-            windows = audio.windows(np.asarray(sound, np.float32), WINDOW)
+            windows = windows_of(np.asarray(sound, np.float32), WINDOW)
             asked["none", name] += len(windows)
             passed["none", name] += int(gate.passes(windows, RATE).sum())
     for key in [key for key in asked if key[0] == "none"]:
         print(f"no speech\t{key[1]}\t{passed[key]} of {asked[key]} windows let pass")
-    window = audio.windows(0.1 * coloured(rng, 10 * RATE, 0.5), WINDOW)[:1]
+    window = windows_of(0.1 * coloured(rng, 10 * RATE, 0.5), WINDOW)[:1]
     began = time.perf_counter()
     for _ in range(500):
         gate.passes(window, RATE)

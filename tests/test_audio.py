@@ -340,12 +340,6 @@ def test_any_name_works_and_is_shown_on_one_line(name: bytes, tmp_path: Path) ->
     assert str(error.value).isprintable()
 
 
-def test_shown() -> None:
-    assert shown("a\nb") == r"a\nb"
-    assert shown(os.fsdecode(b"a\xffb")) == r"a\xffb"
-    assert shown("Größe 1.wav") == "Größe 1.wav"
-
-
 def test_a_playlist_does_not_reach_other_files(tmp_path: Path) -> None:
     (tmp_path / "secret.mp3").write_bytes(encoded(VOICE, file_format="MP3"))
     lists = {
@@ -435,121 +429,6 @@ def test_rate_of_an_array() -> None:
 def test_a_single_sample_is_a_sound() -> None:
     assert len(audio.load(encoded(np.zeros(1), 48_000), RATE).samples) == 1
     assert len(audio.from_frames(np.zeros(1), 96_000, RATE).samples) == 1
-
-
-# --- finding ----------------------------------------------------------------------------------------------------------
-
-
-def names(root: Path, found: list[Path]) -> list[str]:
-    return [path.relative_to(root).as_posix() for path in found]
-
-
-def test_expand_searches_folders(tmp_path: Path) -> None:
-    for name in (
-        "b.wav",
-        "a.FLAC",
-        "notes.txt",
-        ".hidden.wav",
-        "._b.wav",
-        "below/c.Mp3",
-        "below/deep/d.m4a",
-        ".git/e.wav",
-    ):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "nameless").write_bytes(encoded(VOICE))
-    (tmp_path / "README").write_text("no recording")
-    assert names(tmp_path, audio.expand([tmp_path])) == ["a.FLAC", "b.wav", "nameless"]
-    everything = ["a.FLAC", "b.wav", "below/c.Mp3", "below/deep/d.m4a", "nameless"]
-    assert names(tmp_path, audio.expand([tmp_path], recursive=True)) == everything
-
-
-def test_expand_keeps_what_it_does_not_find(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "odd.txt").touch()
-    asked = [tmp_path / name for name in ("absent.wav", "empty", "odd.txt", "absent*.wav")]
-    assert audio.expand(asked) == asked
-
-
-def test_expand_patterns(tmp_path: Path) -> None:
-    for name in ("a1.wav", "a2.wav", "b.wav", "[x].wav", "below/a3.wav"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert names(tmp_path, audio.expand([tmp_path / "a*.wav"])) == ["a1.wav", "a2.wav"]
-    assert names(tmp_path, audio.expand([tmp_path / "[x].wav"])) == ["[x].wav"]
-    assert names(tmp_path, audio.expand([tmp_path / "**" / "a?.wav"])) == ["a1.wav", "a2.wav", "below/a3.wav"]
-
-
-@posix
-def test_expand_survives_loops(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
-    (tmp_path / "real" / "a.wav").touch()
-    (tmp_path / "real" / "up").symlink_to(tmp_path)
-    (tmp_path / "self").symlink_to(tmp_path / "self")
-    (tmp_path / "again").symlink_to(tmp_path / "real")
-    assert [path.name for path in audio.expand([tmp_path], recursive=True)] == ["a.wav"]
-    assert audio.expand([tmp_path / "self"]) == [tmp_path / "self"]
-
-
-@posix
-def test_read_list(tmp_path: Path) -> None:
-    (tmp_path / "list").write_bytes(b"\xef\xbb\xbfa.wav\r\n\n  b c.wav\nbad\xff.wav\n")
-    assert audio.read_list(tmp_path / "list") == [Path("a.wav"), Path("  b c.wav"), Path(os.fsdecode(b"bad\xff.wav"))]
-    (tmp_path / "list").write_bytes(b"two\nlines.wav\0b.wav\0")
-    assert audio.read_list(tmp_path / "list") == [Path("two\nlines.wav"), Path("b.wav")]
-    (tmp_path / "list").write_bytes(b"\n\n")
-    with pytest.raises(UsageError, match="the list is empty"):
-        audio.read_list(tmp_path / "list")
-    with pytest.raises(UsageError, match="the list cannot be read"):
-        audio.read_list(tmp_path / "absent")
-
-
-# --- windows ----------------------------------------------------------------------------------------------------------
-
-
-def test_trim_is_librosas() -> None:
-    from librosa.effects import trim
-
-    rng = np.random.default_rng(0)
-    for n in (1, 255, 256, 257, 5_000, 47_999, 48_128):
-        sound = np.concatenate([1e-4 * rng.standard_normal(n), voice(1, seed=n), 1e-4 * rng.standard_normal(2 * n)])
-        _, index = trim(sound.astype(np.float32), top_db=40, frame_length=512, hop_length=256)
-        assert audio.trim(sound.astype(np.float32)) == tuple(index)
-
-
-def test_windows_cover_an_utterance() -> None:
-    short = audio.windows(VOICE[:1000], 3000)
-    assert short.shape == (1, 3000)
-    assert np.array_equal(short[0, 1000:2000], VOICE[:1000])
-    assert not short[0, :1000].any()
-    assert not short[0, 2000:].any()
-    long = audio.cover(VOICE[:10_000], 3000)
-    starts = [0, 1500, 3000, 4500, 6000, 7000]
-    assert np.array_equal(long, np.stack([VOICE[start : start + 3000] for start in starts]))
-
-
-@pytest.mark.parametrize("size", [1, 97, 512, 4_096, 10**6])
-@pytest.mark.parametrize("held_s", [0.0, 600.0])
-def test_windows_of_a_stream_are_those_of_the_whole(size: int, held_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audio, "_HELD_S", held_s)
-    quiet = np.zeros(5_000, np.float32)
-    sound = np.concatenate([quiet, VOICE[:20_001] if size == 1 else VOICE, quiet])
-    read = lambda: iter([sound[i : i + size] for i in range(0, len(sound), size)])  # noqa: E731
-    n_samples, batches = audio.utterance_windows(read, RATE, 4_000, batch=4)
-    found = list(batches)
-    assert n_samples == len(sound)
-    assert max(map(len, found)) <= 4
-    assert np.array_equal(np.concatenate(found), audio.windows(sound, 4_000))
-
-
-def test_cut_gives_any_parts() -> None:
-    rng = np.random.default_rng(0)
-    sound = np.arange(1000, dtype=np.float32)
-    starts = np.sort(rng.integers(0, 1200, 50))
-    parts = [(int(start), int(start + length)) for start, length in zip(starts, rng.integers(1, 300, 50), strict=True)]
-    blocks = np.split(sound, np.sort(rng.integers(0, 1000, 30)))
-    for (start, end), piece in zip(parts, audio.cut(blocks, parts), strict=True):
-        assert np.array_equal(piece, sound[start:end])
 
 
 # --- real recordings --------------------------------------------------------------------------------------------------

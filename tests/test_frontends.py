@@ -7,6 +7,7 @@ import torch
 
 from audio_emotion import audio
 from audio_emotion.frontends import MelMfcc, MelMfccConfig
+from audio_emotion.windows import windows_of
 from tests.sounds import RATE, voice
 
 CONFIG = MelMfccConfig()
@@ -36,7 +37,7 @@ def assert_like_librosa(window: np.ndarray) -> None:
 
 
 def test_both_channels_are_librosas_on_a_padded_voice():
-    assert_like_librosa(audio.windows(voice(1.3), 3 * RATE)[0])
+    assert_like_librosa(windows_of(voice(1.3), 3 * RATE)[0])
 
 
 @pytest.mark.realdata
@@ -44,7 +45,7 @@ def test_both_channels_are_librosas_on_real_clips(recordings: Path):
     clips = sorted((recordings / "ravdess-speech").rglob("*.flac"))[::100]
     assert len(clips) >= 10
     for clip in clips:
-        assert_like_librosa(audio.windows(audio.load(clip, RATE).samples, 3 * RATE)[0])
+        assert_like_librosa(windows_of(audio.load(clip, RATE).samples, 3 * RATE)[0])
 
 
 def test_both_channels_have_one_size():

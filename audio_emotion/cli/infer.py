@@ -13,6 +13,7 @@ from audio_emotion import audio, report
 from audio_emotion.audio import Part
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, progress_bars, say
 from audio_emotion.errors import AudioError, UsageError
+from audio_emotion.inputs import expand, read_list
 from audio_emotion.paths import shown
 from audio_emotion.prediction import Model, load_model, sure_enough
 from audio_emotion.records import Prediction
@@ -151,14 +152,14 @@ def infer(
     ] = 120.0,
 ) -> None:
     """Say which emotion each recording holds, with a probability for each."""
-    named = [*(files or []), *(audio.read_list(files_from) if files_from else [])]
+    named = [*(files or []), *(read_list(files_from) if files_from else [])]
     if not named:
         raise UsageError("no recording is named; expected files, folders, patterns, - or --files-from LIST")
     config = TimelineConfig(window, hop, merge, min_duration, smooth, min_confidence, gate, vad)  # type: ignore[arg-type]
     given = _segments(segments) if segments else None
     request = Request(config, along_time, given, start, end, _channels(channels), stream)
     kinds = _formats(formats, as_json, output_dir is not None, request)
-    recordings = audio.expand(named, recursive)
+    recordings = expand(named, recursive)
     many = files_from is not None or recordings != named or len(recordings) > 1 or request.channels == "each"
     loaded = load_model(model, device, backend)  # type: ignore[arg-type]
     if output_dir is not None:

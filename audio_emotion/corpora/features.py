@@ -8,8 +8,8 @@ from pathlib import Path
 
 from audio_emotion import paths
 from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance
-from audio_emotion.corpora.sounds import SAMPLING_RATE, sound
-from audio_emotion.errors import AudioError, CorpusError, UsageError
+from audio_emotion.corpora.sounds import SAMPLING_RATE, made_of_each, sound
+from audio_emotion.errors import CorpusError, UsageError
 from audio_emotion.records import FloatArray
 
 N_MFCC = 20
@@ -57,18 +57,12 @@ def write_features(
         raise UsageError(f"{target}: features are written as {' or '.join(SUFFIXES)}; name such a file")
     if target.suffix.lower() == ".parquet" and not find_spec("pyarrow"):
         raise UsageError(f"{target}: writing Parquet needs pyarrow; run 'pip install pyarrow', or name a .csv file")
-    rows, unreadable = [], []
-    for done, utterance in enumerate(corpus.utterances, start=1):
-        try:
-            rows.append(_row(utterance))
-        except AudioError as error:
-            unreadable.append(LeftOut.unreadable(utterance.path, error))
-        progress("measuring", done, len(corpus.utterances), "")
+    rows, unreadable = made_of_each(corpus.utterances, _row, "measuring", progress)
     if not rows:
         raise CorpusError(f"none of the {len(corpus.utterances)} recording(s) can be decoded; see 'data check'")
     with paths.writing_file(target) as path:
         (_write_csv if target.suffix.lower() == ".csv" else _write_parquet)(path, rows)
-    return tuple(unreadable)
+    return unreadable
 
 
 def _row(utterance: Utterance) -> dict[str, Cell]:

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from audio_emotion import audio
 from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, by_reason
-from audio_emotion.corpora.sounds import SAMPLING_RATE, digest, sound
+from audio_emotion.corpora.sounds import SAMPLING_RATE, digest, made_of_each, sound
 from audio_emotion.emotions import emotions
-from audio_emotion.errors import AudioError
 from audio_emotion.records import FloatArray
+from audio_emotion.windows import SILENCE_DBFS, loudest_db
 
 _FULL_SCALE = 0.999
 _SHOWN = 5  # files of one kind in the text; the JSON form holds them all
@@ -137,14 +136,8 @@ class Inspection:
 
 def inspect(corpus: Corpus, progress: Progress = lambda stage, done, total, remark: None) -> Inspection:
     """Decode and measure every utterance; what cannot be decoded is listed and touches no other."""
-    measured, unreadable = [], []
-    for done, utterance in enumerate(corpus.utterances, start=1):
-        try:
-            measured.append(_measure(utterance))
-        except AudioError as error:
-            unreadable.append(LeftOut.unreadable(utterance.path, error))
-        progress("decoding", done, len(corpus.utterances), "")
-    return Inspection(corpus, tuple(measured), tuple(unreadable))
+    measured, unreadable = made_of_each(corpus.utterances, _measure, "decoding", progress)
+    return Inspection(corpus, tuple(measured), unreadable)
 
 
 def _measure(utterance: Utterance) -> Recording:
@@ -154,7 +147,7 @@ def _measure(utterance: Utterance) -> Recording:
         replace(utterance, digest=digest(heard.samples)),
         original.duration,
         heard.source_rate,
-        audio.loudest_db(heard.samples) < audio.SILENCE_DBFS,
+        loudest_db(heard.samples) < SILENCE_DBFS,
         _is_clipped(original.samples),
     )
 

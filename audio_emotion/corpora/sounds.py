@@ -1,14 +1,18 @@
 """Utterances → sound: the one place where recordings of a corpus are decoded and told apart by their content."""
 
 import hashlib
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from audio_emotion import audio
-from audio_emotion.corpora.base import Utterance
+from audio_emotion.corpora.base import LeftOut, Progress, Utterance
 from audio_emotion.errors import AudioError
 from audio_emotion.records import FloatArray, Waveform
 
 SAMPLING_RATE = 16_000
 """Hz at which recordings are compared, measured and cut."""
+
+T = TypeVar("T")
 
 _TOLERANCE_S = 0.1  # by which a table's end may lie behind the recording's
 
@@ -37,3 +41,20 @@ def sound(utterance: Utterance, sampling_rate: int = SAMPLING_RATE) -> Waveform:
 def digest(samples: FloatArray) -> str:
     """Return what two utterances of the same sound have in common: the SHA-256 of decoded samples."""
     return hashlib.sha256(samples.tobytes()).hexdigest()
+
+
+def made_of_each(
+    utterances: Sequence[Utterance], make: Callable[[Utterance], T], stage: str, progress: Progress
+) -> tuple[list[T], tuple[LeftOut, ...]]:
+    """Return what ``make`` gives of each utterance, in order, and the files that it cannot decode.
+
+    An :class:`~audio_emotion.errors.AudioError` touches no other utterance; ``progress`` is told after each.
+    """
+    made, unreadable = list[T](), []
+    for done, utterance in enumerate(utterances, start=1):
+        try:
+            made.append(make(utterance))
+        except AudioError as error:
+            unreadable.append(LeftOut.unreadable(utterance.path, error))
+        progress(stage, done, len(utterances), "")
+    return made, tuple(unreadable)

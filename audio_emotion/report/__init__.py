@@ -7,7 +7,7 @@ by segment as it is heard, so that the first line of a ten-hour recording does n
 from collections.abc import Sequence
 
 from audio_emotion.errors import UsageError
-from audio_emotion.report.answer import Answer, Source, as_word, shares, shown
+from audio_emotion.report.answer import Answer, Source, as_word, shares
 from audio_emotion.report.objects import JsonlWriter, JsonWriter, schema
 from audio_emotion.report.subtitles import SrtWriter, VttWriter
 from audio_emotion.report.tables import AudformatWriter, CsvWriter
@@ -15,7 +15,7 @@ from audio_emotion.report.text import TextWriter, text
 from audio_emotion.report.tracks import AudacityWriter, RttmWriter
 from audio_emotion.report.writer import Writer
 
-__all__ = ["FORMATS", "Answer", "Source", "Writer", "as_word", "schema", "shares", "shown", "text", "writer"]
+__all__ = ["FORMATS", "Answer", "Source", "Writer", "as_word", "schema", "shares", "text", "writer"]
 
 _WRITERS: dict[str, type[Writer]] = {
     "text": TextWriter,

@@ -1,4 +1,4 @@
-"""What is reported: an answer, where it comes from, and a recording's name as it may be shown."""
+"""What is reported: an answer, where it comes from, and a recording's name as one word."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,31 +48,6 @@ class Answer:
     def stretches(self) -> tuple[Prediction, ...]:
         """The segments of a timeline, else the one answer: what a format made of rows writes."""
         return (self.prediction,) if self.segments is None else self.segments
-
-
-def shown(name: str) -> str:
-    r"""Return a file name as text that every encoding can hold: bytes that are not UTF-8 become ``\xNN``.
-
-    >>> shown("caf\udce9.wav")
-    'caf\\xe9.wav'
-    """
-    return "".join(_escaped(c) if "\ud800" <= c <= "\udfff" else c for c in name)
-
-
-def _escaped(surrogate: str) -> str:
-    """Return the byte that Python stands for by this surrogate (PEP 383); on Windows there may be others."""
-    if "\udc80" <= surrogate <= "\udcff":
-        return f"\\x{ord(surrogate) - 0xDC00:02x}"
-    return f"\\u{ord(surrogate):04x}"
-
-
-def on_one_line(name: str) -> str:
-    r"""Return a file name as :func:`shown`, its line breaks, tabs and other control characters escaped too.
-
-    >>> on_one_line("two\nlines.wav")
-    'two\\nlines.wav'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown(name))
 
 
 def as_word(name: str, also: str) -> str:

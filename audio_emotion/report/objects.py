@@ -5,8 +5,9 @@ import textwrap
 from importlib.resources import files
 from typing import Any
 
+from audio_emotion.paths import encodable
 from audio_emotion.records import Prediction
-from audio_emotion.report.answer import Answer, Source, shown
+from audio_emotion.report.answer import Answer, Source
 from audio_emotion.report.writer import Writer
 
 
@@ -29,7 +30,7 @@ def _said(prediction: Prediction) -> dict[str, Any]:
 
 def as_dict(source: Source, prediction: Prediction, **more: Any) -> dict[str, Any]:
     """Return the JSON form; ``start`` and ``end`` are seconds, ``scores`` probabilities in label order."""
-    said = {"file": shown(source.file), **_said(prediction), **more}
+    said = {"file": encodable(source.file), **_said(prediction), **more}
     return said | {"model": source.model, "device": source.device}
 
 

@@ -4,8 +4,9 @@ import csv
 import io
 from collections.abc import Iterable
 
+from audio_emotion.paths import encodable
 from audio_emotion.records import Prediction
-from audio_emotion.report.answer import Source, shown
+from audio_emotion.report.answer import Source
 from audio_emotion.report.writer import Writer, clock
 
 
@@ -27,7 +28,9 @@ class CsvWriter(Writer):
     def segment(self, source: Source, said: Prediction) -> str:
         scores = (f"{said.scores[label]:.6f}" for label in self.labels)
         times = (f"{said.start:.3f}", f"{said.end:.3f}")
-        return _row([shown(source.file), *times, said.label, f"{said.score:.6f}", *scores, source.model, source.device])
+        return _row(
+            [encodable(source.file), *times, said.label, f"{said.score:.6f}", *scores, source.model, source.device]
+        )
 
 
 class AudformatWriter(Writer):
@@ -41,7 +44,7 @@ class AudformatWriter(Writer):
     def segment(self, source: Source, said: Prediction) -> str:
         scores = (f"{said.scores[label]:.6f}" for label in self.labels)
         times = (_timedelta(said.start), _timedelta(said.end))
-        return _row([shown(source.file), *times, said.label, f"{said.score:.6f}", *scores])
+        return _row([encodable(source.file), *times, said.label, f"{said.score:.6f}", *scores])
 
 
 def _timedelta(seconds: float) -> str:

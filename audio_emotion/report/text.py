@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from audio_emotion.emotions import NO_SPEECH
+from audio_emotion.paths import shown
 from audio_emotion.records import Prediction
-from audio_emotion.report.answer import Answer, Source, on_one_line, shares
+from audio_emotion.report.answer import Answer, Source, shares
 from audio_emotion.report.writer import Writer, clock
 
 
@@ -47,7 +48,7 @@ class TextWriter(Writer):
     def begin(self, source: Source) -> str:
         gap = "\n" if self._started else ""
         self._started = True
-        return f"{gap}{on_one_line(source.file)}\n" if self.many else gap
+        return f"{gap}{shown(source.file)}\n" if self.many else gap
 
     def segment(self, source: Source, said: Prediction) -> str:
         channel = "" if said.channel is None else f"[{said.channel}] "

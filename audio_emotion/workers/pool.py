@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from audio_emotion.errors import AudioEmotionError, UsageError
+from audio_emotion.errors import AudioEmotionError, UsageError, reason
 from audio_emotion.records import FloatArray
 from audio_emotion.workers.wire import receive, send
 
@@ -261,8 +261,7 @@ def _check(path: str, limits: Limits) -> None:
     except FileNotFoundError:
         raise _GivenUpError("missing", f"{path}: no such file; check the path") from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise _GivenUpError("unreadable", f"{path}: cannot be read ({reason})") from error
+        raise _GivenUpError("unreadable", f"{path}: cannot be read ({reason(error)})") from error
     if not stat.S_ISREG(status.st_mode):
         what = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, a socket or a device"
         raise _GivenUpError("unreadable", f"{path}: is {what}, expected a recording")

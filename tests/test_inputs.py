@@ -1,0 +1,75 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from audio_emotion import inputs
+from audio_emotion.errors import UsageError
+from tests.sounds import encoded, voice
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="a POSIX file system")
+
+
+def names(root: Path, found: list[Path]) -> list[str]:
+    return [path.relative_to(root).as_posix() for path in found]
+
+
+def test_expand_searches_folders(tmp_path: Path) -> None:
+    for name in (
+        "b.wav",
+        "a.FLAC",
+        "notes.txt",
+        ".hidden.wav",
+        "._b.wav",
+        "below/c.Mp3",
+        "below/deep/d.m4a",
+        ".git/e.wav",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "nameless").write_bytes(encoded(voice(4)))
+    (tmp_path / "README").write_text("no recording")
+    assert names(tmp_path, inputs.expand([tmp_path])) == ["a.FLAC", "b.wav", "nameless"]
+    everything = ["a.FLAC", "b.wav", "below/c.Mp3", "below/deep/d.m4a", "nameless"]
+    assert names(tmp_path, inputs.expand([tmp_path], recursive=True)) == everything
+
+
+def test_expand_keeps_what_it_does_not_find(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "odd.txt").touch()
+    asked = [tmp_path / name for name in ("absent.wav", "empty", "odd.txt", "absent*.wav")]
+    assert inputs.expand(asked) == asked
+
+
+def test_expand_patterns(tmp_path: Path) -> None:
+    for name in ("a1.wav", "a2.wav", "b.wav", "[x].wav", "below/a3.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert names(tmp_path, inputs.expand([tmp_path / "a*.wav"])) == ["a1.wav", "a2.wav"]
+    assert names(tmp_path, inputs.expand([tmp_path / "[x].wav"])) == ["[x].wav"]
+    assert names(tmp_path, inputs.expand([tmp_path / "**" / "a?.wav"])) == ["a1.wav", "a2.wav", "below/a3.wav"]
+
+
+@posix
+def test_expand_survives_loops(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.wav").touch()
+    (tmp_path / "real" / "up").symlink_to(tmp_path)
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    (tmp_path / "again").symlink_to(tmp_path / "real")
+    assert [path.name for path in inputs.expand([tmp_path], recursive=True)] == ["a.wav"]
+    assert inputs.expand([tmp_path / "self"]) == [tmp_path / "self"]
+
+
+@posix
+def test_read_list(tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes(b"\xef\xbb\xbfa.wav\r\n\n  b c.wav\nbad\xff.wav\n")
+    assert inputs.read_list(tmp_path / "list") == [Path("a.wav"), Path("  b c.wav"), Path(os.fsdecode(b"bad\xff.wav"))]
+    (tmp_path / "list").write_bytes(b"two\nlines.wav\0b.wav\0")
+    assert inputs.read_list(tmp_path / "list") == [Path("two\nlines.wav"), Path("b.wav")]
+    (tmp_path / "list").write_bytes(b"\n\n")
+    with pytest.raises(UsageError, match="the list is empty"):
+        inputs.read_list(tmp_path / "list")
+    with pytest.raises(UsageError, match="the list cannot be read"):
+        inputs.read_list(tmp_path / "absent")
