@@ -5,9 +5,11 @@ import json
 import multiprocessing
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +129,8 @@ def _finished(plan: FoldsPlan, left: Sequence[tuple[str, int]]) -> Iterator[tupl
     if not left:
         return
     threads = max(1, (os.cpu_count() or 1) // plan.jobs)
-    workers = ProcessPoolExecutor(min(plan.jobs, len(left)), mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    workers = ProcessPoolExecutor(min(plan.jobs, len(left)), mp_context=context, initializer=_end_with_parent)
     try:
         pending = {workers.submit(_run, plan, name, seed, threads): (name, seed) for name, seed in left}
         while pending:
@@ -136,6 +139,18 @@ def _finished(plan: FoldsPlan, left: Sequence[tuple[str, int]]) -> Iterator[tupl
                 yield pending.pop(future)
     finally:
         workers.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is killed, which ends no other by itself."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _run(plan: FoldsPlan, name: str, seed: int, threads: int) -> None:
