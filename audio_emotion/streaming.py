@@ -8,12 +8,13 @@ last window, which the sound does not fill, is padded as a short utterance is in
 
 A segment is the stretch nearer to the middle of its window than to that of any other, so that segments follow each
 other without gaps: with windows of 3 s every second, the first is from 0 to 2 s, the next from 2 to 3 s, and so on.
-What the answers then go through, in this order: smoothing, ``min_confidence``, merging, ``min_duration_s``.
+What the answers then go through (:mod:`~audio_emotion.smoothing`), in this order: smoothing, ``min_confidence``,
+merging, ``min_duration_s``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,14 +25,12 @@ from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.emotions import NO_SPEECH
 from audio_emotion.errors import AudioError, UsageError
 from audio_emotion.gate import check_vad, passes
-from audio_emotion.prediction import BATCH, Model, answer, sure_enough
-from audio_emotion.records import FloatArray, IntArray, Prediction, Waveform
+from audio_emotion.prediction import BATCH, Model, answer
+from audio_emotion.records import FloatArray, Prediction, Waveform
 from audio_emotion.segments import Segment
+from audio_emotion.smoothing import stages, through
 from audio_emotion.windows import cover, cut
 
-_MEDIAN_REACH = 2  # windows to either side
-_STAY = 0.9
-_VITERBI_WINDOWS = 64
 _LONG_S = 600.0  # segments longer than this are decoded by themselves, in a stream
 
 
@@ -308,16 +307,21 @@ class Assembler:
         self._window, self._hop = grid(model.sampling_rate, model.window_samples, config)
         self._n_windows = 0
         self.begins = 0  # the next segment, in samples
-        self._stages = _stages(config)
+        self._stages = stages(
+            smooth=config.smooth,
+            min_confidence=config.min_confidence,
+            merge=config.merge,
+            min_duration_s=config.min_duration_s,
+        )
 
     def take(self, windows: Iterable[FloatArray]) -> list[Prediction]:
         """Take the logits of the next windows, (n_speech_windows, n_labels) each; return the segments now known."""
-        return _through(self._stages, [self._answer(logits) for logits in windows])
+        return through(self._stages, [self._answer(logits) for logits in windows])
 
     def finish(self, logits: FloatArray, n_samples: int) -> list[Prediction]:
         """Take those of the last window, of ``n_samples`` in all; return the segments that are left."""
         last = replace(self._answer(logits), end=self._seconds(n_samples))
-        return _through(self._stages, [last], last=True)
+        return through(self._stages, [last], last=True)
 
     def _answer(self, logits: FloatArray) -> Prediction:
         start = self._seconds(self.begins)
@@ -357,156 +361,3 @@ class _Windows:
         none = np.empty((0, self._n_labels), np.float32)
         logits = np.concatenate([none, *(self._runtime.logits(batch) for batch in batches)])
         return np.split(logits, np.cumsum([len(own) for own in speech])[:-1])
-
-
-class _Stage(Protocol):
-    """What answers go through one by one; some wait for those that follow."""
-
-    def push(self, said: Prediction) -> list[Prediction]: ...
-
-    def flush(self) -> list[Prediction]: ...
-
-
-def _stages(config: TimelineConfig) -> list[_Stage]:
-    stages: list[_Stage] = []
-    if config.smooth:
-        stages.append(_Median() if config.smooth == "median" else _Viterbi())
-    if config.min_confidence:
-        stages.append(_Confident(config.min_confidence))
-    if config.merge or config.min_duration_s:
-        stages.append(_Merge(config.min_duration_s))
-    return stages
-
-
-def _through(stages: list[_Stage], answers: list[Prediction], last: bool = False) -> list[Prediction]:
-    for stage in stages:
-        answers = [said for answer_ in answers for said in stage.push(answer_)] + (stage.flush() if last else [])
-    return answers
-
-
-def _scores(run: Sequence[Prediction]) -> npt.NDArray[np.float64]:
-    """Return scores as (n_windows, n_labels)."""
-    return np.array([list(said.scores.values()) for said in run])
-
-
-class _Median:
-    """Each label's median over the windows around, as far as speech reaches."""
-
-    def __init__(self) -> None:
-        self._run: list[Prediction] = []  # the next to be given, and those around it
-        self._next = 0
-
-    def push(self, said: Prediction) -> list[Prediction]:
-        if said.label == NO_SPEECH:
-            return [*self.flush(), said]
-        self._run.append(said)
-        return [self._given()] if len(self._run) > self._next + _MEDIAN_REACH else []
-
-    def flush(self) -> list[Prediction]:
-        rest = [self._given() for _ in range(self._next, len(self._run))]
-        self._run, self._next = [], 0
-        return rest
-
-    def _given(self) -> Prediction:
-        said = self._run[self._next]
-        around = self._run[max(0, self._next - _MEDIAN_REACH) : self._next + _MEDIAN_REACH + 1]
-        medians = np.median(_scores(around), axis=0)
-        medians /= max(medians.sum(), 1e-12)
-        if self._next == _MEDIAN_REACH:
-            del self._run[0]
-        else:
-            self._next += 1
-        scores = dict(zip(said.scores, medians.tolist(), strict=True))
-        best = max(scores, key=lambda label: scores[label])
-        return replace(said, label=best, score=scores[best], scores=scores)
-
-
-class _Viterbi:
-    """The likeliest sequence of labels, each staying with a probability of 0.9.
-
-    The network's scores stand for the likelihoods, every label being taken for equally frequent.
-    """
-
-    def __init__(self) -> None:
-        self._run: list[Prediction] = []
-        self._before: list[IntArray] = []  # for each window but the first: the best label before, for each label
-        self._best = np.empty(0)  # log probability of the likeliest sequence that ends in each label
-
-    def push(self, said: Prediction) -> list[Prediction]:
-        if said.label == NO_SPEECH:
-            return [*self.flush(), said]
-        heard = np.log(np.maximum(_scores([said])[0], 1e-12))
-        if self._run:
-            other = int(self._best.argmax())
-            moved = self._best[other] + np.log((1 - _STAY) / max(1, len(heard) - 1))
-            stayed = self._best + np.log(_STAY)
-            self._before.append(np.where(stayed >= moved, np.arange(len(heard)), other))
-            heard = heard + np.maximum(stayed, moved)
-        self._best = heard - heard.max()
-        self._run.append(said)
-        if len(self._run) <= _VITERBI_WINDOWS:
-            return []
-        decided = _labelled(self._run.pop(0), self._path()[0])
-        del self._before[0]
-        return [decided]
-
-    def flush(self) -> list[Prediction]:
-        rest = [_labelled(said, label) for said, label in zip(self._run, self._path(), strict=True)]
-        self._run, self._before = [], []
-        return rest
-
-    def _path(self) -> list[int]:
-        """Return the number of each window's label along the likeliest sequence."""
-        if not self._run:
-            return []
-        path = [int(self._best.argmax())]
-        for before in reversed(self._before):
-            path.append(int(before[path[-1]]))
-        return path[::-1]
-
-
-def _labelled(said: Prediction, number: int) -> Prediction:
-    label = list(said.scores)[number]
-    return replace(said, label=label, score=said.scores[label])
-
-
-class _Confident:
-    """``unknown`` where the answer's score is below what was asked for."""
-
-    def __init__(self, least: float) -> None:
-        self._least = least
-
-    def push(self, said: Prediction) -> list[Prediction]:
-        return [sure_enough(said, self._least)]
-
-    def flush(self) -> list[Prediction]:
-        return []
-
-
-class _Merge:
-    """Neighbours of one label as one segment, and short segments left out."""
-
-    def __init__(self, least_s: float) -> None:
-        self._least_s = least_s
-        self._current: Prediction | None = None
-
-    def push(self, said: Prediction) -> list[Prediction]:
-        if self._current is not None and self._current.label == said.label:
-            self._current = _joined(self._current, said)
-            return []
-        done = self.flush()
-        self._current = said
-        return done
-
-    def flush(self) -> list[Prediction]:
-        done, self._current = self._current, None
-        # a segment just as long as asked for is not to be lost to rounding
-        return [] if done is None or done.end - done.start < self._least_s - 1e-6 else [done]
-
-
-def _joined(first: Prediction, second: Prediction) -> Prediction:
-    share = (second.end - second.start) / (second.end - first.start)
-    scores = {label: (1 - share) * score + share * second.scores[label] for label, score in first.scores.items()}
-    score = (1 - share) * first.score + share * second.score
-    n_windows = first.n_windows + second.n_windows
-    return replace(first, end=second.end, score=score, scores=scores, n_windows=n_windows)

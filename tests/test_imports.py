@@ -19,7 +19,7 @@ LEVELS = {
     1: {"inputs", "audio", "windows", "cache", "gate", "segments", "frontends", "augment"},
     2: {"corpora", "models", "runtime"},
     3: {"checkpoint", "card"},
-    4: {"prediction", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
+    4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
     | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"},
     5: {"cli", "weights"},
 }
@@ -32,7 +32,9 @@ ALLOWED = {
     ("runtime", "models"),
     ("card", "checkpoint"),
     ("readers", "streaming"),
+    ("smoothing", "prediction"),
     ("streaming", "prediction"),
+    ("streaming", "smoothing"),
     ("batch", "streaming"),
     ("readers", "workers"),
     ("batch", "journal"),
