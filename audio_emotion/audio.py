@@ -33,6 +33,7 @@ MAX_SAMPLE = 1e10
 """Samples beyond this, full scale being 1, are taken for damage: float files of 32-bit integers reach 2e9."""
 
 _BLOCK = 1 << 19  # values decoded at once, all channels together
+_TRIAL = 32  # packets after which it is clear whether a stream can be decoded
 _PIECES = 128  # of a codec's frames, joined to a block
 
 
@@ -455,6 +456,7 @@ def _position(frame: Any, stream: Any) -> int:
 def _frames(container: Any, stream: Any, name: str) -> Iterator[Any]:
     import av
 
+    held: list[Any] = []  # until enough packets have been seen
     n_frames = n_damaged = 0
     packets = container.demux(stream)
     while True:
@@ -465,11 +467,21 @@ def _frames(container: Any, stream: Any, name: str) -> Iterator[Any]:
         try:
             for frame in packet.decode():
                 n_frames += 1
-                yield frame
+                held.append(frame)
         except av.FFmpegError:
             n_damaged += 1
-    if n_damaged and not n_frames:
-        raise AudioError(f"{name}: none of its sound can be decoded; it is damaged or encrypted")
+        if n_frames + n_damaged >= _TRIAL:
+            _check_sound(n_frames, n_damaged, name)
+            yield from held
+            held.clear()
+    _check_sound(n_frames, n_damaged, name)
+    yield from held
+
+
+def _check_sound(n_frames: int, n_damaged: int, name: str) -> None:
+    """Refuse a stream of which next to nothing can be decoded: a chance frame of an encrypted one is no sound."""
+    if n_damaged > 5 * n_frames and n_frames + n_damaged <= 2 * _TRIAL:
+        raise AudioError(f"{name}: next to none of its sound can be decoded; it is damaged or encrypted")
 
 
 def _channels_last(frame: Any) -> npt.NDArray[Any]:

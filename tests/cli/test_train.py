@@ -67,10 +67,11 @@ def test_an_unwritable_home_is_one_line(cli, tmp_path: Path, make_ravdess, envir
 def test_ctrl_c_ends_with_one_line_and_nothing_half_written(tmp_path: Path, make_ravdess, environment):
     make_ravdess(tmp_path / "corpus", actors=6, takes=2)
     process = subprocess.Popen(
-        [sys.executable, "-m", "audio_emotion", "train", "--epochs", "1000"],
+        [sys.executable, "-m", "audio_emotion", "train", "--epochs", "1000", "--patience", "0"],
         env=os.environ | environment | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (a background job ignores it)
     )
     models = tmp_path / "home" / "models"
     for _ in range(600):
