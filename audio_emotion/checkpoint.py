@@ -120,9 +120,34 @@ def read_config(folder: Path) -> ModelConfig:
         unknown = set(content) - {f.name for f in fields(ModelConfig)}
         if unknown:
             raise ModelError(f"{folder / CONFIG}: unknown entries {', '.join(sorted(unknown))}")
-        return ModelConfig(**{**content, "labels": tuple(content["labels"])})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        if not isinstance(content["labels"], list):
+            raise TypeError("labels is not a list")
+        config = ModelConfig(**{**content, "labels": tuple(content["labels"])})
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelError(f"{folder / CONFIG}: not a readable model description ({error})") from error
+    wrong = [what for what, right in _checks(config).items() if not right]
+    if wrong:
+        raise ModelError(f"{folder / CONFIG}: {'; '.join(wrong)}; it was changed or damaged")
+    return config
+
+
+def _checks(config: ModelConfig) -> dict[str, bool]:
+    """Return what must be true of a description, each with whether it is."""
+    labels, temperature = config.labels, config.temperature
+    mappings = (config.parameters, config.frontend, config.training, config.figures, config.tensors, config.sha256)
+    return {
+        "labels must be two or more different names": len(set(map(str, labels))) == len(labels) > 1
+        and all(isinstance(label, str) and label for label in labels),
+        "temperature must be a number above 0": isinstance(temperature, int | float) and 0 < temperature < float("inf"),
+        "sampling_rate must be 1000 to 1000000 Hz": isinstance(config.sampling_rate, int)
+        and 1_000 <= config.sampling_rate <= 1_000_000,
+        "window_samples must be a number above 0": isinstance(config.window_samples, int) and config.window_samples > 0,
+        "parameters, frontend, training, figures, tensors and sha256 must be objects": all(
+            isinstance(mapping, Mapping) for mapping in mappings
+        ),
+        "sampling_rate must be the frontend's": not isinstance(config.frontend, Mapping)
+        or config.frontend.get("sampling_rate", config.sampling_rate) == config.sampling_rate,
+    }
 
 
 def write(folder: Path, config: ModelConfig, card: str) -> None:

@@ -13,7 +13,7 @@ from audio_emotion import audio, checkpoint
 from audio_emotion.audio import WHOLE, Part, Source
 from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.emotions import NO_SPEECH, UNKNOWN
-from audio_emotion.errors import AudioError, UsageError
+from audio_emotion.errors import AudioError, ModelError, UsageError
 from audio_emotion.gate import check_vad, passes
 from audio_emotion.inputs import expand
 from audio_emotion.paths import shown
@@ -182,7 +182,13 @@ def _runtime(folder: Path, config: ModelConfig, device: str, backend: str) -> Ru
     if backend == "onnx":
         from audio_emotion.runtime.onnx import OnnxRuntime
 
-        return OnnxRuntime(folder / checkpoint.GRAPH)
+        runtime = OnnxRuntime(folder / checkpoint.GRAPH)
+        if (runtime.window_samples, runtime.n_labels) != (config.window_samples, len(config.labels)):
+            raise ModelError(
+                f"{folder / checkpoint.CONFIG}: says {config.window_samples} samples and {len(config.labels)} labels, "
+                f"and the graph has {runtime.window_samples} and {runtime.n_labels}; the folder is not one model"
+            )
+        return runtime
     from audio_emotion.runtime.torch import TorchRuntime, load
 
     weights = folder / checkpoint.TENSORS

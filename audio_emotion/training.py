@@ -138,6 +138,9 @@ def load_material(
     if unreadable and strict:
         raise CorpusError(f"{len(unreadable)} recording(s) cannot be decoded, the first: {unreadable[0]}")
     cache.trim()
+    unheard = sorted(set(chosen.labels) - {utterance.label for utterance, _ in heard})
+    if chosen.name == "own" and unheard:
+        raise CorpusError(f"no recording is labelled {', '.join(unheard)}; leave it out of --labels, or add recordings")
     utterances = tuple(utterance for utterance, _ in heard)
     sounds = {utterance.digest: samples for utterance, samples in heard}
     return Material(replace(corpus, utterances=utterances), sounds, chosen, unreadable)

@@ -69,6 +69,30 @@ def test_a_damaged_description_is_one_clear_error(folder: Path):
             checkpoint.read(folder)
 
 
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("labels", ["sad", "happy"]),
+        ("labels", ["sad"] * 8),
+        ("labels", "calmness"),
+        ("labels", [1, 2, 3, 4, 5, 6, 7, 8]),
+        ("temperature", 0),
+        ("temperature", "x"),
+        ("temperature", float("nan")),
+        ("sampling_rate", 8_000),
+        ("sampling_rate", 0),
+        ("window_samples", 16_000),
+        ("window_samples", "x"),
+        ("tensors", "x"),
+    ],
+)
+def test_a_description_that_cannot_be_true_is_refused(folder: Path, entry: str, value: object):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {entry: value}))
+    with pytest.raises(ModelError, match=r"config\.json"):
+        load_model(str(folder), "cpu")
+
+
 def test_an_unknown_name_lists_what_there_is(home: Path):
     with pytest.raises(ModelError, match=r"no model 'nope'.*default"):
         checkpoint.find("nope")

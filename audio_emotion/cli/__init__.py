@@ -22,7 +22,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
 ) -> None:

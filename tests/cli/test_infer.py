@@ -144,6 +144,14 @@ def test_an_altered_model_is_one_line(cli, tmp_path: Path, clip: Path):
     assert_one_line(cli("infer", clip, "--model", model), 1, "checksum")
 
 
+def test_nothing_is_left_in_the_home_and_the_version_is_told(cli, tmp_path: Path, clip: Path):
+    home = tmp_path / "home"
+    home.mkdir()
+    assert cli("infer", clip, HOME=str(home), XDG_CACHE_HOME=str(home / "cache")).returncode == 0
+    assert not list(home.iterdir()), "no cache, no identifier, no telemetry"
+    assert re.fullmatch(r"audio-emotion \d+\.\d+\.\d+\n", cli("--version").stdout)
+
+
 def test_silence_is_no_emotion(cli, tmp_path: Path):
     soundfile.write(tmp_path / "s.wav", np.zeros(32_000), 16_000)
     answer = json.loads(cli("infer", tmp_path / "s.wav", "--json").stdout)
