@@ -87,6 +87,8 @@ class Provenance:
         trained_on = ", ".join(self.corpora) or "corpora that it does not record"
         dependence = "speaker-dependent" if self.speaker_dependent else "speaker-independent"
         split = f", split {self.split} ({dependence})" if self.split else ", no split recorded"
+        if self.split == "all":
+            split = ", on every speaker of it"
         return f"{self.name} ({self.architecture}), trained on {trained_on}{split}"
 
 

@@ -88,6 +88,11 @@ def test_one_emotion_alone_is_nothing_to_learn(corpus: Path):
         train([str(corpus)], config=QUICK)
 
 
+def test_a_label_that_no_recording_has_is_refused(corpus: Path):
+    with pytest.raises(CorpusError, match="no recording is labelled bored"):
+        train([str(corpus)], labels="happy,sad,bored", config=QUICK)
+
+
 def test_no_recordings_and_bad_options_say_what_to_do(home: Path, tmp_path: Path):
     with pytest.raises(CorpusError, match="audio-emotion data download ravdess"):
         train(config=QUICK)
