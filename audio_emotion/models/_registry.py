@@ -13,13 +13,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """Where an architecture is, as names: the module, its network and its config dataclass, and its frontend."""
+    """What is known of an architecture before its module is imported.
+
+    Attributes:
+        module: where it is.
+        network: its network, ``NETWORK(config, n_labels)``.
+        config: its sizes, a frozen dataclass.
+        frontend: the frontend it reads, in :mod:`audio_emotion.frontends`; its config is called ``FRONTENDConfig``.
+        source: the paper or project that describes it.
+        sampling_rate: Hz, of the sound it is trained on unless a config says otherwise; the frontend's default.
+        window_s: seconds that it reads at once, likewise.
+    """
 
     module: str
     network: str
     config: str
     frontend: str
     source: str
+    sampling_rate: int = 16_000
+    window_s: float = 3.0
 
 
 _ENTRIES: dict[str, Entry] = {}
@@ -30,6 +42,17 @@ def register(name: str, entry: Entry) -> None:
     if name in _ENTRIES:
         raise ValueError(f"the architecture {name!r} is registered already, by {_ENTRIES[name].module}")
     _ENTRIES[name] = entry
+
+
+def entry(name: str) -> Entry:
+    """Return what is known of an architecture.
+
+    Raises:
+        ModelError: there is none of that name.
+    """
+    if name not in _ENTRIES:
+        raise ModelError(f"no architecture is called {name!r}; there are: {', '.join(architectures())}")
+    return _ENTRIES[name]
 
 
 def architectures() -> tuple[str, ...]:
@@ -55,18 +78,16 @@ def build(
     from audio_emotion import frontends
     from audio_emotion.models.emotion_model import EmotionModel
 
-    if name not in _ENTRIES:
-        raise ModelError(f"no architecture is called {name!r}; there are: {', '.join(architectures())}")
-    entry = _ENTRIES[name]
-    module = import_module(entry.module)
+    known = entry(name)
+    module = import_module(known.module)
     try:
-        features = getattr(frontends, entry.frontend + "Config")(**dict(frontend or {}))
-        sizes = getattr(module, entry.config)(**{k: _frozen(v) for k, v in (parameters or {}).items()})
+        features = getattr(frontends, known.frontend + "Config")(**dict(frontend or {}))
+        sizes = getattr(module, known.config)(**{k: _frozen(v) for k, v in (parameters or {}).items()})
     except TypeError as error:
         raise ModelError(f"{name}: {error}; check the parameters in config.json") from error
     return EmotionModel(
-        getattr(frontends, entry.frontend)(features),
-        getattr(module, entry.network)(sizes, n_labels),
+        getattr(frontends, known.frontend)(features),
+        getattr(module, known.network)(sizes, n_labels),
         sizes=asdict(sizes),
         frontend_config=asdict(features),
     )

@@ -1,7 +1,7 @@
-"""Waveform → features, as torch modules: batched, on any device, exportable as one graph with the network.
+"""Log-mel spectrogram and MFCC as two channels.
 
 The transform is a convolution with fixed cosines and sines, which exports to ONNX exactly. librosa defines
-the values; ``tests/test_frontends.py`` holds both channels to it.
+the values; ``tests/frontends/test_mel_mfcc.py`` holds both channels to it.
 """
 
 from dataclasses import dataclass

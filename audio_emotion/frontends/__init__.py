@@ -1,0 +1,8 @@
+"""Waveform → features, (batch, n_samples) → (batch, channels, bins, frames): one frontend a file.
+
+Frontends are torch modules: batched, on any device, exportable as one graph with the network.
+"""
+
+from audio_emotion.frontends.mel_mfcc import MelMfcc, MelMfccConfig
+
+__all__ = ["MelMfcc", "MelMfccConfig"]
