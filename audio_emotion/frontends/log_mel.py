@@ -3,14 +3,12 @@
 librosa defines the values; ``tests/frontends/test_log_mel.py`` holds them to it.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-import numpy as np
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from audio_emotion.frontends.mel_mfcc import MelMfccConfig, _fourier, _mel
+from audio_emotion.frontends.mel_mfcc import MelMfccConfig
+from audio_emotion.frontends.spectrum import LogMel
 
 
 @dataclass(frozen=True)
@@ -19,18 +17,13 @@ class LogMelSpectrogramConfig(MelMfccConfig):
 
 
 class LogMelSpectrogram(nn.Module):
-    """(batch, n_samples) → (batch, 1, n_mels, n_frames), in dB; frames are those of ``MelMfcc``."""
+    """(batch, n_samples) → (batch, 1, n_mels, n_frames), in dB; ``n_frames = 1 + n_samples // hop``."""
 
     def __init__(self, config: LogMelSpectrogramConfig) -> None:
         super().__init__()
         self.config = config
-        for name, values in (("fourier", _fourier(config)), ("mel", _mel(config))):
-            self.register_buffer(name, torch.from_numpy(values.astype(np.float32)), persistent=False)
-        self.fourier: Tensor
-        self.mel: Tensor
+        self.log_mel = LogMel(**asdict(config))
 
     def forward(self, samples: Tensor) -> Tensor:
-        padded = F.pad(samples, (self.config.n_fft // 2, self.config.n_fft // 2))
-        real, imaginary = F.conv1d(padded[:, None], self.fourier, stride=self.config.hop).chunk(2, dim=1)
-        power = self.mel @ (real.square() + imaginary.square())
-        return 10 * torch.log10(power.clamp_min(self.config.amin))[:, None]
+        log_mel: Tensor = self.log_mel(samples)  # (batch, n_frames, n_mels)
+        return log_mel.transpose(1, 2)[:, None]
