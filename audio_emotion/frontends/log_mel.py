@@ -27,3 +27,18 @@ class LogMelSpectrogram(nn.Module):
     def forward(self, samples: Tensor) -> Tensor:
         log_mel: Tensor = self.log_mel(samples)  # (batch, n_frames, n_mels)
         return log_mel.transpose(1, 2)[:, None]
+
+
+@dataclass(frozen=True)
+class CoarseLogMelConfig(LogMelSpectrogramConfig):
+    """The same with the defaults of ``acnt``: 40 bands up to 11 kHz, frames of 93 ms, one every 23 ms."""
+
+    sampling_rate: int = 22_050
+    n_fft: int = 2_048
+    hop: int = 512
+    n_mels: int = 40
+    f_max: float = 11_025.0
+
+
+class CoarseLogMel(LogMelSpectrogram):
+    """(batch, n_samples) → (batch, 1, 40, n_frames), in dB."""

@@ -1,7 +1,7 @@
 """Architectures by name. Listing them imports no torch; building one imports its module alone."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,6 @@ class Entry:
         source: the paper or project that describes it.
         sampling_rate: Hz, of the sound it is trained on unless a config says otherwise; the frontend's default.
         window_s: seconds that it reads at once, likewise.
-        frontend_parameters: the frontend's, where they differ from its defaults.
     """
 
     module: str
@@ -33,7 +32,6 @@ class Entry:
     source: str
     sampling_rate: int = 16_000
     window_s: float = 3.0
-    frontend_parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 _ENTRIES: dict[str, Entry] = {}
@@ -83,7 +81,7 @@ def build(
     known = entry(name)
     module = import_module(known.module)
     try:
-        features = getattr(frontends, known.frontend + "Config")(**{**known.frontend_parameters, **(frontend or {})})
+        features = getattr(frontends, known.frontend + "Config")(**dict(frontend or {}))
         sizes = getattr(module, known.config)(**{k: _frozen(v) for k, v in (parameters or {}).items()})
     except TypeError as error:
         raise ModelError(f"{name}: {error}; check the parameters in config.json") from error
@@ -109,32 +107,60 @@ register(
         source="the two-channel student project",
     ),
 )
+
 register(
     "acnt",
     Entry(
         module="audio_emotion.models.acnt",
         network="Acnt",
         config="AcntConfig",
-        frontend="LogMelSpectrogram",
+        frontend="CoarseLogMel",
         source="the CNN and transformer student project",
         sampling_rate=22_050,
         window_s=4.02,
-        frontend_parameters={"sampling_rate": 22_050, "n_fft": 2_048, "hop": 512, "n_mels": 40, "f_max": 11_025.0},
     ),
 )
-for _name, _network, _frontend in (
-    ("base", "StudyBase", "LogMelSpectrogram"),
-    ("enhanced", "StudyEnhanced", "LogMelSpectrogram"),
-    ("ultimate", "StudyUltimate", "MelMfcc"),
-    ("simplified", "StudySimplified", "LogMelSpectrogram"),
-):
-    register(
-        f"study-{_name}",
-        Entry(
-            module=f"audio_emotion.models.study_{_name}",
-            network=_network,
-            config=_network + "Config",
-            frontend=_frontend,
-            source="the student study of four models",
-        ),
-    )
+
+register(
+    "study-base",
+    Entry(
+        module="audio_emotion.models.study_base",
+        network="StudyBase",
+        config="StudyBaseConfig",
+        frontend="LogMelSpectrogram",
+        source="the student study of four models",
+    ),
+)
+
+register(
+    "study-enhanced",
+    Entry(
+        module="audio_emotion.models.study_enhanced",
+        network="StudyEnhanced",
+        config="StudyEnhancedConfig",
+        frontend="LogMelSpectrogram",
+        source="the student study of four models",
+    ),
+)
+
+register(
+    "study-ultimate",
+    Entry(
+        module="audio_emotion.models.study_ultimate",
+        network="StudyUltimate",
+        config="StudyUltimateConfig",
+        frontend="MelMfcc",
+        source="the student study of four models",
+    ),
+)
+
+register(
+    "study-simplified",
+    Entry(
+        module="audio_emotion.models.study_simplified",
+        network="StudySimplified",
+        config="StudySimplifiedConfig",
+        frontend="LogMelSpectrogram",
+        source="the student study of four models",
+    ),
+)
