@@ -3,6 +3,14 @@
 Frontends are torch modules: batched, on any device, exportable as one graph with the network.
 """
 
+from audio_emotion.frontends.log_mel import CoarseLogMel, CoarseLogMelConfig, LogMelSpectrogram, LogMelSpectrogramConfig
 from audio_emotion.frontends.mel_mfcc import MelMfcc, MelMfccConfig
 
-__all__ = ["MelMfcc", "MelMfccConfig"]
+__all__ = [
+    "CoarseLogMel",
+    "CoarseLogMelConfig",
+    "LogMelSpectrogram",
+    "LogMelSpectrogramConfig",
+    "MelMfcc",
+    "MelMfccConfig",
+]

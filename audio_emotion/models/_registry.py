@@ -59,7 +59,7 @@ def architectures() -> tuple[str, ...]:
     """Return every registered name, sorted.
 
     >>> architectures()
-    ('two-channel-cnn',)
+    ('acnt', 'study-base', 'study-enhanced', 'study-simplified', 'study-ultimate', 'two-channel-cnn')
     """
     return tuple(sorted(_ENTRIES))
 
@@ -105,5 +105,62 @@ register(
         config="TwoChannelCnnConfig",
         frontend="MelMfcc",
         source="the two-channel student project",
+    ),
+)
+
+register(
+    "acnt",
+    Entry(
+        module="audio_emotion.models.acnt",
+        network="Acnt",
+        config="AcntConfig",
+        frontend="CoarseLogMel",
+        source="the CNN and transformer student project",
+        sampling_rate=22_050,
+        window_s=4.02,
+    ),
+)
+
+register(
+    "study-base",
+    Entry(
+        module="audio_emotion.models.study_base",
+        network="StudyBase",
+        config="StudyBaseConfig",
+        frontend="LogMelSpectrogram",
+        source="the student study of four models",
+    ),
+)
+
+register(
+    "study-enhanced",
+    Entry(
+        module="audio_emotion.models.study_enhanced",
+        network="StudyEnhanced",
+        config="StudyEnhancedConfig",
+        frontend="LogMelSpectrogram",
+        source="the student study of four models",
+    ),
+)
+
+register(
+    "study-ultimate",
+    Entry(
+        module="audio_emotion.models.study_ultimate",
+        network="StudyUltimate",
+        config="StudyUltimateConfig",
+        frontend="MelMfcc",
+        source="the student study of four models",
+    ),
+)
+
+register(
+    "study-simplified",
+    Entry(
+        module="audio_emotion.models.study_simplified",
+        network="StudySimplified",
+        config="StudySimplifiedConfig",
+        frontend="LogMelSpectrogram",
+        source="the student study of four models",
     ),
 )
