@@ -10,7 +10,8 @@ repeated, logged and tested:
 12800
 """
 
-from typing import Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from audio_emotion.augment.speed import Speed
 from audio_emotion.augment.time_shift import TimeShift
 from audio_emotion.records import FloatArray
 
-__all__ = ["Noise", "PitchShift", "Speed", "TimeShift", "WaveformTransform"]
+__all__ = ["Noise", "PitchShift", "Speed", "TimeShift", "WaveformTransform", "problems"]
 
 
 Parameter = TypeVar("Parameter")
@@ -36,3 +37,9 @@ class WaveformTransform(Protocol[Parameter]):
     def apply(self, samples: FloatArray, sampling_rate: int, parameter: Parameter, /) -> FloatArray:
         """Return changed samples, (n_samples,) → (n_changed,) float32; the input stays as it was."""
         ...
+
+
+def problems(table: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a table of transforms, name → parameters."""
+    known = ("spec_augment", "mixup", "versions")
+    return [f"no transform is called {name!r}; there are: {', '.join(known)}" for name in table if name not in known]

@@ -1,7 +1,8 @@
 """What the network hears of each training utterance in each epoch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,14 @@ class Sounds:
     the utterance's number and the epoch alone, whatever the order of calls.
     """
 
-    def __init__(self, clips: Sequence[FloatArray], sampling_rate: int, window_samples: int, seed: int) -> None:
+    def __init__(
+        self,
+        clips: Sequence[FloatArray],
+        sampling_rate: int,
+        window_samples: int,
+        seed: int,
+        augment: Mapping[str, Any] | None = None,
+    ) -> None:
         self._clips = clips
         self._rate = sampling_rate
         self._window = window_samples
