@@ -20,6 +20,7 @@ from audio_emotion.errors import CorpusError
 from audio_emotion.evaluation import Evaluation, evaluate_utterances, fit_temperature
 from audio_emotion.export import write_weights
 from audio_emotion.fitting import Epoch, Side, TrainConfig, fit
+from audio_emotion.models import entry
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.prediction import load_model, pooled_logits, speech_windows
 from audio_emotion.records import FloatArray
@@ -217,6 +218,7 @@ def _describe(
         window_samples=round(config.window_s * SAMPLING_RATE),
         temperature=temperature,
         package_version=audio_emotion.__version__,
+        graph=entry(config.architecture).graph,
         training={
             "corpora": list(material.corpus.names),
             "licence": material.corpus.licence,
