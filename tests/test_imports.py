@@ -28,6 +28,9 @@ LEVELS = {
 ALLOWED = {
     ("paths", "errors"),
     ("audio", "inputs"),
+    ("augment", "audio"),
+    ("augment", "frontends"),
+    ("augment", "inputs"),
     ("cache", "audio"),
     ("frontends", "descriptors"),
     ("runtime", "models"),

@@ -6,6 +6,18 @@ librosa makes.
 
 from audio_emotion.descriptors import FrameDescriptorsConfig, ShortMfccConfig
 from audio_emotion.frontends.librosa_made import FrameDescriptors, ShortMfcc
+from audio_emotion.frontends.log_mel import CoarseLogMel, CoarseLogMelConfig, LogMelSpectrogram, LogMelSpectrogramConfig
 from audio_emotion.frontends.mel_mfcc import MelMfcc, MelMfccConfig
 
-__all__ = ["FrameDescriptors", "FrameDescriptorsConfig", "MelMfcc", "MelMfccConfig", "ShortMfcc", "ShortMfccConfig"]
+__all__ = [
+    "CoarseLogMel",
+    "CoarseLogMelConfig",
+    "FrameDescriptors",
+    "FrameDescriptorsConfig",
+    "LogMelSpectrogram",
+    "LogMelSpectrogramConfig",
+    "MelMfcc",
+    "MelMfccConfig",
+    "ShortMfcc",
+    "ShortMfccConfig",
+]

@@ -61,8 +61,8 @@ def entry(name: str) -> Entry:
 def architectures() -> tuple[str, ...]:
     """Return every registered name, sorted.
 
-    >>> architectures()
-    ('cnn-1d', 'cnn-bilstm-attention', 'two-channel-cnn')
+    >>> architectures()[:3]
+    ('acnt', 'cnn-1d', 'cnn-bilstm-attention')
     """
     return tuple(sorted(_ENTRIES))
 
@@ -108,6 +108,63 @@ register(
         config="TwoChannelCnnConfig",
         frontend="MelMfcc",
         source="the two-channel student project",
+    ),
+)
+
+register(
+    "acnt",
+    Entry(
+        module="audio_emotion.models.acnt",
+        network="Acnt",
+        config="AcntConfig",
+        frontend="CoarseLogMel",
+        source="the CNN and transformer student project",
+        sampling_rate=22_050,
+        window_s=4.02,
+    ),
+)
+
+register(
+    "study-base",
+    Entry(
+        module="audio_emotion.models.study_base",
+        network="StudyBase",
+        config="StudyBaseConfig",
+        frontend="LogMelSpectrogram",
+        source="the student study of four models",
+    ),
+)
+
+register(
+    "study-enhanced",
+    Entry(
+        module="audio_emotion.models.study_enhanced",
+        network="StudyEnhanced",
+        config="StudyEnhancedConfig",
+        frontend="LogMelSpectrogram",
+        source="the student study of four models",
+    ),
+)
+
+register(
+    "study-ultimate",
+    Entry(
+        module="audio_emotion.models.study_ultimate",
+        network="StudyUltimate",
+        config="StudyUltimateConfig",
+        frontend="MelMfcc",
+        source="the student study of four models",
+    ),
+)
+
+register(
+    "study-simplified",
+    Entry(
+        module="audio_emotion.models.study_simplified",
+        network="StudySimplified",
+        config="StudySimplifiedConfig",
+        frontend="LogMelSpectrogram",
+        source="the student study of four models",
     ),
 )
 
