@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from audio_emotion.errors import ModelError
 
@@ -23,6 +23,8 @@ class Entry:
         source: the paper or project that describes it.
         sampling_rate: Hz, of the sound it is trained on unless a config says otherwise; the frontend's default.
         window_s: seconds that it reads at once, likewise.
+        graph: what its ONNX graph takes: ``waveform``; ``features``, where librosa makes them first; or ``none``, where
+            there is no graph and torch runs it.
     """
 
     module: str
@@ -32,6 +34,7 @@ class Entry:
     source: str
     sampling_rate: int = 16_000
     window_s: float = 3.0
+    graph: Literal["waveform", "features", "none"] = "waveform"
 
 
 _ENTRIES: dict[str, Entry] = {}
@@ -58,8 +61,8 @@ def entry(name: str) -> Entry:
 def architectures() -> tuple[str, ...]:
     """Return every registered name, sorted.
 
-    >>> architectures()
-    ('acnt', 'study-base', 'study-enhanced', 'study-simplified', 'study-ultimate', 'two-channel-cnn')
+    >>> architectures()[:3]
+    ('acnt', 'cnn-1d', 'cnn-bilstm-attention')
     """
     return tuple(sorted(_ENTRIES))
 
@@ -175,5 +178,33 @@ register(
         config="StudySimplifiedConfig",
         frontend="LogMelSpectrogram",
         source="the student study of four models",
+    ),
+)
+
+register(
+    "cnn-bilstm-attention",
+    Entry(
+        module="audio_emotion.models.cnn_bilstm_attention",
+        network="CnnBilstmAttention",
+        config="CnnBilstmAttentionConfig",
+        frontend="FrameDescriptors",
+        source="the CNN-BiLSTM-attention student project",
+        sampling_rate=22_050,
+        window_s=20.0,
+        graph="features",
+    ),
+)
+
+register(
+    "cnn-1d",
+    Entry(
+        module="audio_emotion.models.cnn_1d",
+        network="Cnn1d",
+        config="Cnn1dConfig",
+        frontend="ShortMfcc",
+        source="the 1-D CNN student project",
+        sampling_rate=8_025,
+        window_s=2.5,
+        graph="features",
     ),
 )
