@@ -23,6 +23,8 @@ class Entry:
         source: the paper or project that describes it.
         sampling_rate: Hz, of the sound it is trained on unless a config says otherwise; the frontend's default.
         window_s: seconds that it reads at once, likewise.
+        reads: its input in words.
+        n_parameters: how many it has, at its own sizes and with eight labels; 0: as many as its checkpoint.
     """
 
     module: str
@@ -32,6 +34,8 @@ class Entry:
     source: str
     sampling_rate: int = 16_000
     window_s: float = 3.0
+    reads: str = ""
+    n_parameters: int = 0
 
 
 _ENTRIES: dict[str, Entry] = {}
@@ -105,6 +109,8 @@ register(
         config="TwoChannelCnnConfig",
         frontend="MelMfcc",
         source="the two-channel student project",
+        reads="log-mel and MFCC, 2 × 64 × 188",
+        n_parameters=507_208,
     ),
 )
 
@@ -118,6 +124,8 @@ register(
         source="the CNN and transformer student project",
         sampling_rate=22_050,
         window_s=4.02,
+        reads="log-mel, 40 × 174",
+        n_parameters=845_816,
     ),
 )
 
@@ -129,6 +137,8 @@ register(
         config="StudyBaseConfig",
         frontend="LogMelSpectrogram",
         source="the student study of four models",
+        reads="log-mel, 64 × 188",
+        n_parameters=241_640,
     ),
 )
 
@@ -140,6 +150,8 @@ register(
         config="StudyEnhancedConfig",
         frontend="LogMelSpectrogram",
         source="the student study of four models",
+        reads="log-mel, 64 × 188",
+        n_parameters=511_016,
     ),
 )
 
@@ -151,6 +163,8 @@ register(
         config="StudyUltimateConfig",
         frontend="MelMfcc",
         source="the student study of four models",
+        reads="log-mel and MFCC, 2 × 64 × 188",
+        n_parameters=1_558_184,
     ),
 )
 
@@ -162,5 +176,7 @@ register(
         config="StudySimplifiedConfig",
         frontend="LogMelSpectrogram",
         source="the student study of four models",
+        reads="log-mel, 64 × 188",
+        n_parameters=2_345_000,
     ),
 )
