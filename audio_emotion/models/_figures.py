@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-PATH = Path(__file__).parent / "figures.json"
+FIGURES_PATH = Path(__file__).parent / "figures.json"
 
 
 def measured(name: str) -> str | None:
     """Return an architecture's figures in words, with the protocol; None if it has not been measured."""
-    if not PATH.exists():
+    if not FIGURES_PATH.exists():
         return None
-    said: dict[str, str] = json.loads(PATH.read_text("utf-8"))
+    said: dict[str, str] = json.loads(FIGURES_PATH.read_text("utf-8"))
     return said.get(name)
