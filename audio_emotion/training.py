@@ -22,6 +22,7 @@ from audio_emotion.evaluation import Evaluation, evaluate_utterances, fit_temper
 from audio_emotion.export import write_weights
 from audio_emotion.fitting import TrainConfig
 from audio_emotion.fitting.loop import Cost, Epoch, Side, fit, measure
+from audio_emotion.models import entry
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.prediction import load_model, pooled_logits, speech_windows
 from audio_emotion.records import FloatArray
@@ -256,6 +257,7 @@ def _describe(
         window_samples=config.window_samples,
         temperature=temperature,
         package_version=audio_emotion.__version__,
+        graph=entry(config.architecture).graph,
         training={
             "corpora": list(material.corpus.names),
             "licence": material.corpus.licence,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from audio_emotion.descriptors import maker
 from audio_emotion.export import write_weights
 from audio_emotion.models import build, entry
 from audio_emotion.models.emotion_model import EmotionModel
@@ -97,7 +98,9 @@ def what_is_stored_comes_back_and_the_graph_agrees(subject: Subject, folder: Pat
     original = TorchRuntime(model, "cpu").logits(batch)
     again = load(folder / "model.safetensors", subject.name, N_LABELS, model.sizes, model.frontend_config)
     np.testing.assert_array_equal(TorchRuntime(again, "cpu").logits(batch), original)
-    graph = OnnxRuntime(folder / "model.onnx")
+    known = entry(subject.name)
+    features = maker(known.frontend, model.frontend_config) if known.graph == "features" else None
+    graph = OnnxRuntime(folder / "model.onnx", features)
     np.testing.assert_allclose(graph.logits(batch), original, atol=1e-4)
     np.testing.assert_allclose(graph.logits(batch[:1]), original[:1], atol=1e-4)
 
@@ -129,6 +132,12 @@ SMALL: dict[str, Subject] = {
         Subject(
             "acnt",
             {"channels": (8, 8, 16, 16), "hidden": 32, "dropout": 0.0, "conv_dropout": 0.0, **_SMALL_TRANSFORMER},
+            window_s=1.5,
+        ),
+        Subject("cnn-1d", {"channels": (8, 16, 16), "hidden": 32, "conv_dropout": 0.0, "dropout": 0.0}),
+        Subject(
+            "cnn-bilstm-attention",
+            {"channels": (16, 16), "hidden": 16, "lstm_layers": 2, "head_width": 32, "dropout": 0.0},
             window_s=1.5,
         ),
         Subject("study-base", {"channels": (8, 16, 16), "hidden": 32}, window_s=1.0),

@@ -24,7 +24,9 @@ def test_its_own_size_learns_sixteen_clips_too(name: str, tmp_path: Path):
     it_learns_sixteen_clips_by_heart(Subject(name), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["acnt", "study-base", "study-ultimate", "two-channel-cnn"])
+@pytest.mark.parametrize(
+    "name", ["acnt", "cnn-1d", "cnn-bilstm-attention", "study-base", "study-ultimate", "two-channel-cnn"]
+)
 def test_recording_level_does_not_matter(name: str):
     subject = SMALL[name]
     runtime, batch = TorchRuntime(subject.build(), "cpu"), subject.windows(2)
