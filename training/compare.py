@@ -30,14 +30,14 @@ import compare_tables
 import numpy as np
 import onnxruntime
 import torch
-from audio_emotion.descriptors import maker
-from audio_emotion.fitting.config import read
 
 from audio_emotion import checkpoint, models
 from audio_emotion.corpora.splits import Split, split_utterances
+from audio_emotion.descriptors import maker
 from audio_emotion.errors import AudioEmotionError
 from audio_emotion.export import write_weights
 from audio_emotion.fitting import TrainConfig
+from audio_emotion.fitting.config import read
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.training import Material, estimate, load_material, silent, train_split
 from audio_emotion.windows import pad

@@ -141,7 +141,7 @@ register(
         sampling_rate=22_050,
         window_s=4.02,
         reads="log-mel, 40 × 174",
-        n_parameters=845_816,
+        n_parameters=846_072,
     ),
 )
 
