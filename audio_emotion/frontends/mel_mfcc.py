@@ -1,15 +1,15 @@
 """Log-mel spectrogram and MFCC as two channels.
 
-The transform is a convolution with fixed cosines and sines, which exports to ONNX exactly. librosa defines
-the values; ``tests/frontends/test_mel_mfcc.py`` holds both channels to it.
+librosa defines the values; ``tests/frontends/test_mel_mfcc.py`` holds both channels to it.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from audio_emotion.frontends.spectrum import LogMel
 
 
 @dataclass(frozen=True)
@@ -44,49 +44,18 @@ class MelMfcc(nn.Module):
     def __init__(self, config: MelMfccConfig) -> None:
         super().__init__()
         self.config = config
-        for name, values in (
-            ("fourier", _fourier(config)),
-            ("mel", _mel(config)),
-            ("dct", _dct(config.n_mels)),
-        ):
-            self.register_buffer(name, torch.from_numpy(values.astype(np.float32)), persistent=False)
-        self.fourier: Tensor  # (2 * n_bins, 1, n_fft)
-        self.mel: Tensor  # (n_mels, n_bins)
+        self.log_mel = LogMel(**asdict(config))
         self.dct: Tensor  # (n_mels, n_mels)
+        self.register_buffer("dct", torch.from_numpy(_dct(config.n_mels).astype(np.float32)), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
-        padded = F.pad(samples, (self.config.n_fft // 2, self.config.n_fft // 2))
-        spectrum = F.conv1d(padded[:, None], self.fourier, stride=self.config.hop)  # (batch, 2 * n_bins, n_frames)
-        real, imaginary = spectrum.chunk(2, dim=1)
-        power = self.mel @ (real.square() + imaginary.square())  # (batch, n_mels, n_frames)
-        log_mel = 10 * torch.log10(power.clamp_min(self.config.amin))
-        return torch.stack([log_mel, self.dct @ log_mel], dim=1)
-
-
-def _fourier(config: MelMfccConfig) -> np.ndarray:
-    """Return the windowed cosines, then the windowed sines, (2 * n_bins, 1, n_fft)."""
-    n = np.arange(config.n_fft)
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * n / config.n_fft)  # periodic Hann
-    phase = 2 * np.pi * np.outer(np.arange(config.n_fft // 2 + 1), n) / config.n_fft
-    return np.concatenate([np.cos(phase) * window, -np.sin(phase) * window])[:, None]
-
-
-def _mel(config: MelMfccConfig) -> np.ndarray:
-    from librosa.filters import mel
-
-    bands: np.ndarray = mel(
-        sr=config.sampling_rate,
-        n_fft=config.n_fft,
-        n_mels=config.n_mels,
-        fmin=config.f_min,
-        fmax=config.f_max,
-    )
-    return bands
+        log_mel = self.log_mel(samples)  # (batch, n_frames, n_mels)
+        return torch.stack([log_mel, log_mel @ self.dct], dim=1).transpose(2, 3)
 
 
 def _dct(size: int) -> np.ndarray:
-    """Return the orthonormal DCT-II, (size, size)."""
-    k, n = np.mgrid[:size, :size]
+    """Return the orthonormal DCT-II, (values, coefficients)."""
+    n, k = np.mgrid[:size, :size]
     basis = np.cos(np.pi / size * (n + 0.5) * k) * np.sqrt(2 / size)
-    basis[0] /= np.sqrt(2)
+    basis[:, 0] /= np.sqrt(2)
     return np.asarray(basis)
