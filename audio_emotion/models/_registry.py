@@ -67,6 +67,18 @@ def architectures() -> tuple[str, ...]:
     return tuple(sorted(_ENTRIES))
 
 
+def config_classes(name: str) -> tuple[type[Any], type[Any]]:
+    """Return the dataclasses of an architecture's own sizes and of its frontend's parameters.
+
+    Raises:
+        ModelError: no such architecture.
+    """
+    from audio_emotion import frontends
+
+    known = entry(name)
+    return getattr(import_module(known.module), known.config), getattr(frontends, known.frontend + "Config")
+
+
 def build(
     name: str,
     n_labels: int,
@@ -83,9 +95,10 @@ def build(
 
     known = entry(name)
     module = import_module(known.module)
+    sizes_class, features_class = config_classes(name)
     try:
-        features = getattr(frontends, known.frontend + "Config")(**dict(frontend or {}))
-        sizes = getattr(module, known.config)(**{k: _frozen(v) for k, v in (parameters or {}).items()})
+        features = features_class(**dict(frontend or {}))
+        sizes = sizes_class(**{k: _frozen(v) for k, v in (parameters or {}).items()})
     except TypeError as error:
         raise ModelError(f"{name}: {error}; check the parameters in config.json") from error
     return EmotionModel(
