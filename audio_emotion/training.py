@@ -1,7 +1,7 @@
 """Training: recordings and a split in, a model folder out."""
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -209,14 +209,26 @@ def train_split(
         heard = "" if epoch.validation_uar is None else f", validation UAR {100 * epoch.validation_uar:.1f} %"
         progress("training", epoch.number, config.epochs, f"loss {epoch.loss:.3f}{heard}")
 
-    train_side, validation_side = (_side(material, side) for side in (split.train, split.validation))
-    model = fit(train_side, validation_side, len(material.labels.labels), config, device, on_epoch)
-    temperature = _temperature(model, validation_side, config, device)
+    model = fit_sides(material, split.train, split.validation, config, device, on_epoch)
+    temperature = _temperature(model, _side(material, split.validation), config, device)
     write_weights(model, folder, config.window_samples)
     described = _describe(name, material, split, config, model, temperature, history)
     checkpoint.write(folder, described, card.render(described))
     evaluation = _test(folder, described, split, progress) if split.test else None
     return Trained(folder, tuple(history), split, evaluation)
+
+
+def fit_sides(
+    material: Material,
+    train_on: Sequence[Utterance],
+    validate_on: Sequence[Utterance],
+    config: TrainConfig,
+    device: str,
+    on_epoch: Callable[[Epoch], None],
+) -> EmotionModel:
+    """Fit a network on some utterances and validate it on others after each epoch; nothing is stored."""
+    sides = (_side(material, side) for side in (train_on, validate_on))
+    return fit(*sides, len(material.labels.labels), config, device, on_epoch)
 
 
 def estimate(material: Material, split: Split, config: TrainConfig, device: str = "auto") -> Estimate:

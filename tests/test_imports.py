@@ -20,7 +20,8 @@ LEVELS = {
     2: {"corpora", "models", "runtime"},
     3: {"checkpoint", "card"},
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
-    | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"},
+    | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"}
+    | {"tuning"},
     5: {"cli", "weights"},
 }
 # What a level holds of its own: decoding behind the cache, and the signatures that both search and decoding go by; a
@@ -64,6 +65,10 @@ ALLOWED = {
     ("folds", "evaluation_report"),
     ("folds", "fitting"),
     ("folds", "training"),
+    ("tuning", "evaluation_report"),
+    ("tuning", "fitting"),
+    ("tuning", "plots"),
+    ("tuning", "training"),
 }
 LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from audio_emotion.cli import augment, data, models
+from audio_emotion.cli import augment, data, models, tune
 from audio_emotion.cli.evaluate import evaluate
 from audio_emotion.cli.infer import infer
 from audio_emotion.cli.train import train
@@ -21,6 +21,7 @@ app.command()(evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.add_typer(augment.app, name="augment")
+app.add_typer(tune.app, name="tune")
 
 
 @app.callback(invoke_without_command=True)
