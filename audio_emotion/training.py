@@ -20,7 +20,7 @@ from audio_emotion.corpora.splits import Split, split_utterances
 from audio_emotion.errors import CorpusError
 from audio_emotion.evaluation import Evaluation, evaluate_utterances, fit_temperature
 from audio_emotion.export import write_weights
-from audio_emotion.fitting import TrainConfig
+from audio_emotion.fitting import TrainConfig, origin, transfer
 from audio_emotion.fitting.loop import Cost, Epoch, Side, fit, measure
 from audio_emotion.models import entry
 from audio_emotion.models.emotion_model import EmotionModel
@@ -199,6 +199,7 @@ def train_split(
     Raises:
         CorpusError: the training side holds one emotion alone.
     """
+    split = replace(split, heard=tuple(origin.heard(config.origin)) if config.origin else ())
     emotions = {utterance.label for utterance in split.train}
     if len(emotions) < 2:
         raise CorpusError(f"all {len(split.train)} utterance(s) to train on are {emotions.pop()}; add another emotion")
@@ -228,7 +229,8 @@ def fit_sides(
 ) -> EmotionModel:
     """Fit a network on some utterances and validate it on others after each epoch; nothing is stored."""
     sides = (_side(material, side) for side in (train_on, validate_on))
-    return fit(*sides, len(material.labels.labels), config, device, on_epoch)
+    labels = material.labels.labels
+    return fit(*sides, len(labels), config, device, on_epoch, lambda: transfer.begin(config, labels)[0])
 
 
 def estimate(material: Material, split: Split, config: TrainConfig, device: str = "auto") -> Estimate:
@@ -259,6 +261,21 @@ def _describe(
     temperature: float,
     history: Sequence[Epoch],
 ) -> ModelConfig:
+    training = {
+        "corpora": list(material.corpus.names),
+        "licence": material.corpus.licence,
+        "labels": material.labels.description,
+        "split": split.name,
+        "speakers": split.speakers,
+        "utterances": split.sizes,
+        "options": asdict(config),
+        "history": [asdict(epoch) for epoch in history],
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in ("torch", "numpy", "librosa")},
+    }
+    if config.origin:
+        training |= origin.passed_on(config.origin, training) | {
+            "from": transfer.record(config, material.labels.labels)
+        }
     return ModelConfig(
         name=name,
         architecture=config.architecture,
@@ -270,17 +287,7 @@ def _describe(
         temperature=temperature,
         package_version=audio_emotion.__version__,
         graph=entry(config.architecture).graph,
-        training={
-            "corpora": list(material.corpus.names),
-            "licence": material.corpus.licence,
-            "labels": material.labels.description,
-            "split": split.name,
-            "speakers": split.speakers,
-            "utterances": split.sizes,
-            "options": asdict(config),
-            "history": [asdict(epoch) for epoch in history],
-            "versions": {"python": platform.python_version()} | {p: version(p) for p in ("torch", "numpy", "librosa")},
-        },
+        training=training,
     )
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -49,8 +50,9 @@ def fit(
     config: TrainConfig,
     device: str,
     on_epoch: Callable[[Epoch], None],
+    begin: Callable[[], EmotionModel] | None = None,
 ) -> EmotionModel:
-    """Train a new model on ``train``.
+    """Train the model that ``begin`` gives, else a new one, on ``train``.
 
     With a validation side and patience, the weights of its best epoch are kept; else those of the last. torch's
     global generator is seeded, for the first weights and dropout, and left as it was found.
@@ -58,7 +60,8 @@ def fit(
     held_out = [speech_windows(samples, config.window_samples, config.rate) for samples in validation.sounds]
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        model = build(config.architecture, n_labels, config.parameters, config.frontend_table).to(device)
+        new = partial(build, config.architecture, n_labels, config.parameters, config.frontend_table)
+        model = (begin or new)().to(device)
         step = _Stepper(model, config, n_labels, train.targets)
         sounds = Sounds(train.sounds, config.rate, config.window_samples, config.seed, config.augment)
         best_uar, best_epoch, best_weights = -1.0, 0, None

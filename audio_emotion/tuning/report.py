@@ -96,8 +96,8 @@ class Findings:
         assert best.uar is not None
         config = self.space.config(best.chosen).to_toml()
         return (
-            f"# Search {self.name}, trial {best.number} of {len(self.trials)}: UAR {percent(best.uar)} %, the highest of\n"
-            f"# all and so above what it reaches on others. Protocol: {self.protocol}.\n{config}"
+            f"# Search {self.name}, trial {best.number} of {len(self.trials)}: UAR {percent(best.uar)} %, the highest\n"
+            f"# of all and so above what it reaches on others. Protocol: {self.protocol}.\n{config}"
         )
 
     def draw(self, folder: Path) -> list[Path]:

@@ -249,7 +249,8 @@ def _applies(key: str, table: Mapping[str, Any]) -> bool:
 
 def _value_problems(dimension: Dimension, variants: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return what is wrong with a dimension's values, each judged in the variant that suits it best."""
-    reading = [variant for variant in variants if _applies(dimension.key, variant)] or variants
+    good = [variant for variant in variants if not find_problems(variant)] or variants
+    reading = [variant for variant in good if _applies(dimension.key, variant)] or good
     found: list[str] = []
     for end in dimension.ends:
         found += min((find_problems(_with(variant, {dimension.key: end})) for variant in reading), key=len)
