@@ -32,14 +32,15 @@ import onnxruntime
 import torch
 
 from audio_emotion import checkpoint, models
+from audio_emotion.corpora.base import Progress
 from audio_emotion.corpora.splits import Split, split_utterances
 from audio_emotion.descriptors import maker
-from audio_emotion.errors import AudioEmotionError
 from audio_emotion.export import write_weights
 from audio_emotion.fitting import TrainConfig
 from audio_emotion.fitting.config import read
+from audio_emotion.folds import end_with_parent
 from audio_emotion.models.emotion_model import EmotionModel
-from audio_emotion.training import Material, estimate, load_material, silent, train_split
+from audio_emotion.training import Material, estimate, load_material, train_split
 from audio_emotion.windows import pad
 
 HERE = Path(__file__).parent
@@ -90,7 +91,7 @@ def carry_out(run: Run) -> str:
     config = replace(recipe, epochs=epochs)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        trained = train_split(Path(folder), run.record.stem, material, split, config, "cpu", silent)
+        trained = train_split(Path(folder), run.record.stem, material, split, config, "cpu", teller(run))
         described = checkpoint.read_config(Path(folder))
     assert trained.evaluation is not None
     figures = trained.evaluation.scores()
@@ -114,6 +115,16 @@ def carry_out(run: Run) -> str:
         },
     )
     return f"UAR {100 * figures['uar']:.1f} %, {len(trained.history)} of {recipe.epochs} epochs"
+
+
+def teller(run: Run) -> Progress:
+    """Return what says on stderr how far a run has come."""
+
+    def tell(stage: str, done: int, total: int, remark: str) -> None:
+        if stage == "training":
+            print(f"{run.record.stem}: epoch {done} of {total}, {remark}", file=sys.stderr, flush=True)
+
+    return tell
 
 
 def affordable_epochs(run: Run, recipe: TrainConfig, material: Material, split: Split) -> int:
@@ -170,16 +181,17 @@ def keep(path: Path, content: dict[str, Any]) -> None:
     unfinished.replace(path)
 
 
-def results(runs: Sequence[Run], jobs: int) -> Iterator[tuple[Run, str | AudioEmotionError]]:
+def results(runs: Sequence[Run], jobs: int) -> Iterator[tuple[Run, str | Exception]]:
     """Carry runs out, ``jobs`` side by side in processes of their own; one that fails stops no other."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as workers:
+    workers = ProcessPoolExecutor(jobs, context, initializer=end_with_parent, max_tasks_per_child=1)
+    try:
         pending = {workers.submit(carry_out, run): run for run in runs}
         for future in as_completed(pending):
-            try:
-                yield pending[future], future.result()
-            except AudioEmotionError as error:
-                yield pending[future], error
+            error = future.exception()
+            yield pending[future], error if isinstance(error, Exception) else future.result()
+    finally:
+        workers.shutdown(cancel_futures=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -208,8 +220,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 measure(name, options.records)
     failed = 0
     for run, said in results(left, options.jobs):
-        failed += isinstance(said, AudioEmotionError)
-        print(f"{run.record.stem}: {said}", flush=True)
+        failed += isinstance(said, Exception)
+        print(f"{run.record.stem}: {said if isinstance(said, str) else f'failed: {said!r}'}", flush=True)
         compare_tables.write(options.records, options.output, options.figures)
     compare_tables.write(options.records, options.output, options.figures)
     return 1 if failed else 0
