@@ -1,6 +1,8 @@
 """One recording → one answer. Training's evaluation and every command go through here."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -20,7 +22,7 @@ from audio_emotion.inputs import expand
 from audio_emotion.models import entry
 from audio_emotion.paths import shown
 from audio_emotion.records import FloatArray, Prediction, Waveform
-from audio_emotion.runtime import Runtime, choose_device
+from audio_emotion.runtime import Runtime, choose_device, cores
 from audio_emotion.windows import utterance_windows, windows_of
 
 BATCH = 16
@@ -98,6 +100,8 @@ class Model:
     ) -> Iterator[tuple[Path, Prediction | AudioError]]:
         """Yield each path with its answer, or with the error that it met, which stops no other.
 
+        The next few recordings are read while one is answered, on as many threads as there are cores.
+
         >>> from audio_emotion import AudioEmotionError, load_model
         >>> for path, said in load_model(device="cpu").predict_files(["absent.wav"]):
         ...     print(f"failed: {said}" if isinstance(said, AudioEmotionError) else said.label)
@@ -105,11 +109,25 @@ class Model:
         """
         if vad:
             check_vad()
-        for path in map(Path, paths):
+
+        def said(path: Path) -> Prediction | AudioError:
             try:
-                yield path, self.predict(path, part=part, gate=gate, vad=vad)
+                return self.predict(path, part=part, gate=gate, vad=vad)
             except AudioError as error:
-                yield path, error
+                return error
+
+        threads = ThreadPoolExecutor(cores())
+        try:
+            waiting = deque[tuple[Path, Future[Prediction | AudioError]]]()
+            for path in map(Path, paths):
+                waiting.append((path, threads.submit(said, path)))
+                if len(waiting) > 2 * cores():  # a few ahead, so that memory does not grow with their number
+                    first, answer = waiting.popleft()
+                    yield first, answer.result()
+            for path, answer in waiting:
+                yield path, answer.result()
+        finally:
+            threads.shutdown(cancel_futures=True)
 
     def predict_folder(
         self,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from audio_emotion.cli import data, models
+from audio_emotion.cli import augment, data, models
 from audio_emotion.cli.evaluate import evaluate
 from audio_emotion.cli.infer import infer
 from audio_emotion.cli.train import train
@@ -20,6 +20,7 @@ app.command()(train)
 app.command()(evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
+app.add_typer(augment.app, name="augment")
 
 
 @app.callback(invoke_without_command=True)
