@@ -56,6 +56,8 @@ class Features:
 def spec_augment(features: Tensor, rng: np.random.Generator, max_bins: int, max_frames: int) -> Tensor:
     """Set two bands of up to ``max_bins`` and two spans of up to ``max_frames`` to 0, the mean, in each clip.
 
+    Neither is wider than half of what there is; raw sound, of one bin, loses no band.
+
     (batch, channels, bins, frames) → the same; each channel has bands of its own, the spans are shared. Park et
     al. 2019, "SpecAugment".
     """
