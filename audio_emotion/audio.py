@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_emotion.errors import AudioError, UsageError, reason
-from audio_emotion.inputs import is_mpeg
+from audio_emotion.inputs import expand, is_mpeg
 from audio_emotion.paths import shown
 from audio_emotion.records import FloatArray, Waveform
 
@@ -314,10 +314,6 @@ def _binary(source: Source, name: str) -> Iterator[BinaryIO]:
 
 
 _NO_FILES: tuple[tuple[Callable[[int], bool], str], ...] = (
-    (
-        stat.S_ISDIR,
-        "a folder, expected a recording; infer searches a folder for names like *.wav, --recursive those below it too",
-    ),
     (stat.S_ISFIFO, "a named pipe, expected a file; send its content to standard input instead, with the name -"),
     (stat.S_ISSOCK, "a socket, expected a file"),
     (lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode), "a device, expected a file"),
@@ -332,11 +328,22 @@ def _check_is_file(path: str | os.PathLike[str], name: str) -> None:
         raise AudioError(f"{name}: no such file; check the path") from None
     except (OSError, ValueError) as error:
         raise AudioError(f"{name}: cannot be read ({reason(error)})") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise AudioError(f"{name}: is {_folder(path)}")
     for is_kind, kind in _NO_FILES:
         if is_kind(found.st_mode):
             raise AudioError(f"{name}: is {kind}")
     if not found.st_size:
         raise AudioError(f"{name}: is empty (0 bytes), expected a recording")
+
+
+def _folder(path: str | os.PathLike[str]) -> str:
+    if expand([path]) != [Path(path)]:
+        return "a folder, expected a recording"
+    return (
+        "a folder in which no file is named as recordings are (*.wav, *.mp3, *.mp4 ...); "
+        "infer --recursive searches those below it too"
+    )
 
 
 def _soundfile_errors() -> tuple[type[Exception], ...]:
