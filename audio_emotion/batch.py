@@ -488,4 +488,6 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"cannot make {folder} ({error.strerror}); make it writable or name another") from error
+        raise StorageError(
+            f"cannot make {paths.shown(folder)} ({error.strerror}); make it writable or name another"
+        ) from error

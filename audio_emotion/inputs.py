@@ -11,7 +11,7 @@ from audio_emotion.paths import shown
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64"}
     | {".m4a", ".m4b", ".aac", ".ac3", ".amr", ".ape", ".wma", ".wv", ".mka", ".weba"}
-    | {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".3gp", ".wmv", ".flv"}
+    | {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".3gp", ".wmv", ".flv", ".ogv", ".mts"}
 )
 """What counts as a recording when a folder is searched; a file named outright is judged by its content."""
 

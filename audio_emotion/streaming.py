@@ -4,7 +4,8 @@ The sound is cut into windows of ``window_s`` seconds, one every ``hop_s``. Each
 :meth:`~audio_emotion.prediction.Model.predict` answers a recording but for the quiet at its ends, which stays. A
 window as long as the model's own is read as it is, a shorter one stands in the middle of the model's with zeros around
 it, and of a longer one the model reads windows of its own length, half a window apart, whose logits are averaged. The
-last window, which the sound does not fill, is padded as a short utterance is in training.
+last window, which the sound does not fill, is padded as a short utterance is in training. A sound that one window
+holds is an utterance: the quiet at its ends is left out, and its one segment says what ``predict`` says.
 
 A segment is the stretch nearer to the middle of its window than to that of any other, so that segments follow each
 other without gaps: with windows of 3 s every second, the first is from 0 to 2 s, the next from 2 to 3 s, and so on.
@@ -29,7 +30,7 @@ from audio_emotion.prediction import BATCH, Model, answer
 from audio_emotion.records import FloatArray, Prediction, Waveform
 from audio_emotion.segments import Segment
 from audio_emotion.smoothing import stages, through
-from audio_emotion.windows import cover, cut
+from audio_emotion.windows import cover, cut, windows_of
 
 _LONG_S = 600.0  # segments longer than this are decoded by themselves, in a stream
 
@@ -269,14 +270,14 @@ class Cutter:
         held, self._held = self._held, self._held[ready * self.hop :]
         for first in range(0, ready, BATCH):
             starts = [number * self.hop for number in range(first, min(first + BATCH, ready))]
-            yield self._speech([held[start : start + self.window] for start in starts])
+            yield self._speech([cover(held[start : start + self.window], self._window_samples) for start in starts])
 
     def flush(self) -> list[FloatArray]:
         """Return the speech of the last window, behind which there is no sound, whether the sound fills it or not."""
-        return self._speech([self._held])
+        alone = len(self._held) == self.n_samples
+        return self._speech([(windows_of if alone else cover)(self._held, self._window_samples)])
 
-    def _speech(self, sounds: list[FloatArray]) -> list[FloatArray]:
-        covers = [cover(sound, self._window_samples) for sound in sounds]
+    def _speech(self, covers: list[FloatArray]) -> list[FloatArray]:
         passed = passes(np.concatenate(covers), self._rate, self._config.gate, self._config.vad)
         borders = np.cumsum([len(windows) for windows in covers])[:-1]
         return [windows[own] for windows, own in zip(covers, np.split(passed, borders), strict=True)]

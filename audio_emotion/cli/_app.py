@@ -56,10 +56,10 @@ class Command(TyperCommand):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
             title = getattr(parameter, "rich_help_panel", None) or f"{parameter.param_type_name.title()}s"
-            if record is not None:
-                sections.setdefault(title, []).append(record)
+            if (record := parameter.get_help_record(ctx)) is not None:
+                name = record[0].partition(" <")[0] if title == "Arguments" else record[0]  # no <list[str]> behind it
+                sections.setdefault(title, []).append((name, record[1]))
         for title, records in sections.items():
             with formatter.section(title):
                 formatter.write_dl(records)
@@ -73,12 +73,14 @@ class Command(TyperCommand):
 class Group(TyperGroup):
     """All commands: one line for what the parser refuses, and for a stream that cannot be written."""
 
-    def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
-        if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **kwargs)
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        standalone = kwargs.pop("standalone_mode", True)
+        run = functools.partial(super().main, *args, **(kwargs | {"standalone_mode": False}))
+        if not standalone:
+            return run()
         open_streams()
         try:
-            code = super().main(*args, standalone_mode=False, **kwargs)
+            code = run()
             sys.stdout.flush()
         except OSError as error:
             code = _stream_failed(error)
@@ -98,7 +100,7 @@ def _refused(error: Any) -> int:
         print(message, file=sys.stderr)
     else:
         told = (message[:1].lower() + message[1:]).rstrip(".")
-        say(f"{told}; try '{error.ctx.command_path} --help'")
+        say(f"{told}{' Try' if told.endswith('?') else '; try'} '{error.ctx.command_path} --help'")
     return int(error.exit_code)
 
 

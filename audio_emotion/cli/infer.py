@@ -7,14 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion import report
 from audio_emotion.cli._app import command, limited, say
-from audio_emotion.cli._checks import channels_of, check_fit, check_partners, formats_of
-from audio_emotion.cli._request import STDIN, Request
 from audio_emotion.errors import UsageError
 from audio_emotion.inputs import expand, read_list
-from audio_emotion.prediction import load_model
-from audio_emotion.streaming import TimelineConfig, grid
 
 if TYPE_CHECKING:
     from audio_emotion.segments import Segment
@@ -206,6 +201,12 @@ def infer(
     ] = 120.0,
 ) -> None:
     """Say which emotion each recording holds, with a probability for each."""
+    from audio_emotion import report  # from here on, numpy is needed, whose import `--help` need not wait for
+    from audio_emotion.cli._checks import channels_of, check_fit, check_partners, formats_of
+    from audio_emotion.cli._request import Request
+    from audio_emotion.prediction import load_model
+    from audio_emotion.streaming import TimelineConfig, grid
+
     check_partners(ctx, along_time, output_dir is not None)
     config = TimelineConfig(window, hop, merge, min_duration, smooth, min_confidence, gate, vad)  # type: ignore[arg-type]
     given = _segments(segments) if segments else None
@@ -248,6 +249,6 @@ def _recordings(named: Sequence[str], recursive: bool) -> list[Path]:
         raise UsageError("no recording is named; expected files, folders, patterns, - or --files-from LIST")
     if "" in named:
         raise UsageError("the name of a recording is empty; expected a file, a folder, a pattern or -")
-    if named.count(STDIN) > 1:
-        raise UsageError(f"standard input ({STDIN}) is named {named.count(STDIN)} times, and can be read once")
+    if named.count("-") > 1:
+        raise UsageError(f"standard input (-) is named {named.count('-')} times, and can be read once")
     return expand(named, recursive)

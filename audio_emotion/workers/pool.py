@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from audio_emotion.errors import AudioEmotionError, UsageError, reason
+from audio_emotion.paths import shown
 from audio_emotion.records import FloatArray
 from audio_emotion.workers.wire import receive, send
 
@@ -259,17 +260,18 @@ def _check(path: str, limits: Limits) -> None:
     try:
         status = Path(path).stat()
     except FileNotFoundError:
-        raise _GivenUpError("missing", f"{path}: no such file; check the path") from None
+        raise _GivenUpError("missing", f"{shown(path)}: no such file; check the path") from None
     except (OSError, ValueError) as error:
-        raise _GivenUpError("unreadable", f"{path}: cannot be read ({reason(error)})") from error
+        raise _GivenUpError("unreadable", f"{shown(path)}: cannot be read ({reason(error)})") from error
     if not stat.S_ISREG(status.st_mode):
         what = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, a socket or a device"
-        raise _GivenUpError("unreadable", f"{path}: is {what}, expected a recording")
+        raise _GivenUpError("unreadable", f"{shown(path)}: is {what}, expected a recording")
     if not os.access(path, os.R_OK):
-        raise _GivenUpError("unreadable", f"{path}: permission denied; make it readable")
+        raise _GivenUpError("unreadable", f"{shown(path)}: permission denied; make it readable")
     if status.st_size > limits.size_bytes:
         raise _GivenUpError(
-            "limit", f"{path}: has {status.st_size} bytes, more than the {limits.size_bytes} allowed; raise the limit"
+            "limit",
+            f"{shown(path)}: has {status.st_size} bytes, more than the {limits.size_bytes} allowed; raise the limit",
         )
 
 
@@ -330,8 +332,8 @@ class _Child:
                 self.kill()
                 raise _GivenUpError(
                     "limit",
-                    f"{path}: lasts {heard_s:.0f} s or more, longer than the {self._limits.duration_s:.0f} s allowed; "
-                    "raise the limit",
+                    f"{shown(path)}: lasts {heard_s:.0f} s or more, longer than the {self._limits.duration_s:.0f} s "
+                    "allowed; raise the limit",
                 )
             yield Windows(item, windows, heard_s, header["note"], last)
 
@@ -357,8 +359,8 @@ class _Child:
         fate = self._fate()
         if self._late:
             allowed = f"{self._limits.decode_s:g} s for each hour of sound"
-            return _GivenUpError("time", f"{path}: decoding takes longer than {allowed}; raise the limit")
-        return _GivenUpError("crash", f"{path}: its decoder {fate}; the file is probably damaged")
+            return _GivenUpError("time", f"{shown(path)}: decoding takes longer than {allowed}; raise the limit")
+        return _GivenUpError("crash", f"{shown(path)}: its decoder {fate}; the file is probably damaged")
 
     def _receive(self, patience_s: float) -> tuple[dict[str, Any], FloatArray | None]:
         """Read one message; the pool ends this worker if it has not come in time, and that is an EOFError."""
