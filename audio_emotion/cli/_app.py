@@ -93,14 +93,12 @@ class Group(TyperGroup):
 
 def _refused(error: Any) -> int:
     """Say what the parser found wrong; where it has nothing to say but the help, show that."""
-    message = error.format_message()
-    if error.ctx is None:
-        say(message)
-    elif message == error.ctx.get_help():
+    message, command_path = error.format_message(), error.ctx.command_path if error.ctx else "audio-emotion"
+    if error.ctx and message == error.ctx.get_help():
         print(message, file=sys.stderr)
     else:
         told = (message[:1].lower() + message[1:]).rstrip(".")
-        say(f"{told}{' Try' if told.endswith('?') else '; try'} '{error.ctx.command_path} --help'")
+        say(f"{told}{' Try' if told.endswith('?') else '; try'} '{command_path} --help'")
     return int(error.exit_code)
 
 
