@@ -9,7 +9,7 @@ import itertools
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -138,7 +138,7 @@ def probe(source: Source, stream: int = 1, *, name: str | None = None) -> Header
             import soundfile
 
             try:
-                with soundfile.SoundFile(file) as sound:
+                with soundfile.SoundFile(_Steady(file)) as sound:
                     stated = sound.frames / sound.samplerate if 0 < sound.frames < 2**62 else None
                     return Header(stated, sound.samplerate, sound.channels, 1)
             except _soundfile_errors():
@@ -353,6 +353,32 @@ def _soundfile_errors() -> tuple[type[Exception], ...]:
     return (soundfile.SoundFileError, RuntimeError, ValueError, TypeError)
 
 
+class _Steady:
+    """A file for libsndfile, which damage may send to places that are not there: it then stays where it is.
+
+    Errors in here would have no way out but to be printed. One of the disk's is the file's end; FFmpeg, which is asked
+    next, meets it again and can tell.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.tell = file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> None:
+        with suppress(OSError, ValueError):
+            self._file.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            return int(self._file.readinto(buffer))  # type: ignore[attr-defined]
+        except AttributeError:  # a caller's file object need not have it
+            content = self._file.read(len(buffer))
+            buffer[: len(content)] = content
+            return len(content)
+        except OSError:
+            return 0
+
+
 def _head(file: BinaryIO) -> bytes:
     head = file.read(3)
     file.seek(0)
@@ -371,7 +397,7 @@ def _decoded(file: BinaryIO, name: str, part: Part) -> Iterator[tuple[int, npt.N
         import soundfile
 
         try:
-            with soundfile.SoundFile(file) as sound:
+            with soundfile.SoundFile(_Steady(file)) as sound:
                 rate = sound.samplerate
                 if part.start:
                     sound.seek(round(part.start * rate))

@@ -252,7 +252,10 @@ def commands() -> list[tuple[str, object]]:
     return found
 
 
-@pytest.mark.parametrize(("path", "one"), [c for c in commands() if getattr(c[1], "epilog", None)], ids=lambda v: str(v))
+WITH_EXAMPLES = [(path, one) for path, one in commands() if getattr(one, "epilog", None)]
+
+
+@pytest.mark.parametrize(("path", "one"), WITH_EXAMPLES, ids=[path for path, _ in WITH_EXAMPLES])
 def test_the_examples_of_the_help_are_commands(path: str, one, here: Path):
     examples = [line.strip() for line in one.epilog.strip().splitlines()]
     shown = CliRunner().invoke(app, [*path.split()[1:], "--help"], prog_name="audio-emotion").stdout
