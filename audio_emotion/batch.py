@@ -19,6 +19,7 @@ from audio_emotion.journal import JOURNAL, Journal, Stamp, check_same, opened, s
 from audio_emotion.prediction import Model
 from audio_emotion.records import FloatArray, Prediction
 from audio_emotion.report import Answer, Writer
+from audio_emotion.runtime import cores
 from audio_emotion.streaming import Assembler, TimelineConfig, overall
 from audio_emotion.workers import Failure, Limits, Pool, Reader, Windows
 
@@ -170,8 +171,7 @@ class BatchResult:
 
 def default_jobs() -> int:
     """Return how many decode workers to use: one for each two processors that this process may run on, 1 to 16."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(16, available // 2))
+    return max(1, min(16, cores() // 2))
 
 
 def score(

@@ -22,7 +22,7 @@ from audio_emotion.corpora.splits import folds as make_folds
 from audio_emotion.errors import UsageError
 from audio_emotion.evaluation import Evaluation, Summary, pool, summarise
 from audio_emotion.evaluation_report import Provenance, Report
-from audio_emotion.fitting import TrainConfig
+from audio_emotion.fitting import TrainConfig, settings
 from audio_emotion.runtime import choose_device
 from audio_emotion.training import Material, load_material, silent, train_split
 
@@ -158,7 +158,7 @@ def _run(plan: FoldsPlan, name: str, seed: int, threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    material = load_material(plan.data, plan.labels, plan.strict)
+    material = load_material(plan.data, plan.labels, plan.strict, sampling_rate=plan.config.rate)
     number = int(name.removeprefix(f"{plan.folds}-"))
     (split,) = make_folds(
         plan.folds,
@@ -213,4 +213,5 @@ def _mark(plan: FoldsPlan, material: Material) -> dict[str, object]:
         "recordings": hashlib.sha256(heard.encode()).hexdigest(),
         "version": audio_emotion.__version__,
     }
-    return mark | {f"option {key}": value for key, value in json.loads(json.dumps(asdict(plan.config))).items()}
+    options = settings.flat(json.loads(json.dumps(asdict(plan.config))))
+    return mark | {f"option {key}": value for key, value in options.items()}

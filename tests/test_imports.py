@@ -16,7 +16,7 @@ PACKAGE = ROOT / "audio_emotion"
 # A module imports only from a lower number.
 LEVELS = {
     0: {"errors", "records", "emotions", "paths"},
-    1: {"inputs", "audio", "windows", "cache", "gate", "segments", "frontends", "augment"},
+    1: {"inputs", "audio", "windows", "cache", "gate", "segments", "descriptors", "frontends", "augment"},
     2: {"corpora", "models", "runtime"},
     3: {"checkpoint", "card"},
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
@@ -28,7 +28,11 @@ LEVELS = {
 ALLOWED = {
     ("paths", "errors"),
     ("audio", "inputs"),
+    ("augment", "audio"),
+    ("augment", "frontends"),
+    ("augment", "inputs"),
     ("cache", "audio"),
+    ("frontends", "descriptors"),
     ("runtime", "models"),
     ("card", "checkpoint"),
     ("readers", "streaming"),

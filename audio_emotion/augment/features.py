@@ -1,8 +1,56 @@
-"""Augmentation of a batch of normalised features, on the device that holds it."""
+"""Augmentation of a batch of features, on the device that holds it."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from audio_emotion.augment.table import DEFAULT, FEATURES, check, made
+from audio_emotion.augment.vtlp import warp
+from audio_emotion.errors import UsageError
+from audio_emotion.frontends import MelMfcc
+
+
+class Features:
+    """The feature transforms of an augmentation table, in two steps around the normalisation within each clip.
+
+    Every draw comes from the generator passed, in the order of the batch.
+    """
+
+    def __init__(self, augment: Mapping[str, Any] | None, frontend: torch.nn.Module) -> None:
+        """Take a table (None: the default one) and the module that makes the features.
+
+        Raises:
+            UsageError: a problem of the table; vocal-tract-length perturbation of features without mel bands.
+        """
+        table = DEFAULT if augment is None else augment
+        check(table)
+        self._used = made(table, FEATURES)
+        self._frontend = frontend if isinstance(frontend, MelMfcc) else None
+        if "vtlp" in self._used and self._frontend is None:
+            raise UsageError(
+                f"augment.vtlp warps log-mel and MFCC, and this model hears {type(frontend).__name__}; leave it out"
+            )
+
+    def raw(self, features: Tensor, rng: np.random.Generator) -> Tensor:
+        """Change what the frontend gave, (batch, channels, bins, frames): vocal-tract-length perturbation."""
+        if "vtlp" not in self._used or self._frontend is None:
+            return features
+        share, vtlp = self._used["vtlp"]
+        factors = rng.uniform(vtlp.lowest, vtlp.highest, len(features))
+        factors[rng.random(len(features)) >= share] = 1
+        return warp(features, torch.from_numpy(factors), self._frontend, vtlp.corner_hz)
+
+    def normalised(self, features: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Change normalised features and their targets, (batch, n_labels): SpecAugment, then mixup."""
+        if "spec_augment" in self._used:
+            masks = self._used["spec_augment"][1]
+            features = spec_augment(features, rng, masks.max_bins, masks.max_frames)
+        if "mixup" in self._used and (alpha := self._used["mixup"][1].alpha):
+            features, targets = mixup(features, targets, rng, alpha)
+        return features, targets
 
 
 def spec_augment(features: Tensor, rng: np.random.Generator, max_bins: int, max_frames: int) -> Tensor:

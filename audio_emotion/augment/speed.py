@@ -4,15 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audio_emotion.augment.parameters import number
 from audio_emotion.records import FloatArray
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Playback at ``slowest`` to ``fastest`` times the recorded speed, by resampling: tempo and pitch move together."""
+    """Playback at ``slowest`` to ``fastest`` times the recorded speed, by resampling: tempo and pitch move together.
 
-    slowest: float = 0.9
-    fastest: float = 1.1
+    The result has ``n_samples / factor`` samples, rounded.
+    """
+
+    slowest: float = number(0.9, 0.5, 2.0, "times", at_most="fastest")
+    fastest: float = number(1.1, 0.5, 2.0, "times")
 
     def draw(self, rng: np.random.Generator) -> float:
         return float(rng.uniform(self.slowest, self.fastest))
@@ -22,3 +26,6 @@ class Speed:
 
         changed: FloatArray = soxr.resample(samples, sampling_rate * factor, sampling_rate, quality="HQ")
         return changed
+
+    def tell(self, factor: float) -> str:
+        return f"{factor:.3f} times"

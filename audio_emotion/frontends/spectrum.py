@@ -55,7 +55,7 @@ class PowerSpectrum(nn.Module):
         n_frames, overlap = 1 + n_samples // hop, self.n_fft // hop
         before = self.n_fft // 2
         padded = F.pad(samples, (before, (n_frames + overlap - 1) * hop - before - n_samples))
-        blocks = padded.unflatten(1, (-1, hop))
+        blocks = torch.unflatten(padded, 1, (-1, hop))
         return torch.cat([blocks[:, k : k + n_frames] for k in range(overlap)], dim=2)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from audio_emotion.errors import ModelError
 
@@ -23,6 +23,8 @@ class Entry:
         source: the paper or project that describes it.
         sampling_rate: Hz, of the sound it is trained on unless a config says otherwise; the frontend's default.
         window_s: seconds that it reads at once, likewise.
+        graph: what its ONNX graph takes: ``waveform``; ``features``, where librosa makes them first; or ``none``, where
+            there is no graph and torch runs it.
     """
 
     module: str
@@ -32,6 +34,7 @@ class Entry:
     source: str
     sampling_rate: int = 16_000
     window_s: float = 3.0
+    graph: Literal["waveform", "features", "none"] = "waveform"
 
 
 _ENTRIES: dict[str, Entry] = {}
@@ -58,10 +61,22 @@ def entry(name: str) -> Entry:
 def architectures() -> tuple[str, ...]:
     """Return every registered name, sorted.
 
-    >>> architectures()
-    ('two-channel-cnn',)
+    >>> architectures()[:3]
+    ('acnt', 'cnn-1d', 'cnn-bilstm-attention')
     """
     return tuple(sorted(_ENTRIES))
+
+
+def config_classes(name: str) -> tuple[type[Any], type[Any]]:
+    """Return the dataclasses of an architecture's own sizes and of its frontend's parameters.
+
+    Raises:
+        ModelError: no such architecture.
+    """
+    from audio_emotion import frontends
+
+    known = entry(name)
+    return getattr(import_module(known.module), known.config), getattr(frontends, known.frontend + "Config")
 
 
 def build(
@@ -80,9 +95,10 @@ def build(
 
     known = entry(name)
     module = import_module(known.module)
+    sizes_class, features_class = config_classes(name)
     try:
-        features = getattr(frontends, known.frontend + "Config")(**dict(frontend or {}))
-        sizes = getattr(module, known.config)(**{k: _frozen(v) for k, v in (parameters or {}).items()})
+        features = features_class(**dict(frontend or {}))
+        sizes = sizes_class(**{k: _frozen(v) for k, v in (parameters or {}).items()})
     except TypeError as error:
         raise ModelError(f"{name}: {error}; check the parameters in config.json") from error
     return EmotionModel(
@@ -105,5 +121,90 @@ register(
         config="TwoChannelCnnConfig",
         frontend="MelMfcc",
         source="the two-channel student project",
+    ),
+)
+
+register(
+    "acnt",
+    Entry(
+        module="audio_emotion.models.acnt",
+        network="Acnt",
+        config="AcntConfig",
+        frontend="CoarseLogMel",
+        source="the CNN and transformer student project",
+        sampling_rate=22_050,
+        window_s=4.02,
+    ),
+)
+
+register(
+    "study-base",
+    Entry(
+        module="audio_emotion.models.study_base",
+        network="StudyBase",
+        config="StudyBaseConfig",
+        frontend="LogMelSpectrogram",
+        source="the student study of four models",
+    ),
+)
+
+register(
+    "study-enhanced",
+    Entry(
+        module="audio_emotion.models.study_enhanced",
+        network="StudyEnhanced",
+        config="StudyEnhancedConfig",
+        frontend="LogMelSpectrogram",
+        source="the student study of four models",
+    ),
+)
+
+register(
+    "study-ultimate",
+    Entry(
+        module="audio_emotion.models.study_ultimate",
+        network="StudyUltimate",
+        config="StudyUltimateConfig",
+        frontend="MelMfcc",
+        source="the student study of four models",
+    ),
+)
+
+register(
+    "study-simplified",
+    Entry(
+        module="audio_emotion.models.study_simplified",
+        network="StudySimplified",
+        config="StudySimplifiedConfig",
+        frontend="LogMelSpectrogram",
+        source="the student study of four models",
+    ),
+)
+
+register(
+    "cnn-bilstm-attention",
+    Entry(
+        module="audio_emotion.models.cnn_bilstm_attention",
+        network="CnnBilstmAttention",
+        config="CnnBilstmAttentionConfig",
+        frontend="FrameDescriptors",
+        source="the CNN-BiLSTM-attention student project",
+        sampling_rate=22_050,
+        window_s=20.0,
+        graph="features",
+    ),
+)
+
+register(
+    "cnn-1d",
+    Entry(
+        module="audio_emotion.models.cnn_1d",
+        network="Cnn1d",
+        config="Cnn1dConfig",
+        frontend="ShortMfcc",
+        source="the 1-D CNN student project",
+        sampling_rate=8_025,
+        window_s=2.5,
+        graph="features",
     ),
 )

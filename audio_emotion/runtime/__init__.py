@@ -1,6 +1,7 @@
 """Where a model runs: windows → logits, behind one protocol. Choosing a device imports no torch where there is none."""
 
 import ctypes
+import os
 import platform
 import sys
 from importlib.util import find_spec
@@ -36,6 +37,11 @@ def choose_device(name: str = "auto") -> str:
     if (name == "cuda" and not _has_cuda()) or (name == "mps" and not _has_mps()):
         raise DeviceError(f"the device {name!r} was asked for, and this machine has none; use --device auto or cpu")
     return name
+
+
+def cores() -> int:
+    """Return how many processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _has_cuda() -> bool:

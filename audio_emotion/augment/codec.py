@@ -1,0 +1,78 @@
+"""What a lossy codec leaves."""
+
+import io
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from audio_emotion import audio
+from audio_emotion.augment.parameters import number, words
+from audio_emotion.records import FloatArray
+
+_CONTAINERS = {"mp3": ("mp3", "libmp3lame", "fltp"), "opus": ("ogg", "libopus", "flt")}
+_MP3_KBPS = np.array([8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160])  # MPEG-2, 16 to 24 kHz
+_MU = 255.0
+
+
+class CodecDraw(NamedTuple):
+    """A codec and its bit rate in kbit/s; mu-law has none but its own."""
+
+    kind: str
+    kbps: float
+
+
+@dataclass(frozen=True)
+class Codec:
+    """The utterance encoded and decoded again in memory, by one of ``kinds``; as long as before, and in its place.
+
+    MP3 and Opus (FFmpeg's LAME and libopus) at ``min_kbps`` to ``max_kbps``, equally likely on a logarithmic scale,
+    MP3 at the nearest rate that it has; mu-law is eight bits a sample at the sound's own rate (ITU-T G.711's curve).
+    What is beyond ±1 is clipped.
+    """
+
+    kinds: tuple[str, ...] = words("mp3", "opus", "mu-law", among=("mp3", "opus", "mu-law"))
+    min_kbps: float = number(8.0, 6.0, 128.0, "kbit/s", at_most="max_kbps")
+    max_kbps: float = number(48.0, 6.0, 128.0, "kbit/s")
+
+    def draw(self, rng: np.random.Generator) -> CodecDraw:
+        kind = self.kinds[int(rng.integers(len(self.kinds)))]
+        kbps = float(np.exp(rng.uniform(np.log(self.min_kbps), np.log(self.max_kbps))))
+        if kind == "mp3":
+            kbps = float(_MP3_KBPS[np.abs(np.log(_MP3_KBPS / kbps)).argmin()])
+        return CodecDraw(kind, kbps)
+
+    def apply(self, samples: FloatArray, sampling_rate: int, drawn: CodecDraw) -> FloatArray:
+        clipped = samples.clip(-1, 1)
+        if drawn.kind == "mu-law":
+            return _mu_law(clipped)
+        decoded = audio.load(_encode(clipped, sampling_rate, drawn), sampling_rate).samples[: len(samples)]
+        return np.pad(decoded, (0, len(samples) - len(decoded)))
+
+    def tell(self, drawn: CodecDraw) -> str:
+        return "mu-law" if drawn.kind == "mu-law" else f"{drawn.kind} {drawn.kbps:.0f} kbps"
+
+
+def _mu_law(samples: FloatArray) -> FloatArray:
+    companded = np.sign(samples) * np.log1p(_MU * np.abs(samples)) / np.log1p(_MU)
+    steps = np.round(companded * 127) / 127
+    return np.asarray(np.sign(steps) * np.expm1(np.abs(steps) * np.log1p(_MU)) / _MU, np.float32)
+
+
+def _encode(samples: FloatArray, sampling_rate: int, drawn: CodecDraw) -> bytes:
+    import av
+
+    container, codec, sample_format = _CONTAINERS[drawn.kind]
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as out:
+        stream: Any = out.add_stream(codec, rate=sampling_rate, layout="mono", format=sample_format)
+        stream.bit_rate = round(1000 * drawn.kbps)
+        stream.open()
+        step = stream.frame_size or len(samples)
+        for start in range(0, len(samples), step):
+            piece = np.ascontiguousarray(samples[None, start : start + step])
+            frame = av.AudioFrame.from_ndarray(piece, format=sample_format, layout="mono")
+            frame.sample_rate, frame.pts = sampling_rate, start
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return file.getvalue()
