@@ -105,10 +105,11 @@ def build(
         sizes = sizes_class(**{k: _frozen(v) for k, v in (parameters or {}).items()})
     except TypeError as error:
         raise ModelError(f"{name}: {error}; check the parameters in config.json") from error
+    network = getattr(module, known.network)(sizes, n_labels)
     return EmotionModel(
         getattr(frontends, known.frontend)(features),
-        getattr(module, known.network)(sizes, n_labels),
-        sizes=asdict(sizes),
+        network,
+        sizes=asdict(getattr(network, "config", sizes)),  # a network may complete them
         frontend_config=asdict(features),
     )
 
@@ -226,5 +227,16 @@ register(
         graph="features",
         reads="ZCR, RMS and 20 MFCC, 22 × 40",
         n_parameters=2_726_408,
+    ),
+)
+
+register(
+    "wav2vec2",
+    Entry(
+        module="audio_emotion.models.wav2vec2",
+        network="Wav2Vec2",
+        config="Wav2Vec2Config",
+        frontend="RawSound",
+        source="Baevski et al. 2020, wav2vec 2.0; Chen et al. 2022, WavLM; Hsu et al. 2021, HuBERT",
     ),
 )
