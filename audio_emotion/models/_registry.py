@@ -237,5 +237,6 @@ register(
         config="Wav2Vec2Config",
         frontend="RawSound",
         source="Baevski et al. 2020, wav2vec 2.0; Chen et al. 2022, WavLM; Hsu et al. 2021, HuBERT",
+        reads="sound, 48000 samples",
     ),
 )
