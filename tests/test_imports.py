@@ -108,7 +108,9 @@ def clip(tmp_path: Path) -> Path:
     return tmp_path / "clip.wav"
 
 
-@pytest.mark.parametrize("command", ["--help", "infer --help", "models list", "infer {clip} --device cpu"])
+@pytest.mark.parametrize(
+    "command", ["--help", "infer --help", "models list", "models list --architectures", "infer {clip} --device cpu"]
+)
 def test_the_command_line_loads_nothing_heavy(command: str, clip: Path):
     code = (
         "import sys\n"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from audio_emotion.cli import data, models
+from audio_emotion.cli import augment, data, models
 from audio_emotion.cli._app import Command, Group
 from audio_emotion.cli.evaluate import EXAMPLES as EVALUATE
 from audio_emotion.cli.evaluate import evaluate
@@ -31,6 +31,7 @@ app.command(cls=Command, epilog=TRAIN)(train)
 app.command(cls=Command, epilog=EVALUATE)(evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
+app.add_typer(augment.app, name="augment")
 
 
 @app.callback(invoke_without_command=True)

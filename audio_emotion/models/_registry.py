@@ -25,6 +25,8 @@ class Entry:
         window_s: seconds that it reads at once, likewise.
         graph: what its ONNX graph takes: ``waveform``; ``features``, where librosa makes them first; or ``none``, where
             there is no graph and torch runs it.
+        reads: its input in words.
+        n_parameters: how many it has, at its own sizes and with eight labels; 0: as many as its checkpoint.
     """
 
     module: str
@@ -35,6 +37,8 @@ class Entry:
     sampling_rate: int = 16_000
     window_s: float = 3.0
     graph: Literal["waveform", "features", "none"] = "waveform"
+    reads: str = ""
+    n_parameters: int = 0
 
 
 _ENTRIES: dict[str, Entry] = {}
@@ -101,10 +105,11 @@ def build(
         sizes = sizes_class(**{k: _frozen(v) for k, v in (parameters or {}).items()})
     except TypeError as error:
         raise ModelError(f"{name}: {error}; check the parameters in config.json") from error
+    network = getattr(module, known.network)(sizes, n_labels)
     return EmotionModel(
         getattr(frontends, known.frontend)(features),
-        getattr(module, known.network)(sizes, n_labels),
-        sizes=asdict(sizes),
+        network,
+        sizes=asdict(getattr(network, "config", sizes)),  # a network may complete them
         frontend_config=asdict(features),
     )
 
@@ -121,6 +126,8 @@ register(
         config="TwoChannelCnnConfig",
         frontend="MelMfcc",
         source="the two-channel student project",
+        reads="log-mel and MFCC, 2 × 64 × 188",
+        n_parameters=507_208,
     ),
 )
 
@@ -134,6 +141,8 @@ register(
         source="the CNN and transformer student project",
         sampling_rate=22_050,
         window_s=4.02,
+        reads="log-mel, 40 × 174",
+        n_parameters=846_072,
     ),
 )
 
@@ -145,6 +154,8 @@ register(
         config="StudyBaseConfig",
         frontend="LogMelSpectrogram",
         source="the student study of four models",
+        reads="log-mel, 64 × 188",
+        n_parameters=241_640,
     ),
 )
 
@@ -156,6 +167,8 @@ register(
         config="StudyEnhancedConfig",
         frontend="LogMelSpectrogram",
         source="the student study of four models",
+        reads="log-mel, 64 × 188",
+        n_parameters=511_016,
     ),
 )
 
@@ -167,6 +180,8 @@ register(
         config="StudyUltimateConfig",
         frontend="MelMfcc",
         source="the student study of four models",
+        reads="log-mel and MFCC, 2 × 64 × 188",
+        n_parameters=1_558_184,
     ),
 )
 
@@ -178,6 +193,8 @@ register(
         config="StudySimplifiedConfig",
         frontend="LogMelSpectrogram",
         source="the student study of four models",
+        reads="log-mel, 64 × 188",
+        n_parameters=2_345_000,
     ),
 )
 
@@ -192,6 +209,8 @@ register(
         sampling_rate=22_050,
         window_s=20.0,
         graph="features",
+        reads="68 descriptors of librosa, 68 × 862",
+        n_parameters=5_985_032,
     ),
 )
 
@@ -206,5 +225,18 @@ register(
         sampling_rate=8_025,
         window_s=2.5,
         graph="features",
+        reads="ZCR, RMS and 20 MFCC, 22 × 40",
+        n_parameters=2_726_408,
+    ),
+)
+
+register(
+    "wav2vec2",
+    Entry(
+        module="audio_emotion.models.wav2vec2",
+        network="Wav2Vec2",
+        config="Wav2Vec2Config",
+        frontend="RawSound",
+        source="Baevski et al. 2020, wav2vec 2.0; Chen et al. 2022, WavLM; Hsu et al. 2021, HuBERT",
     ),
 )

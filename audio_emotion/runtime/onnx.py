@@ -2,9 +2,14 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from audio_emotion.records import FloatArray
+from audio_emotion.runtime import cores
 
 
 class OnnxRuntime:
@@ -25,6 +30,7 @@ class OnnxRuntime:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = 1  # a window is too small to share; a batch's windows are
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self._features = features
         self._input: str = self._session.get_inputs()[0].name
@@ -32,7 +38,19 @@ class OnnxRuntime:
         self.n_labels: int = self._session.get_outputs()[0].shape[1]
 
     def logits(self, windows: FloatArray) -> FloatArray:
-        """Return logits (batch, n_labels) of windows (batch, window_samples)."""
+        """Return logits (batch, n_labels) of windows (batch, window_samples), each core reading some of them."""
         given = windows if self._features is None else self._features(windows)
+        shares = np.array_split(given, min(cores(), len(given)))
+        if len(shares) == 1:
+            return self._run(given)
+        return np.concatenate(list(_threads().map(self._run, shares)))
+
+    def _run(self, given: FloatArray) -> FloatArray:
         logits: FloatArray = self._session.run(["logits"], {self._input: given})[0]
         return logits
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Return the threads of every model on the CPU; they are started when a batch first asks for them."""
+    return ThreadPoolExecutor(cores(), "audio-emotion")

@@ -40,6 +40,14 @@ def test_an_entry_has_its_frontends_rate(name: str):
     assert config.sampling_rate == known.sampling_rate
 
 
+@pytest.mark.parametrize("name", architectures())
+def test_an_entry_knows_the_number_of_parameters(name: str):
+    known = entry(name)
+    assert known.reads
+    if known.n_parameters:
+        assert sum(p.numel() for p in build(name, N_LABELS).parameters()) == known.n_parameters
+
+
 def test_acnt_can_do_without_its_transformer():
     subject = SMALL["acnt"]
     model = build("acnt", N_LABELS, {**subject.parameters, "use_transformer": False})
