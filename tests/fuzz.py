@@ -1,7 +1,8 @@
 """Damaged recordings by the hundred, in a process that may take little time and memory; ``test_fuzz.py`` runs it.
 
 ``python -m tests.fuzz FIRST ROUNDS SECONDS FOLDER``: rounds of 250 examples, each with its number as seed, so that it
-can be had again; none begins after SECONDS. What is being tried lies in FOLDER, to be looked at where it ends this process.
+can be had again; none begins after SECONDS. What is being tried lies in FOLDER, to be looked at where it ends this
+process.
 """
 
 import faulthandler
