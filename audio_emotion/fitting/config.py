@@ -81,6 +81,7 @@ class TrainConfig:
         clip_norm: the longest gradient; 0: any.
         accumulation: batches whose gradients are added up to one step.
         precision: auto (bf16 on the CPU and on GPUs that have it, else fp32), fp32, bf16 or fp16.
+        gradient_checkpointing: whether to save memory by computing twice, where the network offers it.
         ema: decay of the running mean of weights that is validated and kept, as 0.999; 0: none.
         parameters: the architecture's own sizes, where they differ from its defaults.
         frontend: the frontend's, likewise.
@@ -101,6 +102,7 @@ class TrainConfig:
     clip_norm: float = number(5.0, 0.0, 1e6)
     accumulation: int = number(1, 1, 10_000)
     precision: str = choice("auto", "fp32", "bf16", "fp16")
+    gradient_checkpointing: bool = False
     ema: float = number(0.0, 0.0, 0.99999)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     frontend: Mapping[str, Any] = field(default_factory=dict)
@@ -131,6 +133,7 @@ class TrainConfig:
             window_s=self.window_samples / self.rate,
             parameters=settings.complete(sizes, self.parameters),
             frontend=settings.complete(features, self.frontend_table),
+            augment=augmentation.DEFAULT if self.augment is None else self.augment,
         )
 
     @property
@@ -210,7 +213,7 @@ def find_problems(table: Mapping[str, Any]) -> list[str]:
     """Return everything that is wrong with a nested mapping that is to become a :class:`TrainConfig`."""
     found = settings.problems(TrainConfig, table)
     if isinstance(table.get("augment"), Mapping):
-        found += [f"augment: {problem}" for problem in augmentation.problems(table["augment"])]
+        found += augmentation.problems(table["augment"])
     found += _architecture_problems(table)
     return found or _contradictions(table)
 
