@@ -1,7 +1,7 @@
 """What can go wrong, as a tree.
 
     AudioEmotionError            exit code 1
-    ├── UsageError               2   options that contradict one another or name what is not there
+    ├── UsageError               2   what can never be right: a value out of its range, options that contradict
     ├── AudioError               1   a recording that cannot be decoded or holds nothing to judge
     ├── CorpusError              1   a folder or table of recordings that cannot be trained or tested on
     ├── DownloadError            1   a download that failed or does not match its checksum
@@ -21,7 +21,7 @@ class AudioEmotionError(Exception):
 
 
 class UsageError(AudioEmotionError):
-    """Options that contradict one another or name something that does not exist."""
+    """What can never be right, whatever is on this machine: a value out of its range, options that contradict."""
 
     exit_code = 2
 

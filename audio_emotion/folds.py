@@ -131,7 +131,7 @@ def _finished(plan: FoldsPlan, left: Sequence[tuple[str, int]]) -> Iterator[tupl
         return
     threads = max(1, (os.cpu_count() or 1) // plan.jobs)
     context = multiprocessing.get_context("spawn")
-    workers = ProcessPoolExecutor(min(plan.jobs, len(left)), mp_context=context, initializer=_end_with_parent)
+    workers = ProcessPoolExecutor(min(plan.jobs, len(left)), mp_context=context, initializer=end_with_parent)
     try:
         pending = {workers.submit(_run, plan, name, seed, threads): (name, seed) for name, seed in left}
         while pending:
@@ -142,7 +142,7 @@ def _finished(plan: FoldsPlan, left: Sequence[tuple[str, int]]) -> Iterator[tupl
         workers.shutdown(wait=True, cancel_futures=True)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this worker when the process that started it is killed, which ends no other by itself."""
     parent = multiprocessing.parent_process()
     assert parent is not None

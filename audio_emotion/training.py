@@ -26,6 +26,7 @@ from audio_emotion.fitting.loop import Cost, Listener, Step, fit, measure
 from audio_emotion.fitting.placement import is_main, main_process_first
 from audio_emotion.fitting.run import Keeping, Run
 from audio_emotion.fitting.state import Epoch, Keeper
+from audio_emotion.models import entry
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.prediction import load_model, pooled_logits, speech_windows
 from audio_emotion.records import FloatArray
@@ -317,6 +318,7 @@ def _describe(
         window_samples=config.window_samples,
         temperature=temperature,
         package_version=audio_emotion.__version__,
+        graph=entry(config.architecture).graph,
         training={
             "corpora": list(material.corpus.names),
             "licence": material.corpus.licence,

@@ -81,7 +81,6 @@ class TrainConfig:
         clip_norm: the longest gradient; 0: any.
         accumulation: batches whose gradients are added up to one step.
         precision: auto (bf16 on the CPU and on GPUs that have it, else fp32), fp32, bf16 or fp16.
-        gradient_checkpointing: whether to save memory by computing twice, where the network offers it.
         ema: decay of the running mean of weights that is validated and kept, as 0.999; 0: none.
         parameters: the architecture's own sizes, where they differ from its defaults.
         frontend: the frontend's, likewise.
@@ -102,7 +101,6 @@ class TrainConfig:
     clip_norm: float = number(5.0, 0.0, 1e6)
     accumulation: int = number(1, 1, 10_000)
     precision: str = choice("auto", "fp32", "bf16", "fp16")
-    gradient_checkpointing: bool = False
     ema: float = number(0.0, 0.0, 0.99999)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     frontend: Mapping[str, Any] = field(default_factory=dict)

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audio_emotion.errors import TrainingError, UsageError
+from audio_emotion.errors import TrainingError
 from audio_emotion.fitting import placement
 from audio_emotion.fitting.config import TrainConfig
 from audio_emotion.fitting.data import FeatureRuntime, Loader, Share, Side, Told, raw_features
@@ -149,7 +149,6 @@ class Fitting:
         self._dtype = placement.precision(config, device)
         torch.manual_seed(config.seed)
         self.model = build(config.architecture, n_labels, config.parameters, config.frontend_table)
-        _set_checkpointing(self.model, config)
         self.model.to(self._accelerator.device)
         self._average = _average(self.model, config.ema)
         self._loader = Loader(train, self.model, n_labels, config, self._share, listener.progress)
@@ -331,17 +330,6 @@ def _average(model: EmotionModel, decay: float) -> "torch.optim.swa_utils.Averag
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
-
-
-def _set_checkpointing(model: EmotionModel, config: TrainConfig) -> None:
-    """Let the network compute parts of its forward pass again in the backward pass, where it can."""
-    if not config.gradient_checkpointing:
-        return
-    if not hasattr(model.network, "gradient_checkpointing"):
-        raise UsageError(
-            f"gradient_checkpointing is true, and {config.architecture} has none; use accumulation to save memory"
-        )
-    model.network.gradient_checkpointing = True  # type: ignore[assignment]
 
 
 @contextmanager

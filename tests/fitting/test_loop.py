@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import nn
 
-from audio_emotion.errors import DeviceError, StorageError, TrainingError, UsageError
+from audio_emotion.errors import DeviceError, StorageError, TrainingError
 from audio_emotion.fitting import LossConfig, OptimizerConfig, ScheduleConfig, TrainConfig
 from audio_emotion.fitting.data import Share, groups
 from audio_emotion.fitting.loop import Fitting, Listener, Step, fit, measure
@@ -226,16 +226,6 @@ def test_precision_follows_the_device():
     for device in ("cpu", "mps"):
         with pytest.raises(DeviceError, match="use auto, bf16 or fp32"):
             precision(nets.config(precision="fp16"), device)
-
-
-def test_gradient_checkpointing_is_asked_of_the_network(monkeypatch: pytest.MonkeyPatch):
-    from tests.fitting.plain import Plain
-
-    config = nets.config(epochs=1, gradient_checkpointing=True)
-    with pytest.raises(UsageError, match="plain has none"):
-        run(config)
-    monkeypatch.setattr(Plain, "gradient_checkpointing", False, raising=False)
-    assert Fitting(TRAIN, 4, config, "cpu", Listener()).model.network.gradient_checkpointing is True
 
 
 def test_features_of_a_cached_frontend_are_computed_once(monkeypatch: pytest.MonkeyPatch):
