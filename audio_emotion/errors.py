@@ -7,6 +7,7 @@
     ├── DownloadError            1   a download that failed or does not match its checksum
     ├── ModelError               1   a model folder that is absent, incomplete or altered
     ├── DeviceError              1   a device that was asked for by name and is not there
+    ├── TrainingError            1   a run that cannot go on: a loss that is no number, no memory left
     └── StorageError             1   a folder or file that cannot be written
 
 Every message is one line: what was got, what was expected, what to do.
@@ -43,6 +44,10 @@ class ModelError(AudioEmotionError):
 
 class DeviceError(AudioEmotionError):
     """A compute device that was asked for by name and is not there."""
+
+
+class TrainingError(AudioEmotionError):
+    """A training run that cannot go on."""
 
 
 class StorageError(AudioEmotionError):

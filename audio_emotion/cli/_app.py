@@ -156,8 +156,8 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
         except AudioEmotionError as error:
             say(str(error))
             raise typer.Exit(error.exit_code) from error
-        except KeyboardInterrupt:
-            say("interrupted")
+        except KeyboardInterrupt as error:
+            say(f"interrupted; {error}" if str(error) else "interrupted")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             _silence(sys.stdout)
