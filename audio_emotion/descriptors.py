@@ -15,10 +15,6 @@ import numpy as np
 from audio_emotion.errors import ModelError
 from audio_emotion.records import FloatArray
 
-# Far below what the logarithm's own floor, 1e-10, lets through. Products of smaller numbers, which chroma's filters and
-# the bands above a resampled recording's own would make, leave the range of float32 and take a hundred times longer.
-_POWER_FLOOR, _FILTER_FLOOR = 1e-20, 1e-12
-
 
 @dataclass(frozen=True)
 class FrameDescriptorsConfig:
@@ -98,7 +94,7 @@ def _frame_rows(sound: FloatArray, config: FrameDescriptorsConfig) -> FloatArray
 
     rate, n_fft, hop = config.sampling_rate, config.n_fft, config.hop
     magnitude = _magnitude(sound, config)
-    power = _power(magnitude)
+    power = magnitude**2
     mfcc = _mfcc(power, rate, config.n_mfcc)
     chroma = util.normalize(_chroma_filters(rate, n_fft, config.tuning) @ power, norm=np.inf, axis=-2)
     return np.concatenate(
@@ -124,7 +120,7 @@ def _short_rows(sound: FloatArray, config: ShortMfccConfig) -> FloatArray:
         [
             feature.zero_crossing_rate(sound, frame_length=config.n_fft, hop_length=config.hop),
             feature.rms(y=sound, frame_length=config.n_fft, hop_length=config.hop),
-            _mfcc(_power(_magnitude(sound, config)), config.sampling_rate, config.n_mfcc),
+            _mfcc(_magnitude(sound, config) ** 2, config.sampling_rate, config.n_mfcc),
         ]
     )
 
@@ -134,12 +130,6 @@ def _magnitude(sound: FloatArray, config: Frames) -> FloatArray:
 
     magnitude: FloatArray = np.abs(stft(sound, n_fft=config.n_fft, hop_length=config.hop))
     return magnitude
-
-
-def _power(magnitude: FloatArray) -> FloatArray:
-    power: FloatArray = magnitude**2
-    power[power < _POWER_FLOOR] = 0
-    return power
 
 
 def _mfcc(power: FloatArray, rate: int, n_mfcc: int) -> FloatArray:
@@ -172,7 +162,7 @@ def _chroma_filters(rate: int, n_fft: int, tuning: float) -> FloatArray:
     from librosa.filters import chroma
 
     filters: FloatArray = chroma(sr=rate, n_fft=n_fft, tuning=tuning)
-    return np.where(filters < _FILTER_FLOOR, np.float32(0), filters)
+    return filters
 
 
 _MAKERS: dict[str, tuple[Callable[..., Any], Callable[[FloatArray, Any], FloatArray]]] = {

@@ -56,6 +56,7 @@ ALLOWED = {
     ("html_report", "evaluation_report"),
     ("html_report", "plots"),
     ("fitting", "metrics"),
+    ("fitting", "plots"),
     ("fitting", "prediction"),
     ("training", "evaluation"),
     ("training", "export"),

@@ -5,15 +5,17 @@
     python training/compare.py --models acnt cnn-1d --protocols random emobox-1 --max-epochs 20
     python training/compare.py --tables                             # the tables alone
 
-Each run follows its architecture's recipe in ``training/configs`` and leaves a record in ``training/records/compare``;
-one that has a record is not run again. A budget is kept by running fewer epochs, as many as a few measured steps say
-will fit, so that a schedule which spans the epochs still comes to its end. The stored model answers the test side, as
-``infer`` does. From the records come ``benchmarks/models.md`` and what ``audio-emotion models list`` shows.
+Each run follows its architecture's recipe in ``training/configs`` and leaves a record in ``training/records/compare``,
+with a table of what it said of each test utterance; one that has a record is not run again. A budget is kept by
+running fewer epochs, as many as a few measured steps say will fit, so that a schedule which spans the epochs still
+comes to its end. The stored model answers the test side, as ``infer`` does. From the records come
+``benchmarks/models.md`` and what ``audio-emotion models list`` shows.
 
 Sizes and the time of a clip are measured before the first run.
 """
 
 import argparse
+import csv
 import json
 import multiprocessing
 import os
@@ -32,14 +34,16 @@ import onnxruntime
 import torch
 
 from audio_emotion import checkpoint, models
+from audio_emotion.corpora.base import Progress
 from audio_emotion.corpora.splits import Split, split_utterances
 from audio_emotion.descriptors import maker
-from audio_emotion.errors import AudioEmotionError
+from audio_emotion.evaluation import Evaluation
 from audio_emotion.export import write_weights
 from audio_emotion.fitting import TrainConfig
 from audio_emotion.fitting.config import read
+from audio_emotion.folds import end_with_parent
 from audio_emotion.models.emotion_model import EmotionModel
-from audio_emotion.training import Material, estimate, load_material, silent, train_split
+from audio_emotion.training import Material, estimate, load_material, train_split
 from audio_emotion.windows import pad
 
 HERE = Path(__file__).parent
@@ -90,10 +94,13 @@ def carry_out(run: Run) -> str:
     config = replace(recipe, epochs=epochs)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        trained = train_split(Path(folder), run.record.stem, material, split, config, "cpu", silent)
-        described = checkpoint.read_config(Path(folder))
+        target, kept = Path(folder, "model"), Path(folder, "run")
+        trained = train_split(target, kept, run.record.stem, material, split, config, "cpu", teller(run))
+        described = checkpoint.read_config(target)
     assert trained.evaluation is not None
     figures = trained.evaluation.scores()
+    run.records.mkdir(parents=True, exist_ok=True)
+    write_answers(run.record.with_suffix(".csv"), trained.evaluation)
     keep(
         run.record,
         {
@@ -114,6 +121,27 @@ def carry_out(run: Run) -> str:
         },
     )
     return f"UAR {100 * figures['uar']:.1f} %, {len(trained.history)} of {recipe.epochs} epochs"
+
+
+def write_answers(path: Path, evaluation: Evaluation) -> None:
+    """Write what the stored model said of each test utterance: a row with the log of each label's probability."""
+    unfinished = path.with_suffix(".unfinished")
+    with unfinished.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["file", "label", *evaluation.labels])
+        for utterance, probabilities in zip(evaluation.utterances, evaluation.probabilities, strict=True):
+            rows.writerow([utterance.path.stem, utterance.label, *(f"{x:.3f}" for x in np.log(probabilities))])
+    unfinished.replace(path)
+
+
+def teller(run: Run) -> Progress:
+    """Return what says on stderr how far a run has come."""
+
+    def tell(stage: str, done: int, total: int, remark: str) -> None:
+        if stage == "training":
+            print(f"{run.record.stem}: epoch {done} of {total}, {remark}", file=sys.stderr, flush=True)
+
+    return tell
 
 
 def affordable_epochs(run: Run, recipe: TrainConfig, material: Material, split: Split) -> int:
@@ -170,16 +198,17 @@ def keep(path: Path, content: dict[str, Any]) -> None:
     unfinished.replace(path)
 
 
-def results(runs: Sequence[Run], jobs: int) -> Iterator[tuple[Run, str | AudioEmotionError]]:
+def results(runs: Sequence[Run], jobs: int) -> Iterator[tuple[Run, str | Exception]]:
     """Carry runs out, ``jobs`` side by side in processes of their own; one that fails stops no other."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as workers:
+    workers = ProcessPoolExecutor(jobs, context, initializer=end_with_parent, max_tasks_per_child=1)
+    try:
         pending = {workers.submit(carry_out, run): run for run in runs}
         for future in as_completed(pending):
-            try:
-                yield pending[future], future.result()
-            except AudioEmotionError as error:
-                yield pending[future], error
+            error = future.exception()
+            yield pending[future], error if isinstance(error, Exception) else future.result()
+    finally:
+        workers.shutdown(cancel_futures=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -208,8 +237,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 measure(name, options.records)
     failed = 0
     for run, said in results(left, options.jobs):
-        failed += isinstance(said, AudioEmotionError)
-        print(f"{run.record.stem}: {said}", flush=True)
+        failed += isinstance(said, Exception)
+        print(f"{run.record.stem}: {said if isinstance(said, str) else f'failed: {said!r}'}", flush=True)
         compare_tables.write(options.records, options.output, options.figures)
     compare_tables.write(options.records, options.output, options.figures)
     return 1 if failed else 0

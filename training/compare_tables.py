@@ -40,7 +40,7 @@ to logits.
 
 def write(records: Path, output: Path, figures: Path) -> None:
     """Write both from the records that there are; a cell without a run says so."""
-    runs = [json.loads(path.read_text("utf-8")) for path in sorted(records.glob("*-*-[0-9].json"))]
+    runs = [_read(path) for path in sorted(records.glob("*.json"))]
     runs = [run for run in runs if "split" in run]
     remarks = _read(records / "remarks.json")
     names = models.architectures()

@@ -10,7 +10,7 @@ from audio_emotion import audio
 from audio_emotion.augment.parameters import number, words
 from audio_emotion.records import FloatArray
 
-_WAYS = {  # container, encoder, sample format, and options that halve the encoder's time
+_WAYS = {  # container, encoder, sample format, and options that make the encoder quicker
     "mp3": ("mp3", "libmp3lame", "fltp", {"compression_level": "9"}),
     "opus": ("ogg", "libopus", "flt", {"compression_level": "4", "vbr": "constrained"}),
 }

@@ -8,6 +8,7 @@ from audio_emotion.descriptors import FrameDescriptorsConfig, ShortMfccConfig
 from audio_emotion.frontends.librosa_made import FrameDescriptors, ShortMfcc
 from audio_emotion.frontends.log_mel import CoarseLogMel, CoarseLogMelConfig, LogMelSpectrogram, LogMelSpectrogramConfig
 from audio_emotion.frontends.mel_mfcc import MelMfcc, MelMfccConfig
+from audio_emotion.frontends.raw_sound import RawSound, RawSoundConfig
 
 __all__ = [
     "CoarseLogMel",
@@ -18,6 +19,8 @@ __all__ = [
     "LogMelSpectrogramConfig",
     "MelMfcc",
     "MelMfccConfig",
+    "RawSound",
+    "RawSoundConfig",
     "ShortMfcc",
     "ShortMfccConfig",
 ]

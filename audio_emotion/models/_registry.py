@@ -23,8 +23,7 @@ class Entry:
         source: the paper or project that describes it.
         sampling_rate: Hz, of the sound it is trained on unless a config says otherwise; the frontend's default.
         window_s: seconds that it reads at once, likewise.
-        graph: what its ONNX graph takes: ``waveform``; ``features``, where librosa makes them first; or ``none``, where
-            there is no graph and torch runs it.
+        graph: what its ONNX graph takes: ``waveform``, or ``features``, where librosa makes them first.
         reads: its input in words.
         n_parameters: how many it has, at its own sizes and with eight labels; 0: as many as its checkpoint.
     """
@@ -36,7 +35,7 @@ class Entry:
     source: str
     sampling_rate: int = 16_000
     window_s: float = 3.0
-    graph: Literal["waveform", "features", "none"] = "waveform"
+    graph: Literal["waveform", "features"] = "waveform"
     reads: str = ""
     n_parameters: int = 0
 
@@ -105,10 +104,11 @@ def build(
         sizes = sizes_class(**{k: _frozen(v) for k, v in (parameters or {}).items()})
     except TypeError as error:
         raise ModelError(f"{name}: {error}; check the parameters in config.json") from error
+    network = getattr(module, known.network)(sizes, n_labels)
     return EmotionModel(
         getattr(frontends, known.frontend)(features),
-        getattr(module, known.network)(sizes, n_labels),
-        sizes=asdict(sizes),
+        network,
+        sizes=asdict(getattr(network, "config", sizes)),  # a network may complete them
         frontend_config=asdict(features),
     )
 
@@ -126,7 +126,7 @@ register(
         frontend="MelMfcc",
         source="the two-channel student project",
         reads="log-mel and MFCC, 2 × 64 × 188",
-        n_parameters=507_208,
+        n_parameters=177_736,
     ),
 )
 
@@ -226,5 +226,17 @@ register(
         graph="features",
         reads="ZCR, RMS and 20 MFCC, 22 × 40",
         n_parameters=2_726_408,
+    ),
+)
+
+register(
+    "wav2vec2",
+    Entry(
+        module="audio_emotion.models.wav2vec2",
+        network="Wav2Vec2",
+        config="Wav2Vec2Config",
+        frontend="RawSound",
+        source="Baevski et al. 2020, wav2vec 2.0; Chen et al. 2022, WavLM; Hsu et al. 2021, HuBERT",
+        reads="sound, 48000 samples",
     ),
 )

@@ -66,6 +66,21 @@ def test_what_is_drawn_has_its_share_and_comes_in_the_fixed_order():
         assert counts[name] / 400 == pytest.approx(share, abs=0.09), name
 
 
+@pytest.mark.parametrize("versions", [0, 2])
+def test_a_sound_is_what_was_drawn_for_it_put_in_the_middle_and_shifted(versions: int):
+    names = ("time_shift", "gain", "noise", "time_stretch", "pitch_shift")
+    sounds = make(augment={"versions": versions} | {name: {"share": 1.0} for name in names})
+    draws = sounds.draws(2, 0)
+    assert [name for name, _ in draws] == ["pitch_shift", "time_stretch", "noise", "gain", "time_shift"]
+    samples = voice(0.5, seed=0, pitch_hz=100)
+    for name, drawn in draws[:-1]:
+        samples = WAVEFORM[name]().apply(samples, RATE, drawn)
+    before = (WINDOW - len(samples)) // 2
+    placed = np.pad(samples, (before, WINDOW - len(samples) - before))
+    expected = WAVEFORM["time_shift"]().apply(placed, RATE, draws[-1][1])
+    np.testing.assert_array_equal(sounds.sound(2, 0), expected)
+
+
 def test_versions_are_so_many_for_each_utterance():
     table = {"versions": 3, "pitch_shift": {"share": 1.0}, "time_stretch": {"share": 1.0}, "gain": {"share": 1.0}}
     sounds = make(augment=table)
