@@ -1,5 +1,6 @@
 """Training: recordings and a split in, a model folder out."""
 
+import hashlib
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -59,6 +60,12 @@ class Material:
     sounds: Mapping[str, FloatArray]
     labels: LabelSet
     unreadable: tuple[LeftOut, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """What changes when a recording, its label or its speaker does."""
+        heard = "\n".join(sorted(f"{u.digest} {u.label} {u.speaker}" for u in self.corpus.utterances))
+        return hashlib.sha256(heard.encode()).hexdigest()
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:

@@ -3,7 +3,6 @@
 The split's test speakers take no part: no trial is trained or validated on them.
 """
 
-import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass
@@ -28,7 +27,7 @@ from audio_emotion.tuning.trials import PLAN, Record, folder_of, import_optuna
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
-    from audio_emotion.fitting.loop import Epoch
+    from audio_emotion.fitting.state import Epoch
 
 
 @dataclass(frozen=True)
@@ -199,7 +198,6 @@ def _mark(plan: SearchPlan, work: _Work) -> dict[str, Any]:
     """Return all that must be the same for trials to belong together, and how their figures may be called."""
     material = work.material(work.base.rate)
     split, members = plan.split_of(material.corpus.utterances), work.members(material)
-    heard = "\n".join(sorted(f"{u.digest} {u.label} {u.speaker}" for u in material.corpus.utterances))
     n_speakers = sum(len({u.speaker for u in member.test}) for member in members)
     tested = sorted({u.speaker for u in split.test})
     apart = f"the test speakers of split {split.name} take no part: {', '.join(tested)}" if tested else "no test side"
@@ -212,7 +210,7 @@ def _mark(plan: SearchPlan, work: _Work) -> dict[str, Any]:
         "n_folds": plan.n_folds,
         "sampler": plan.sampler,
         "seed": plan.seed,
-        "recordings": hashlib.sha256(heard.encode()).hexdigest(),
+        "recordings": material.fingerprint,
         "version": audio_emotion.__version__,
     }
     content: dict[str, Any] = json.loads(json.dumps(mark))

@@ -7,9 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from audio_emotion.cli import app
 from audio_emotion.errors import CorpusError, UsageError
 from audio_emotion.fitting.config import read as read_config
+from audio_emotion.fitting.state import Epoch
 from audio_emotion.training import silent
 from audio_emotion.tuning.report import findings
 from audio_emotion.tuning.search import SearchPlan, search
@@ -87,6 +90,62 @@ def test_what_cannot_be_searched_is_said(plan: SearchPlan):
         search(replace(plan, split="random"), 1, silent)
     with pytest.raises(UsageError, match="no search is called 'other'"):
         findings("other")
+
+
+def test_test_speakers_take_no_part_and_poor_trials_are_pruned(plan: SearchPlan, monkeypatch: pytest.MonkeyPatch):
+    heard: list[tuple[set[str], set[str]]] = []
+
+    def fake(material, train_on, validate_on, config, device, on_epoch):
+        """A network whose UAR falls with the learning rate, the same in each epoch."""
+        heard.append(({u.speaker for u in train_on}, {u.speaker for u in validate_on}))
+        for number in range(1, config.epochs + 1):
+            on_epoch(Epoch(number, 1.0, 1 / (1 + 100 * config.optimizer.lr), 0.0))
+
+    monkeypatch.setattr("audio_emotion.tuning.search.fit_sides", fake)
+    rates = [0.1, 0.05, 0.003, 0.004, 0.01, 0.0005]  # the two highest are drawn last
+    space = space_of({**SPACE.base, "epochs": 10, "search": {"optimizer": {"lr": {"choices": rates}}}})
+    tried = search(replace(plan, space=space, sampler="grid", n_folds=3), 100, silent).tried()
+    assert {trial.chosen["optimizer.lr"] for trial in tried} == set(rates), "a grid tries every point once"
+    assert len(tried) == len(rates)
+    pruned = [trial for trial in tried if trial.state == "pruned"]
+    assert {trial.chosen["optimizer.lr"] for trial in pruned} == {0.1, 0.05}
+    assert all(trial.folds == () and trial.uar for trial in pruned), "early in the first fold"
+    assert findings("study").best.chosen["optimizer.lr"] == min(rates)
+
+    everybody = {f"ravdess/{actor:02}" for actor in range(1, 5)}
+    (tested,) = everybody - set().union(*(train | validation for train, validation in heard))
+    assert tested in findings("study").protocol
+    assert all(not train & validation and len(train | validation) == 3 for train, validation in heard)
+
+
+def test_the_commands(plan: SearchPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "audio_emotion.tuning.search.fit_sides",
+        lambda material, train_on, validate_on, config, device, on_epoch: on_epoch(Epoch(1, 1.0, 0.5, 0.0)),
+    )
+    Path("space.toml").write_text("epochs = 1\n[search]\noptimizer.lr = {low = 1e-3, high = 1e-2}\n")
+
+    def tune(*words: str):
+        return CliRunner().invoke(app, ["tune", *words])
+
+    run = ("run", "space.toml", "--data", plan.data[0], "--trials", "2", "--folds", "2")
+    done = tune(*run)
+    assert done.exit_code == 0, done.output
+    assert "Best: trial 0, UAR 50.0 %, on validation speakers" in done.stdout
+    told = json.loads(tune("report", "space", "--json", "--output", "plots").stdout)
+    assert [trial["state"] for trial in told["trials"]] == ["complete"] * 2
+    assert told["trials"][0]["settings"].keys() == {"optimizer.lr"}
+    assert {path.name for path in Path("plots").iterdir()} == {"history.svg", "slices.svg"}
+    assert tune("best", "space", "--output", "best.toml").exit_code == 0
+    assert read_config(Path("best.toml")).optimizer.lr == told["trials"][0]["settings"]["optimizer.lr"]
+    assert tune(*run, "--sampler", "gird").exit_code == 2
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    absent = tune(*run)
+    assert absent.exit_code == 2
+    assert absent.stderr.strip() == (
+        "audio-emotion: tune needs the package optuna; install it with: pip install 'audio-emotion[tune]'"
+    )
 
 
 SCRIPT = """
