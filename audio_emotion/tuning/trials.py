@@ -7,6 +7,7 @@ its settings are tried again. What a fresh trial tries depends on the seed, its 
 """
 
 import uuid
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -184,7 +185,11 @@ class Record:
 
         if sum(t.state == "complete" for t in self.tried()) < 4:
             return {}
-        return get_param_importances(self.study, evaluator=PedAnovaImportanceEvaluator())
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # few trials: it says that all settings then count the same, as the table does
+            return get_param_importances(self.study, evaluator=PedAnovaImportanceEvaluator())
 
     def _read(self, trial: "FrozenTrial") -> Tried:
         state, problem = trial.state.name.lower(), trial.user_attrs.get("problem", "")
