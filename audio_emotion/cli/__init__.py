@@ -7,6 +7,7 @@ import typer
 from audio_emotion.cli import data, models
 from audio_emotion.cli.evaluate import evaluate
 from audio_emotion.cli.infer import infer
+from audio_emotion.cli.listen import listen
 from audio_emotion.cli.train import train
 
 app = typer.Typer(
@@ -16,6 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(infer)
+app.command()(listen)
 app.command()(train)
 app.command()(evaluate)
 app.add_typer(models.app, name="models")
