@@ -1,10 +1,12 @@
 """``audio-emotion listen``."""
 
+import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +19,25 @@ from audio_emotion.live import Heard, LineFile, Session, Summary, Waiting, WavFi
 from audio_emotion.paths import shown
 from audio_emotion.prediction import Model, load_model
 from audio_emotion.streaming import Stream, TimelineConfig
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a session.
+
+    Attributes:
+        timeline: how windows are cut and answered.
+        form: of the output: ``view``, ``plain`` or ``jsonl``.
+        save: where answers are written as well; None: nowhere.
+        record: where the sound is written; None: nowhere.
+        duration_s: after which to end; None: when asked to, or when the sound ends.
+    """
+
+    timeline: TimelineConfig
+    form: str
+    save: Path | None
+    record: Path | None
+    duration_s: float | None
 
 
 @command
@@ -81,28 +102,36 @@ def listen(
     if list_devices:
         _list()
         return
-    _check(file, realtime, record, device_name, jsonl, plain)
-    config = TimelineConfig(window, hop, gate=gate, vad=vad, min_confidence=min_confidence)
-    loaded = load_model(model, device)
-    source: live.Source = (
-        live.PlayedFile(file, loaded, realtime) if file else live.Microphone(live.PortAudio(), device_name, wait)
-    )
-    form = "jsonl" if jsonl else "plain" if plain or not sys.stdout.isatty() else "view"
-    _listen(source, Session(Stream(loaded, source.form.sampling_rate, config)), form, save, record, duration)
-
-
-def _check(
-    file: Path | None, realtime: bool, record: Path | None, device_name: str | None, jsonl: bool, plain: bool
-) -> None:
     clashes = {
         "--realtime is how a file is played; name one with --file": realtime and not file,
         "--record is for a microphone; with --file there is a recording already": file and record,
         "--file and --device-name are two things to listen to; leave one of them out": file and device_name,
         "--jsonl and --plain are two forms of output; leave one of them out": jsonl and plain,
     }
+    form = "jsonl" if jsonl else "view" if not plain and _can_be_redrawn() else "plain"
+    config = TimelineConfig(window, hop, gate=gate, vad=vad, min_confidence=min_confidence)
+    request = Request(config, form, save, record, duration)
+    _check(clashes, request)
+    loaded = load_model(model, device)
+    if file:
+        _listen(live.PlayedFile(file, loaded, realtime), loaded, request)
+        return
+    with _libraries_silenced():
+        _listen(live.Microphone(live.PortAudio(), device_name, wait), loaded, request)
+
+
+def _check(clashes: Mapping[str, object], request: Request) -> None:
     for problem, clash in clashes.items():
         if clash:
             raise UsageError(problem)
+    for path in filter(None, (request.save, request.record)):
+        if path.exists():
+            raise UsageError(f"{shown(path)} is there already, and would be lost; remove it, or name another file")
+
+
+def _can_be_redrawn() -> bool:
+    """Tell whether standard output is a terminal that shows bars, and can be told to show other ones."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and "utf" in sys.stdout.encoding.lower()
 
 
 def _list() -> None:
@@ -115,27 +144,43 @@ def _list() -> None:
         raise typer.Exit(NOTHING_DONE)
 
 
-def _listen(
-    source: live.Source, session: Session, form: str, save: Path | None, record: Path | None, duration: float | None
-) -> None:
-    model = session.stream.model
+@contextmanager
+def _libraries_silenced() -> Iterator[None]:
+    """Keep what ALSA and PortAudio write to stderr by themselves out of it: it would tear the view apart."""
+    ours, theirs = sys.stderr, os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    sys.stderr = os.fdopen(theirs, "w", buffering=1, encoding=ours.encoding, errors=ours.errors)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(theirs, 2)
+        os.close(nothing)
+        sys.stderr.close()
+        sys.stderr = ours
+
+
+def _listen(source: live.Source, model: Model, request: Request) -> None:
+    session = Session(Stream(model, source.form.sampling_rate, request.timeline))
     told = report.Source(source.name, model.config.name, model.runtime.device)
     failure = None
-    with ExitStack() as files, _until_interrupted(duration) as stop:
-        recorded = files.enter_context(WavFile(record, source.form)) if record else None
-        outputs: list[live.Output] = [_output(form, source, model, told, files)]
-        if save:
-            lines = files.enter_context(LineFile(save))
+    with ExitStack() as files, _until_interrupted(request.duration_s) as stop:
+        recorded = files.enter_context(WavFile(request.record, source.form)) if request.record else None
+        outputs: list[live.Output] = [_output(request.form, source, model, told, files)]
+        if request.save:
+            lines = files.enter_context(LineFile(request.save))
             outputs.append(Saved(report.writer("jsonl", model.config.labels), told, lines))
         try:
             live.run(source, session, outputs, stop, recorded)
         except AudioEmotionError as error:
             failure = error
     summary = session.summary()
-    _tell(summary, form)
+    if failure is not None and not summary.n_answers:
+        raise failure
+    _tell(summary, request.form)
     if failure is not None:
         say(str(failure))
-        raise typer.Exit(SOME_FAILED if summary.n_answers else failure.exit_code)
+        raise typer.Exit(SOME_FAILED)
 
 
 def _output(form: str, source: live.Source, model: Model, told: report.Source, files: ExitStack) -> live.Output:
@@ -143,7 +188,9 @@ def _output(form: str, source: live.Source, model: Model, told: report.Source, f
         from audio_emotion.cli._live_view import View
 
         return files.enter_context(View(told, model.config.labels))
-    say(f"listening to {shown(source.name)} at {source.form.sampling_rate} Hz; Ctrl-C ends")
+    rate, needed = source.form.sampling_rate, model.config.sampling_rate
+    lacks = f", below the model's {needed} Hz: it lacks what the model heard in training" if rate < needed else ""
+    say(f"listening to {shown(source.name)} at {rate} Hz{lacks}; Ctrl-C ends")
     return Lines(report.writer("jsonl" if form == "jsonl" else "text", model.config.labels), told)
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from audio_emotion.errors import StorageError
 from audio_emotion.live.devices import Form, Int16Array
 
@@ -82,8 +84,6 @@ class WavFile(GrowingFile):
 
     def write_silence(self, n_frames: int) -> None:
         """Append silence."""
-        import numpy as np
-
         second = self._form.sampling_rate
         for start in range(0, n_frames, second):
             self.write(np.zeros((min(second, n_frames - start), self._form.n_channels), np.int16))
