@@ -39,7 +39,7 @@ def test_a_killed_process_leaves_what_was_recorded(tmp_path: Path):
         "wav, lines = WavFile(Path('a.wav'), Form(16000, 1)), LineFile(Path('a.jsonl'))\n"
         "wav.write(np.arange(1000, dtype=np.int16))\n"
         "lines.write('{}\\n')\n"
-        f"os.kill(os.getpid(), {getattr(signal, "SIGKILL", signal.SIGTERM).value})\n"
+        f"os.kill(os.getpid(), {getattr(signal, 'SIGKILL', signal.SIGTERM).value})\n"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=False)
