@@ -167,13 +167,17 @@ def _listen(source: live.Source, model: Model, request: Request) -> None:
     with ExitStack() as files, _until_interrupted(request.duration_s) as stop:
         recorded = files.enter_context(WavFile(request.record, source.form)) if request.record else None
         outputs: list[live.Output] = [_output(request.form, source, model, told, files)]
-        if request.save:
+        if request.save:  # before what is shown: a reader that ends takes no line away from the file
             lines = files.enter_context(LineFile(request.save))
-            outputs.append(Saved(report.writer("jsonl", model.config.labels), told, lines))
+            outputs.insert(0, Saved(report.writer("jsonl", model.config.labels), told, lines))
         try:
             live.run(source, session, outputs, stop, recorded)
         except AudioEmotionError as error:
             failure = error
+        except BrokenPipeError:
+            if stop.is_set():  # Ctrl-C ended the reader as well
+                _tell(session.summary(), "jsonl")
+            raise
     summary = session.summary()
     if failure is not None and not summary.n_answers:
         raise failure

@@ -1,6 +1,7 @@
 """What can be listened to: input devices, as PortAudio finds them."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -90,9 +91,11 @@ def choose(devices: Sequence[Device], wanted: str | None) -> Device:
     if wanted is None:
         found = [device for device in devices if device.is_default]
         if not found:
+            if not devices:
+                raise DeviceError("no input device is there; connect a microphone, and see whether the system lists it")
             raise DeviceError(
-                f"no microphone is the system's default, and {len(devices)} input devices are there; connect one, or "
-                "choose with --device-name (--list-devices lists them)"
+                f"none of the {len(devices)} input devices is the system's default; choose one with --device-name "
+                "(--list-devices lists them)"
             )
         return found[0]
     exact = [device for device in devices if wanted in (str(device.number), device.name)]
@@ -146,8 +149,9 @@ class PortAudio:
 
     def look_again(self) -> None:
         # PortAudio lists devices when it starts, and only then
-        try:
+        with suppress(self._library.PortAudioError):  # the last attempt got no further than to end it
             self._library._terminate()
+        try:
             self._library._initialize()
         except self._library.PortAudioError as error:
             raise DeviceError(f"the system's sound cannot be reached ({error.args[0]})") from error

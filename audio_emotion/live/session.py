@@ -17,7 +17,7 @@ from audio_emotion.live.sources import Block, Clock, Source, Waiting
 from audio_emotion.records import Prediction
 from audio_emotion.streaming import Stream, grid
 
-_KEPT = 7200  # latencies, an hour's at the usual hop
+_KEPT = 1200  # latencies, those of ten minutes at the usual hop
 SILENCE_DB = -96.0
 """The level of digital silence, as 16 bits have it."""
 
@@ -44,7 +44,7 @@ class Summary:
         seconds: of sound.
         shares: each answered label's share of the time, 0 to 1, the largest first.
         n_answers: how many answers were given.
-        latencies_s: from the end of each window to its answer, sorted, of the last hour; none where files are read.
+        latencies_s: from the end of each window to its answer, sorted, of the last 1200; none where files are read.
         cpu: share of one core that was used, 1 being all of it.
         n_overflows: how often the system lost sound before it came here.
         lost_s: seconds that stand as silence, because the device was gone or too much waited to be answered.

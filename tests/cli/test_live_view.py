@@ -68,6 +68,18 @@ def test_the_page_shows_the_view():
     ]
 
 
+def test_it_is_drawn_over_and_over_and_leaves_the_terminal_as_it_was():
+    terminal = io.StringIO()
+    console = Console(width=90, file=terminal, force_terminal=True, legacy_windows=False)
+    with View(report.Source("USB headset", "two-channel-cnn", "cpu"), LABELS, console) as view:
+        for label in ("calm", "angry"):
+            view.heard(Heard(said(0, 0.5, label, 1.0), 100.0))
+            assert f"{label} " in terminal.getvalue()
+        view.waiting(Waiting(1.0, 30.0))
+        assert "the device is gone" in terminal.getvalue()
+    assert terminal.getvalue().count("\x1b[?25l") == terminal.getvalue().count("\x1b[?25h") == 1  # the cursor
+
+
 def test_bars_strip_and_narrow_terminals():
     lines = drawn(half_a_minute()).splitlines()
     assert lines[1].startswith("angry 65%")

@@ -25,8 +25,10 @@ def test_a_device_that_is_not_meant_clearly_is_refused(wanted: str, says: str):
 
 
 def test_no_default_and_one_name_several_times():
-    with pytest.raises(DeviceError, match="no microphone is the system's default"):
+    with pytest.raises(DeviceError, match="none of the 1 input devices"):
         choose(MICROPHONES[:1], None)
+    with pytest.raises(DeviceError, match="no input device is there"):
+        choose([], None)
     assert choose([Device(1, "USB", 1, 48_000), Device(4, "USB", 1, 44_100)], "USB").number == 1
 
 
@@ -39,6 +41,7 @@ class FakeLibrary(types.ModuleType):
 
     PortAudioError = PortAudioError
     streams: list["FakeStream"]
+    has_server = True
 
     def __init__(self) -> None:
         super().__init__("sounddevice")
@@ -56,9 +59,13 @@ class FakeLibrary(types.ModuleType):
         return self.streams[-1]
 
     def _terminate(self) -> None:
+        if self.steps[-1:] == ["terminate"]:
+            raise PortAudioError("PortAudio not initialized", -10000)
         self.steps.append("terminate")
 
     def _initialize(self) -> None:
+        if not self.has_server:
+            raise PortAudioError("no server", -9999)
         self.steps.append("initialize")
 
 
@@ -105,6 +112,13 @@ def test_portaudio_opens_with_the_fewest_channels_that_the_card_can(library: Fak
     assert not capture.is_active()
     with pytest.raises(DeviceError, match="card: cannot be opened \\(Invalid number of channels\\)"):
         inputs.open(inputs.devices()[0], lambda *_: None, Form(44_100, 1))
+
+
+def test_portaudio_is_started_again_to_find_new_devices(library: FakeLibrary):
+    inputs, library.has_server = PortAudio(), False
+    with pytest.raises(DeviceError, match="no server"):
+        inputs.look_again()
+    library.has_server = True
     inputs.look_again()
     assert library.steps == ["terminate", "initialize"]
 
