@@ -22,7 +22,7 @@ from audio_emotion.corpora.splits import folds as make_folds
 from audio_emotion.errors import UsageError
 from audio_emotion.evaluation import Evaluation, Summary, pool, summarise
 from audio_emotion.evaluation_report import Provenance, Report
-from audio_emotion.fitting import TrainConfig
+from audio_emotion.fitting import TrainConfig, settings
 from audio_emotion.runtime import choose_device
 from audio_emotion.training import Material, load_material, silent, train_split
 
@@ -130,7 +130,7 @@ def _finished(plan: FoldsPlan, left: Sequence[tuple[str, int]]) -> Iterator[tupl
         return
     threads = max(1, (os.cpu_count() or 1) // plan.jobs)
     context = multiprocessing.get_context("spawn")
-    workers = ProcessPoolExecutor(min(plan.jobs, len(left)), mp_context=context, initializer=_end_with_parent)
+    workers = ProcessPoolExecutor(min(plan.jobs, len(left)), mp_context=context, initializer=end_with_parent)
     try:
         pending = {workers.submit(_run, plan, name, seed, threads): (name, seed) for name, seed in left}
         while pending:
@@ -141,7 +141,7 @@ def _finished(plan: FoldsPlan, left: Sequence[tuple[str, int]]) -> Iterator[tupl
         workers.shutdown(wait=True, cancel_futures=True)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this worker when the process that started it is killed, which ends no other by itself."""
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -158,7 +158,7 @@ def _run(plan: FoldsPlan, name: str, seed: int, threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    material = load_material(plan.data, plan.labels, plan.strict)
+    material = load_material(plan.data, plan.labels, plan.strict, sampling_rate=plan.config.rate)
     number = int(name.removeprefix(f"{plan.folds}-"))
     (split,) = make_folds(
         plan.folds,
@@ -213,4 +213,5 @@ def _mark(plan: FoldsPlan, material: Material) -> dict[str, object]:
         "recordings": hashlib.sha256(heard.encode()).hexdigest(),
         "version": audio_emotion.__version__,
     }
-    return mark | {f"option {key}": value for key, value in json.loads(json.dumps(asdict(plan.config))).items()}
+    options = settings.flat(json.loads(json.dumps(asdict(plan.config))))
+    return mark | {f"option {key}": value for key, value in options.items()}

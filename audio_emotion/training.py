@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,15 +20,15 @@ from audio_emotion.corpora.splits import Split, split_utterances
 from audio_emotion.errors import CorpusError
 from audio_emotion.evaluation import Evaluation, evaluate_utterances, fit_temperature
 from audio_emotion.export import write_weights
-from audio_emotion.fitting import Epoch, Side, TrainConfig, fit
+from audio_emotion.fitting import TrainConfig
+from audio_emotion.fitting.loop import Cost, Epoch, Side, fit, measure
+from audio_emotion.models import entry
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.prediction import load_model, pooled_logits, speech_windows
 from audio_emotion.records import FloatArray
 from audio_emotion.runtime import choose_device
 from audio_emotion.runtime.torch import TorchRuntime
 from audio_emotion.windows import trim
-
-SAMPLING_RATE = 16_000
 
 
 def silent(stage: str, done: int, total: int, remark: str) -> None:
@@ -40,12 +41,14 @@ class Material:
 
     Attributes:
         corpus: the utterances that could be decoded, each with its digest.
+        sampling_rate: Hz, of ``sounds``.
         sounds: by utterance digest, samples without the quiet at their ends, (n_samples,) each.
         labels: what the model is to tell apart.
         unreadable: the files that could not be decoded.
     """
 
     corpus: Corpus
+    sampling_rate: int
     sounds: Mapping[str, FloatArray]
     labels: LabelSet
     unreadable: tuple[LeftOut, ...]
@@ -73,10 +76,37 @@ class Trained:
     evaluation: Evaluation | None
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would be: who is on each side, and its cost."""
+
+    split: Split
+    config: TrainConfig
+    cost: Cost
+
+    def lines(self) -> list[str]:
+        """Return it in words."""
+        cost, epochs = self.cost, self.config.epochs
+        sides = [
+            f"{side}: {self.split.sizes[side]} utterances of {len(speakers)} speaker(s)"
+            + (f": {', '.join(speakers)}" if speakers else "")
+            for side, speakers in self.split.speakers.items()
+        ]
+        return [
+            f"split {self.split.name}",
+            *sides,
+            f"{cost.parameters:,} parameters; {cost.steps_per_epoch} steps an epoch, {cost.steps_per_epoch * epochs} "
+            f"in at most {epochs} epochs",
+            f"about {cost.seconds_per_step * cost.steps_per_epoch:.3g} s an epoch, "
+            f"{cost.seconds_per_step * cost.steps_per_epoch * epochs / 60:.3g} min in all, validation not counted "
+            f"({1000 * cost.seconds_per_step:.3g} ms a step, measured on {cost.measured_steps})",
+        ]
+
+
 def train(
     data: Sequence[str] = (),
     *,
-    name: str = "two-channel-cnn",
+    name: str | None = None,
     split: str = "speaker",
     labels: str = "eight",
     config: TrainConfig | None = None,
@@ -85,7 +115,7 @@ def train(
     strict: bool = False,
     progress: Progress = silent,
 ) -> Trained:
-    """Train on labelled recordings and store the model under ``name`` in the user's data folder.
+    """Train on labelled recordings and store the model under ``name`` (its architecture's) in the user's data folder.
 
     ``data`` are corpora as ``NAME=DIR``, or folders and tables that are recognised; without any, RAVDESS speech is
     looked for in ``AUDIO_EMOTION_DATA``, else among the downloads. The test side is answered by the stored model,
@@ -97,8 +127,9 @@ def train(
         DeviceError: no such device here.
         StorageError: the model cannot be written.
     """
-    material = load_material(data, labels, strict, progress)
-    return train_material(material, name, split, config or TrainConfig(), device, allow_missing, progress)
+    config = config or TrainConfig()
+    material = load_material(data, labels, strict, progress, config.rate)
+    return train_material(material, name or config.architecture, split, config, device, allow_missing, progress)
 
 
 def train_material(
@@ -125,16 +156,20 @@ def train_material(
 
 
 def load_material(
-    data: Sequence[str], labels: str = "eight", strict: bool = False, progress: Progress = silent
+    data: Sequence[str],
+    labels: str = "eight",
+    strict: bool = False,
+    progress: Progress = silent,
+    sampling_rate: int = 16_000,
 ) -> Material:
-    """Find and decode the recordings of ``data``, as :func:`train` takes it.
+    """Find the recordings of ``data``, as :func:`train` takes it, and decode them at ``sampling_rate`` (Hz).
 
     Raises:
         CorpusError: no recordings, or one that cannot be decoded where ``strict`` asks for all.
     """
     chosen = label_set(labels)
     corpus = gather(parse_sources(data), chosen) if data else chosen.restrict(corpora.locate("ravdess"))
-    heard, unreadable = made_of_each(corpus.utterances, _heard, "decoding", progress)
+    heard, unreadable = made_of_each(corpus.utterances, partial(_heard, sampling_rate), "decoding", progress)
     if unreadable and strict:
         raise CorpusError(f"{len(unreadable)} recording(s) cannot be decoded, the first: {unreadable[0]}")
     cache.trim()
@@ -143,15 +178,15 @@ def load_material(
         raise CorpusError(f"no recording is labelled {', '.join(unheard)}; leave it out of --labels, or add recordings")
     utterances = tuple(utterance for utterance, _ in heard)
     sounds = {utterance.digest: samples for utterance, samples in heard}
-    return Material(replace(corpus, utterances=utterances), sounds, chosen, unreadable)
+    return Material(replace(corpus, utterances=utterances), sampling_rate, sounds, chosen, unreadable)
 
 
-def _heard(utterance: Utterance) -> tuple[Utterance, FloatArray]:
+def _heard(sampling_rate: int, utterance: Utterance) -> tuple[Utterance, FloatArray]:
     """Return an utterance with its digest, and its sound without the quiet at both ends."""
     if utterance.is_segment:
-        samples = sound(utterance, SAMPLING_RATE).samples
+        samples = sound(utterance, sampling_rate).samples
     else:
-        samples = cache.load(utterance.path, SAMPLING_RATE)
+        samples = cache.load(utterance.path, sampling_rate)
     start, end = trim(samples)
     return replace(utterance, digest=digest(samples)), samples[start:end]
 
@@ -175,13 +210,19 @@ def train_split(
         progress("training", epoch.number, config.epochs, f"loss {epoch.loss:.3f}{heard}")
 
     train_side, validation_side = (_side(material, side) for side in (split.train, split.validation))
-    model = fit(train_side, validation_side, len(material.labels.labels), config, SAMPLING_RATE, device, on_epoch)
+    model = fit(train_side, validation_side, len(material.labels.labels), config, device, on_epoch)
     temperature = _temperature(model, validation_side, config, device)
-    write_weights(model, folder, round(config.window_s * SAMPLING_RATE))
+    write_weights(model, folder, config.window_samples)
     described = _describe(name, material, split, config, model, temperature, history)
     checkpoint.write(folder, described, card.render(described))
     evaluation = _test(folder, described, split, progress) if split.test else None
     return Trained(folder, tuple(history), split, evaluation)
+
+
+def estimate(material: Material, split: Split, config: TrainConfig, device: str = "auto") -> Estimate:
+    """Say what a run is made of and, from a few of its steps, what it would cost."""
+    side, n_labels = _side(material, split.train), len(material.labels.labels)
+    return Estimate(split, config, measure(side, n_labels, config, choose_device(device)))
 
 
 def _side(material: Material, utterances: Sequence[Utterance]) -> Side:
@@ -191,8 +232,7 @@ def _side(material: Material, utterances: Sequence[Utterance]) -> Side:
 
 def _temperature(model: EmotionModel, validation: Side, config: TrainConfig, device: str) -> float:
     """Fit the temperature on the validation side; without one it stays 1."""
-    window_samples = round(config.window_s * SAMPLING_RATE)
-    windows = [speech_windows(samples, window_samples) for samples in validation.sounds]
+    windows = [speech_windows(samples, config.window_samples, config.rate) for samples in validation.sounds]
     logits = pooled_logits(TorchRuntime(model, device), windows) if windows else []
     heard = [(x, target) for x, target in zip(logits, validation.targets, strict=True) if x is not None]
     return fit_temperature(np.stack([x for x, _ in heard]), [target for _, target in heard]) if heard else 1.0
@@ -213,10 +253,11 @@ def _describe(
         parameters=model.sizes,
         frontend=model.frontend_config,
         labels=material.labels.labels,
-        sampling_rate=SAMPLING_RATE,
-        window_samples=round(config.window_s * SAMPLING_RATE),
+        sampling_rate=config.rate,
+        window_samples=config.window_samples,
         temperature=temperature,
         package_version=audio_emotion.__version__,
+        graph=entry(config.architecture).graph,
         training={
             "corpora": list(material.corpus.names),
             "licence": material.corpus.licence,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from audio_emotion.errors import UsageError
+from audio_emotion.errors import DeviceError
 from audio_emotion.live import PortAudio
 
 _SERVER = """
@@ -36,7 +36,7 @@ def missing() -> str | None:
     if not absent:
         try:
             PortAudio()
-        except UsageError:
+        except DeviceError:
             absent = ["PortAudio"]
     return f"needs {', '.join(absent)}" if absent else None
 

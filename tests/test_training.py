@@ -9,7 +9,7 @@ import soundfile
 from audio_emotion import checkpoint, load_model
 from audio_emotion.emotions import emotions
 from audio_emotion.errors import CorpusError, UsageError
-from audio_emotion.fitting import TrainConfig
+from audio_emotion.fitting import OptimizerConfig, TrainConfig
 from audio_emotion.training import load_material, train
 
 SMALL = {"channels": (4, 8, 8), "hidden": 16}
@@ -98,6 +98,6 @@ def test_no_recordings_and_bad_options_say_what_to_do(home: Path, tmp_path: Path
         train(config=QUICK)
     with pytest.raises(CorpusError, match="holds no recording"):
         train([str(tmp_path)], config=QUICK)
-    with pytest.raises(UsageError, match=r"epochs is 0.*; lr is -1"):
-        TrainConfig(epochs=0, lr=-1)
+    with pytest.raises(UsageError, match=r"epochs is 0.*; optimizer.lr is -1"):
+        TrainConfig(epochs=0, optimizer=OptimizerConfig(lr=-1))
     assert not (home / "models").exists() or not list((home / "models").iterdir())

@@ -49,7 +49,7 @@ class Background:
 
     def tell(self, drawn: BackgroundDraw) -> str:
         files = recordings(self.folder)
-        return f"{files[int(drawn.which * len(files))].stem}, SNR {drawn.snr_db:.1f} dB"
+        return f"{shown(files[int(drawn.which * len(files))].stem)}, SNR {drawn.snr_db:.1f} dB"
 
 
 @lru_cache(maxsize=8)

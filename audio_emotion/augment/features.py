@@ -10,7 +10,7 @@ from torch import Tensor
 from audio_emotion.augment.table import DEFAULT, FEATURES, check, made
 from audio_emotion.augment.vtlp import warp
 from audio_emotion.errors import UsageError
-from audio_emotion.frontends import MelMfcc
+from audio_emotion.frontends import LogMelSpectrogram, MelMfcc
 
 
 class Features:
@@ -28,10 +28,10 @@ class Features:
         table = DEFAULT if augment is None else augment
         check(table)
         self._used = made(table, FEATURES)
-        self._frontend = frontend if isinstance(frontend, MelMfcc) else None
+        self._frontend = frontend if isinstance(frontend, MelMfcc | LogMelSpectrogram) else None
         if "vtlp" in self._used and self._frontend is None:
             raise UsageError(
-                f"augment.vtlp warps log-mel and MFCC, and this model hears {type(frontend).__name__}; leave it out"
+                f"augment.vtlp warps mel bands, and this model hears {type(frontend).__name__}; leave it out"
             )
 
     def raw(self, features: Tensor, rng: np.random.Generator) -> Tensor:
@@ -55,6 +55,8 @@ class Features:
 
 def spec_augment(features: Tensor, rng: np.random.Generator, max_bins: int, max_frames: int) -> Tensor:
     """Set two bands of up to ``max_bins`` and two spans of up to ``max_frames`` to 0, the mean, in each clip.
+
+    Neither is wider than half of what there is; raw sound, of one bin, loses no band.
 
     (batch, channels, bins, frames) → the same; each channel has bands of its own, the spans are shared. Park et
     al. 2019, "SpecAugment".

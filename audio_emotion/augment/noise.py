@@ -39,7 +39,7 @@ def add_noise(samples: FloatArray, noise: FloatArray, snr_db: float) -> FloatArr
 
     Where either is silent there is no such level, and the samples come back as they were.
     """
-    power, noise_power = (float(np.mean(np.square(x, dtype=np.float64))) for x in (samples, noise))
+    power, noise_power = (float(np.dot(x, x)) for x in (samples, noise))
     if not power or not noise_power:
         return samples.copy()
     return samples + np.float32(np.sqrt(power / noise_power / 10 ** (snr_db / 10))) * noise

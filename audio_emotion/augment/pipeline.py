@@ -54,12 +54,13 @@ class Sounds:
 
     def draws(self, epoch: int, index: int) -> list[Draw]:
         """Return what utterance ``index`` goes through in ``epoch``, in order."""
+        version = int(self._rng(index, epoch, "version").integers(self._versions)) if self._versions else None
         drawn = []
         for name, (share, transform) in self._used.items():
             rng = self._rng(index, epoch, name)
             if rng.random() < share:
-                if self._versions and name in KEPT:
-                    rng = self._rng(index, int(rng.integers(self._versions)), f"{name}, kept")
+                if version is not None and name in KEPT:
+                    rng = self._rng(index, version, f"{name}, kept")
                 drawn.append((name, transform.draw(rng)))
         return drawn
 

@@ -26,7 +26,7 @@ class PitchShift:
 
     def apply(self, samples: FloatArray, sampling_rate: int, semitones: float) -> FloatArray:
         if self.method == "overlap-add":
-            factor = 2 ** (semitones / 12)
+            factor = round(2 ** (semitones / 12), 3)
             faster = Speed().apply(samples, sampling_rate, factor)
             return stretch(faster, sampling_rate, 1 / factor, len(samples))
         from librosa.effects import pitch_shift

@@ -3,7 +3,7 @@
 Jaitly & Hinton 2013, "Vocal tract length perturbation (VTLP) improves speech recognition".
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from audio_emotion.frontends import MelMfcc
+    from audio_emotion.frontends import LogMelSpectrogram, MelMfcc
 
 
 def warped_hz(hz: npt.NDArray[np.float64], factor: float, corner_hz: float, top_hz: float) -> npt.NDArray[np.float64]:
@@ -27,12 +27,12 @@ def warped_hz(hz: npt.NDArray[np.float64], factor: float, corner_hz: float, top_
     return np.interp(hz, [0, corner, top_hz], [0, corner * factor, top_hz])
 
 
-def warp(features: "Tensor", factors: "Tensor", frontend: "MelMfcc", corner_hz: float) -> "Tensor":
-    """Warp each clip's log-mel spectrogram by its factor, (batch,), and make the MFCC anew of that.
+def warp(features: "Tensor", factors: "Tensor", frontend: "MelMfcc | LogMelSpectrogram", corner_hz: float) -> "Tensor":
+    """Warp each clip's log-mel spectrogram by its factor, (batch,), and make the MFCC, if there are any, anew of that.
 
-    (batch, 2, n_mels, n_frames) → the same, before any normalisation: a coefficient of the MFCC is no frequency, so
-    that channel is turned back into bands, and its coefficients must still have their own means. A factor above 1
-    moves the spectrum up, as a shorter vocal tract does. Bands are interpolated linearly, in dB.
+    (batch, 1 or 2, n_mels, n_frames) → the same, before any normalisation: a coefficient of the MFCC is no frequency,
+    and none can be made of bands whose mean is gone. A factor above 1 moves the spectrum up, as a shorter vocal tract
+    does. Bands are interpolated linearly, in dB.
     """
     import torch
 
@@ -42,7 +42,9 @@ def warp(features: "Tensor", factors: "Tensor", frontend: "MelMfcc", corner_hz: 
     below = position.floor().long().clamp(0, config.n_mels - 2)
     log_mel = features[:, 0]
     moved = torch.lerp(log_mel.gather(1, below), log_mel.gather(1, below + 1), position - below)
-    return torch.stack([moved, frontend.dct @ moved], dim=1)
+    if features.shape[1] == 1:
+        return moved[:, None]
+    return torch.stack([moved, cast("MelMfcc", frontend).dct.T @ moved], dim=1)
 
 
 def _places(factors: list[float], n_mels: int, f_min: float, f_max: float, corner_hz: float) -> npt.NDArray[np.float32]:

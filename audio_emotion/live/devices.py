@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from audio_emotion.errors import DeviceError, UsageError
+from audio_emotion.errors import DeviceError
 
 BLOCK_S = 0.02
 """Seconds of sound that a device hands over at once: part of the latency."""
@@ -112,7 +112,7 @@ class PortAudio:
     """The devices of this machine, through PortAudio.
 
     Raises:
-        UsageError: the package ``sounddevice``, or the PortAudio library that it stands on, is not installed.
+        DeviceError: the package ``sounddevice``, or the PortAudio library that it stands on, is not installed.
     """
 
     def __init__(self) -> None:
@@ -190,11 +190,11 @@ def _sounddevice() -> Any:
     try:
         import sounddevice
     except ImportError as error:
-        raise UsageError(
+        raise DeviceError(
             "listening to a microphone needs a package that is not installed; run: pip install 'audio-emotion[live]'"
         ) from error
     except OSError as error:  # the package is there, its library is not
-        raise UsageError(
+        raise DeviceError(
             "listening to a microphone needs the PortAudio library, which is not installed; run: apt-get install "
             "libportaudio2 (Debian, Ubuntu), dnf install portaudio (Fedora), or brew install portaudio (macOS)"
         ) from error

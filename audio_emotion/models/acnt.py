@@ -9,7 +9,8 @@ a learning rate halved after 10 epochs without gain, and gradients clipped at 1.
 Left open: sizes of the transformer and head, kernels, dropout, the frame's length and normalisation. Chosen here:
 frames of 2,048 samples; a window of 4.02 s, which has 174 frames; one 3 x 3 convolution and one residual block of two
 at each width, pooled but for the last (three halvings of 40 x 174 give 5 x 21); normalisation within the window
-(``LogMelNorm``), and attention and mean over its speech alone.
+(``LogMelNorm``), and attention and mean over its speech alone; layer normalisation before each part of the encoder
+and after its last.
 """
 
 from dataclasses import dataclass
@@ -100,6 +101,7 @@ class Acnt(nn.Module):
             EncoderLayer(dim, config.num_heads, config.feedforward, config.dropout)
             for _ in range(config.num_layers if config.use_transformer else 0)
         )
+        self.norm = nn.LayerNorm(dim)
         self.head = nn.Sequential(
             nn.Linear(dim, config.hidden),
             nn.LeakyReLU(),
@@ -116,7 +118,7 @@ class Acnt(nn.Module):
             x = self.positions(x)
         for layer in self.encoder:
             x = layer(x, frames)
-        logits: Tensor = self.head(speech_mean(x.transpose(1, 2), frames))
+        logits: Tensor = self.head(speech_mean(self.norm(x).transpose(1, 2), frames))
         return logits
 
 

@@ -36,7 +36,7 @@ def talk(tmp_path: Path) -> Path:
 
 
 def listen(*arguments: object):
-    return CliRunner().invoke(app, ["listen", *map(str, arguments)])
+    return CliRunner().invoke(app, prog_name="audio-emotion", args=["listen", *map(str, arguments)])
 
 
 def expected(recording: Path) -> list[dict[str, object]]:
@@ -74,6 +74,7 @@ def test_people_get_lines_where_there_is_no_terminal(talk: Path):
     assert blank == ""
     assert shares.startswith("Share of time: ")
     assert "8.0 s heard, 6 answers" in result.stderr
+    assert listen("--file", talk, "--plain", "-q").stderr == ""
     assert "beyond the hop" not in result.stderr  # a file that is read has no latency
 
 
@@ -85,7 +86,8 @@ def test_people_get_lines_where_there_is_no_terminal(talk: Path):
         (("--file", "a.wav", "--device-name", "usb"), "two things to listen to"),
         (("--file", "a.wav", "--jsonl", "--plain"), "two forms of output"),
         (("--file", "a.wav", "--hop", "5"), "the hop is 5 s"),
-        (("--file", "a.wav", "--save", __file__), "is there already"),
+        (("--record", "a", "--save", "a"), "name one file"),
+        (("--wait", "-1"), "expected 0 or more"),
     ],
 )
 def test_what_contradicts_itself_is_refused(arguments: tuple[str, ...], says: str):
@@ -93,6 +95,15 @@ def test_what_contradicts_itself_is_refused(arguments: tuple[str, ...], says: st
     assert result.exit_code == 2
     assert says in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--save", "--record"])
+def test_a_file_that_is_there_is_not_written_over(option: str, talk: Path):
+    content = talk.read_bytes()
+    result = listen(option, talk)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "is there already, and would be lost" in result.stderr
+    assert talk.read_bytes() == content
 
 
 def test_an_unreadable_file_is_one_line(tmp_path: Path):
@@ -105,7 +116,7 @@ def test_a_missing_library_is_one_line(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     for arguments in ((), ("--list-devices",)):
         result = listen(*arguments)
-        assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+        assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
         assert "pip install 'audio-emotion[live]'" in result.stderr
 
 

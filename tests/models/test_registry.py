@@ -24,7 +24,9 @@ def test_its_own_size_learns_sixteen_clips_too(name: str, tmp_path: Path):
     it_learns_sixteen_clips_by_heart(Subject(name), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["acnt", "study-base", "study-ultimate", "two-channel-cnn"])
+@pytest.mark.parametrize(
+    "name", ["acnt", "cnn-1d", "cnn-bilstm-attention", "study-base", "study-ultimate", "two-channel-cnn"]
+)
 def test_recording_level_does_not_matter(name: str):
     subject = SMALL[name]
     runtime, batch = TorchRuntime(subject.build(), "cpu"), subject.windows(2)
@@ -36,6 +38,14 @@ def test_an_entry_has_its_frontends_rate(name: str):
     known = entry(name)
     config = getattr(frontends, known.frontend + "Config")()
     assert config.sampling_rate == known.sampling_rate
+
+
+@pytest.mark.parametrize("name", architectures())
+def test_an_entry_knows_the_number_of_parameters(name: str):
+    known = entry(name)
+    assert known.reads
+    if known.n_parameters:
+        assert sum(p.numel() for p in build(name, N_LABELS).parameters()) == known.n_parameters
 
 
 def test_acnt_can_do_without_its_transformer():
