@@ -10,6 +10,8 @@ from audio_emotion.cli.evaluate import EXAMPLES as EVALUATE
 from audio_emotion.cli.evaluate import evaluate
 from audio_emotion.cli.infer import EXAMPLES as INFER
 from audio_emotion.cli.infer import infer
+from audio_emotion.cli.listen import EXAMPLES as LISTEN
+from audio_emotion.cli.listen import listen
 from audio_emotion.cli.train import train
 
 TRAIN = """
@@ -27,6 +29,7 @@ app = typer.Typer(
     cls=Group,
 )
 app.command(cls=Command, epilog=INFER)(infer)
+app.command(cls=Command, epilog=LISTEN)(listen)
 app.command(cls=Command, epilog=TRAIN)(train)
 app.command(cls=Command, epilog=EVALUATE)(evaluate)
 app.add_typer(models.app, name="models")
