@@ -7,7 +7,7 @@
     ├── DownloadError            1   a download that failed or does not match its checksum
     ├── ModelError               1   a model folder that is absent, incomplete or altered
     ├── DeviceError              1   a device, to compute on or to listen to, that is not there
-     ├── TrainingError            1   a run that cannot go on: a loss that is no number, no memory left
+    ├── TrainingError            1   a run that cannot go on: a loss that is no number, no memory left
     └── StorageError             1   a folder or file that cannot be written
 
 Every message is one line: what was got, what was expected, what to do.
