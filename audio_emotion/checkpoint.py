@@ -2,7 +2,7 @@
 
 A model is a folder: ``config.json``, ``model.safetensors`` (for training and accelerators), ``model.onnx`` (for the
 CPU) and ``README.md`` (its card). It is loaded strictly: every file must have the checksum that ``config.json``
-states, and the tensors the names and shapes that it lists. An architecture that cannot be a graph has none, and
+states, and the tensors the names and shapes that it lists. A model too large for an ONNX file has none, and
 ``config.json`` says so.
 """
 

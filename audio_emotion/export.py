@@ -15,16 +15,27 @@ from audio_emotion.frontends.librosa_made import LibrosaMade
 from audio_emotion.models.emotion_model import EmotionModel
 
 OPSET = 20
+MAX_GRAPH_BYTES = 1_900_000_000
+"""ONNX files are protocol buffers, which end at 2 GiB."""
 
 
 def write_weights(model: EmotionModel, folder: Path, window_samples: int) -> None:
-    """Write ``model.safetensors`` and ``model.onnx`` of a model on the CPU into ``folder``."""
+    """Write ``model.safetensors`` and, where it :func:`fits_a_graph`, ``model.onnx`` of a model into ``folder``.
+
+    The model is moved to the CPU.
+    """
     from safetensors.numpy import save_file
 
     model = model.cpu().eval()
     tensors = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in model.state_dict().items()}
     save_file(tensors, folder / checkpoint.TENSORS)
-    write_graph(model, folder / checkpoint.GRAPH, window_samples)
+    if fits_a_graph(model):
+        write_graph(model, folder / checkpoint.GRAPH, window_samples)
+
+
+def fits_a_graph(model: EmotionModel) -> bool:
+    """Tell whether a model's weights fit into one ONNX file; those of the largest pretrained encoders do not."""
+    return sum(p.numel() * p.element_size() for p in model.parameters()) < MAX_GRAPH_BYTES
 
 
 def write_graph(model: EmotionModel, path: Path, window_samples: int) -> None:

@@ -197,7 +197,7 @@ def load_model(
     if backend == "auto":
         backend = "onnx" if device == "cpu" and config.graph != "none" else "torch"
     if backend == "onnx" and config.graph == "none":
-        raise UsageError(f"the model {config.name!r} has no ONNX graph; use --backend torch, or auto")
+        raise UsageError(f"the model {config.name!r} has no ONNX graph, it is too large; use --backend torch, or auto")
     return Model(config, _runtime(folder, config, device, backend))
 
 

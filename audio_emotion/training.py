@@ -19,7 +19,7 @@ from audio_emotion.corpora.sources import gather, parse_sources
 from audio_emotion.corpora.splits import SIDES, Split, split_utterances
 from audio_emotion.errors import CorpusError
 from audio_emotion.evaluation import Evaluation, evaluate_utterances, fit_temperature
-from audio_emotion.export import write_weights
+from audio_emotion.export import fits_a_graph, write_weights
 from audio_emotion.fitting import TrainConfig, run, settings
 from audio_emotion.fitting.data import Side
 from audio_emotion.fitting.loop import Cost, Listener, Step, fit, measure
@@ -318,7 +318,7 @@ def _describe(
         window_samples=config.window_samples,
         temperature=temperature,
         package_version=audio_emotion.__version__,
-        graph=entry(config.architecture).graph,
+        graph=entry(config.architecture).graph if fits_a_graph(model) else "none",
         training={
             "corpora": list(material.corpus.names),
             "licence": material.corpus.licence,

@@ -1,7 +1,8 @@
 """Damaged recordings by the hundred, in a process that may take little time and memory; ``test_fuzz.py`` runs it.
 
-``python -m tests.fuzz N_EXAMPLES SECONDS FOLDER [random]``: what is being tried lies in FOLDER, to be looked at where
-it crashes or hangs this process. After SECONDS no further example is tried.
+``python -m tests.fuzz FIRST ROUNDS SECONDS FOLDER``: rounds of 250 examples, each with its number as seed, so that it
+can be had again; none begins after SECONDS. What is being tried lies in FOLDER, to be looked at where it ends this
+process.
 """
 
 import faulthandler
@@ -9,11 +10,12 @@ import resource
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from audio_emotion import audio
@@ -94,23 +96,12 @@ def answered(model: Model, content: bytes, along_time: bool) -> bool:
     return True
 
 
-def main() -> None:
-    n_examples, seconds, folder = int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3])
-    model, counts, end = load_model(device="cpu"), Counter[bool](), time.monotonic() + seconds
-    for content in WELL.values():
-        assert answered(model, content, along_time=False)
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
-    limit = pages * resource.getpagesize() + MEMORY_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+def attempt(model: Model, folder: Path, counts: Counter[bool]) -> Callable[[], None]:
+    """Return a round of examples."""
 
-    @settings(
-        max_examples=n_examples, derandomize=sys.argv[4:] != ["random"], database=None, deadline=None,
-        suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
-    )  # fmt: skip
+    @settings(max_examples=250, database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(damaged | garbage, st.booleans())
-    def attempt(recording: tuple[str, list[tuple[str, int, bytes | int]]] | bytes, along_time: bool) -> None:
-        if time.monotonic() > end:
-            return
+    def once(recording: tuple[str, list[tuple[str, int, bytes | int]]] | bytes, along_time: bool) -> None:
         if isinstance(recording, tuple):
             content = WELL[recording[0]]
             for change in recording[1]:
@@ -122,7 +113,20 @@ def main() -> None:
         counts[answered(model, content, along_time)] += 1
         faulthandler.cancel_dump_traceback_later()
 
-    attempt()
+    return once
+
+
+def main() -> None:
+    first, n_rounds, seconds, folder = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), Path(sys.argv[4])
+    model, counts, end = load_model(device="cpu"), Counter[bool](), time.monotonic() + seconds
+    for content in WELL.values():
+        assert answered(model, content, along_time=False)
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    limit = pages * resource.getpagesize() + MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    for number in range(first, first + n_rounds):
+        if time.monotonic() < end:
+            seed(number)(attempt(model, folder, counts))()
     status = Path("/proc/self/status").read_text("ascii")  # getrusage would begin with the parent's peak
     peak_kib = int(status.split("VmHWM:")[1].split()[0])
     print(f"{counts[True]} answered, {counts[False]} refused, {peak_kib // 1024} MiB")

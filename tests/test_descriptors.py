@@ -1,5 +1,6 @@
 """librosa, called as its users call it, defines the values."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import librosa
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 from librosa import feature
 
-from audio_emotion import audio
+from audio_emotion import audio, checkpoint
+from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.descriptors import (
     FrameDescriptorsConfig,
     ShortMfccConfig,
@@ -16,6 +18,9 @@ from audio_emotion.descriptors import (
     short_mfcc,
 )
 from audio_emotion.errors import ModelError
+from audio_emotion.export import write_weights
+from audio_emotion.models import build
+from audio_emotion.prediction import load_model
 from audio_emotion.windows import pad, windows_of
 from tests.sounds import voice
 
@@ -105,3 +110,30 @@ def test_an_unknown_frontend_or_parameter_is_one_clear_error():
 
 def test_librosa_agrees_that_twenty_seconds_are_862_frames():
     assert librosa.time_to_frames(20.0, sr=LONG.sampling_rate, hop_length=LONG.hop) + 1 == 862
+
+
+def test_a_stored_model_answers_alike_on_both_backends(tmp_path: Path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    model = build("cnn-1d", 2, {"channels": [8, 8], "hidden": 16})
+    window = round(2.5 * SHORT.sampling_rate)
+    write_weights(model, folder, window)
+    described = ModelConfig(
+        "short",
+        "cnn-1d",
+        model.sizes,
+        model.frontend_config,
+        ("sad", "happy"),
+        SHORT.sampling_rate,
+        window,
+        1.0,
+        "0",
+        "features",
+    )
+    checkpoint.write(folder, described, "")
+    sound = voice(1.5)
+    graph, module = (load_model(str(folder), "cpu", backend).predict(sound, 16_000) for backend in ("onnx", "torch"))
+    assert graph.scores["sad"] == pytest.approx(module.scores["sad"], abs=1e-4)
+    checkpoint.write(folder, replace(described, window_samples=window // 2), "")
+    with pytest.raises(ModelError, match=r"shape \(1, 22, 20\).*\(1, 22, 40\)"):
+        load_model(str(folder), "cpu", "onnx")

@@ -12,10 +12,10 @@ from tests.conftest import ROOT
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")
 
 
-def fuzz(folder: Path, n_examples: int, seconds: int, *more: str) -> tuple[int, int, int]:
+def fuzz(folder: Path, first: int, n_rounds: int, seconds: int) -> tuple[int, int, int]:
     """How many were answered, how many refused, and the MiB that it took."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", str(n_examples), str(seconds), str(folder), *more],
+        [sys.executable, "-m", "tests.fuzz", *map(str, (first, n_rounds, seconds, folder))],
         cwd=ROOT, capture_output=True, text=True, timeout=seconds + 120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout[-3000:]}{done.stderr[-9000:]}\nthe last file tried: {folder / 'tried'}"
@@ -26,7 +26,7 @@ def fuzz(folder: Path, n_examples: int, seconds: int, *more: str) -> tuple[int, 
 
 
 def test_damaged_files_are_answered_or_refused(tmp_path: Path):
-    answered, refused, mebibytes = fuzz(tmp_path, 500, 20)
+    answered, refused, mebibytes = fuzz(tmp_path, 0, 2, 10)
     assert answered > 20
     assert refused > 20
     assert mebibytes < 400
@@ -34,7 +34,7 @@ def test_damaged_files_are_answered_or_refused(tmp_path: Path):
 
 @pytest.mark.slow
 def test_many_damaged_files_are_answered_or_refused(tmp_path: Path):
-    answered, refused, mebibytes = fuzz(tmp_path, 20_000, 150, "random")
+    answered, refused, mebibytes = fuzz(tmp_path, 2, 1_000, 150)
     assert answered > 100
     assert refused > 100
     assert mebibytes < 700

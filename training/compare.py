@@ -94,9 +94,9 @@ def carry_out(run: Run) -> str:
     config = replace(recipe, epochs=epochs)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        model, kept = Path(folder) / "model", Path(folder) / "run"
-        trained = train_split(model, kept, run.record.stem, material, split, config, "cpu", teller(run))
-        described = checkpoint.read_config(model)
+        target, kept = Path(folder, "model"), Path(folder, "run")
+        trained = train_split(target, kept, run.record.stem, material, split, config, "cpu", teller(run))
+        described = checkpoint.read_config(target)
     assert trained.evaluation is not None
     figures = trained.evaluation.scores()
     run.records.mkdir(parents=True, exist_ok=True)

@@ -66,8 +66,8 @@ def spec_augment(features: Tensor, rng: np.random.Generator, max_bins: int, max_
     frames = torch.arange(n_frames, device=features.device)[None, None, None, :]
     keep = torch.ones_like(features, dtype=torch.bool)
     for _ in range(2):
-        keep &= ~_span(bins, rng, (batch, channels), n_bins, max_bins)
-        keep &= ~_span(frames, rng, (batch, 1), n_frames, max_frames)
+        keep &= ~_span(bins, rng, (batch, channels), n_bins, min(max_bins, n_bins // 2))
+        keep &= ~_span(frames, rng, (batch, 1), n_frames, min(max_frames, n_frames // 2))
     return features * keep
 
 

@@ -33,6 +33,7 @@ _EXAMPLES = {
     """,
     "download": """
         audio-emotion data download ravdess
+        audio-emotion data download ravdess-song
     """,
     "check": """
         audio-emotion data check recordings/
@@ -44,9 +45,11 @@ _EXAMPLES = {
     """,
     "features": """
         audio-emotion data features recordings/ --out features.csv
+        audio-emotion data features ravdess=speech/ savee=savee/ --labels seven --out features.csv
     """,
     "extract-audio": """
         audio-emotion data extract-audio videos/ sounds/
+        audio-emotion data extract-audio videos/ sounds/ --rate 48000
     """,
 }
 

@@ -23,8 +23,7 @@ class Entry:
         source: the paper or project that describes it.
         sampling_rate: Hz, of the sound it is trained on unless a config says otherwise; the frontend's default.
         window_s: seconds that it reads at once, likewise.
-        graph: what its ONNX graph takes: ``waveform``; ``features``, where librosa makes them first; or ``none``, where
-            there is no graph and torch runs it.
+        graph: what its ONNX graph takes: ``waveform``, or ``features``, where librosa makes them first.
         reads: its input in words.
         n_parameters: how many it has, at its own sizes and with eight labels; 0: as many as its checkpoint.
     """
@@ -36,7 +35,7 @@ class Entry:
     source: str
     sampling_rate: int = 16_000
     window_s: float = 3.0
-    graph: Literal["waveform", "features", "none"] = "waveform"
+    graph: Literal["waveform", "features"] = "waveform"
     reads: str = ""
     n_parameters: int = 0
 
@@ -238,5 +237,6 @@ register(
         config="Wav2Vec2Config",
         frontend="RawSound",
         source="Baevski et al. 2020, wav2vec 2.0; Chen et al. 2022, WavLM; Hsu et al. 2021, HuBERT",
+        reads="sound, 48000 samples",
     ),
 )

@@ -8,7 +8,8 @@ zero mean and unit variance over its own samples, padding stays 0 and only pooli
 checkpoints were pretrained); the encoder's own masking and layer drop are off, since they draw from global generators.
 
 A name is looked for on this machine first, and downloaded once if it is not here. A stored model needs neither: its
-parameters hold the whole description of the encoder, its tensors all weights.
+parameters hold the whole description of the encoder, its tensors all weights; encoders of about 475 million
+parameters and more are too large for an ONNX file, and run with torch alone.
 """
 
 import json
@@ -127,16 +128,14 @@ def _encoder(config: Wav2Vec2Config) -> Any:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     if config.encoder:
-        described = {k: v for k, v in config.encoder.items() if k != "model_type"}
-        encoder = transformers.AutoModel.from_config(
-            transformers.AutoConfig.for_model(config.encoder.get("model_type", "wav2vec2"), **{**described, **_OFF})
-        )
+        described = {"model_type": "wav2vec2", **config.encoder, **_OFF}
+        encoder = transformers.AutoModel.from_config(transformers.AutoConfig.for_model(**described))
     else:
         encoder = _pretrained(transformers.AutoModel, config.checkpoint)
     if not hasattr(encoder, "feature_extractor") or not hasattr(encoder.config, "conv_stride"):
         raise ModelError(f"wav2vec2: {config.checkpoint!r} is {type(encoder).__name__}, expected an encoder of sound")
     if config.gradient_checkpointing:
-        encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        encoder.gradient_checkpointing_enable({"use_reentrant": False})
     return encoder
 
 

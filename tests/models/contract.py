@@ -126,6 +126,22 @@ CHECKS: tuple[Check, ...] = (
 )
 
 _SMALL_TRANSFORMER = {"transformer_dim": 32, "num_layers": 2, "num_heads": 4, "feedforward": 32}
+_TINY_ENCODER = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "conv_dim": [16, 16, 16],
+    "conv_stride": [5, 4, 4],
+    "conv_kernel": [10, 4, 4],
+    "num_feat_extract_layers": 3,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 2,
+    "hidden_dropout": 0.0,
+    "attention_dropout": 0.0,
+    "activation_dropout": 0.0,
+    "feat_proj_dropout": 0.0,
+}
 
 SMALL: dict[str, Subject] = {
     subject.name: subject
@@ -146,6 +162,7 @@ SMALL: dict[str, Subject] = {
         Subject("study-simplified", {"channels": (8, 16), **_SMALL_TRANSFORMER}, window_s=1.0),
         Subject("study-ultimate", {"channels": (8, 8, 16), "bottleneck": 16, **_SMALL_TRANSFORMER}, window_s=1.0),
         Subject("two-channel-cnn", {"channels": (8, 16, 16), "hidden": 32}, window_s=1.0),
+        Subject("wav2vec2", {"encoder": _TINY_ENCODER, "tune_from": 0, "dropout": 0.0}, window_s=1.0),
     )
 }
 """Sizes to test an architecture with; one that is not here is tested as it stands."""

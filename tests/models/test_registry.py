@@ -19,7 +19,7 @@ def test_contract(name: str, check: Check, tmp_path: Path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", architectures())
+@pytest.mark.parametrize("name", sorted({*architectures()} - {"wav2vec2"}))  # its own size is a checkpoint's
 def test_its_own_size_learns_sixteen_clips_too(name: str, tmp_path: Path):
     it_learns_sixteen_clips_by_heart(Subject(name), tmp_path)
 
