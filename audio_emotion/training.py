@@ -16,12 +16,16 @@ from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance
 from audio_emotion.corpora.labels import LabelSet, label_set
 from audio_emotion.corpora.sounds import digest, made_of_each, sound
 from audio_emotion.corpora.sources import gather, parse_sources
-from audio_emotion.corpora.splits import Split, split_utterances
+from audio_emotion.corpora.splits import SIDES, Split, split_utterances
 from audio_emotion.errors import CorpusError
 from audio_emotion.evaluation import Evaluation, evaluate_utterances, fit_temperature
 from audio_emotion.export import fits_a_graph, write_weights
-from audio_emotion.fitting import TrainConfig
-from audio_emotion.fitting.loop import Cost, Epoch, Side, fit, measure
+from audio_emotion.fitting import TrainConfig, run, settings
+from audio_emotion.fitting.data import Side
+from audio_emotion.fitting.loop import Cost, Listener, Step, fit, measure
+from audio_emotion.fitting.placement import is_main, main_process_first
+from audio_emotion.fitting.run import Keeping, Run
+from audio_emotion.fitting.state import Epoch, Keeper
 from audio_emotion.models import entry
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.prediction import load_model, pooled_logits, speech_windows
@@ -29,6 +33,9 @@ from audio_emotion.records import FloatArray
 from audio_emotion.runtime import choose_device
 from audio_emotion.runtime.torch import TorchRuntime
 from audio_emotion.windows import trim
+
+TAKEN_UP = "taken up again"
+"""The stage under which progress is told that a run goes on: epochs done, of how many, and its folder."""
 
 
 def silent(stage: str, done: int, total: int, remark: str) -> None:
@@ -68,12 +75,14 @@ class Trained:
         history: what each epoch left.
         split: who trained, who chose the epoch, who was tested on.
         evaluation: the test side's; None where there was none.
+        run_folder: its log, curves and config.
     """
 
     folder: Path
     history: tuple[Epoch, ...]
     split: Split
     evaluation: Evaluation | None
+    run_folder: Path
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,7 @@ class Estimate:
             *sides,
             f"{cost.parameters:,} parameters; {cost.steps_per_epoch} steps an epoch, {cost.steps_per_epoch * epochs} "
             f"in at most {epochs} epochs",
+            *([f"{cost.preparing_s:.3g} s for features before the first epoch"] if cost.preparing_s >= 10 else []),
             f"about {cost.seconds_per_step * cost.steps_per_epoch:.3g} s an epoch, "
             f"{cost.seconds_per_step * cost.steps_per_epoch * epochs / 60:.3g} min in all, validation not counted "
             f"({1000 * cost.seconds_per_step:.3g} ms a step, measured on {cost.measured_steps})",
@@ -114,22 +124,27 @@ def train(
     allow_missing: bool = False,
     strict: bool = False,
     progress: Progress = silent,
+    keeping: Keeping = Keeping(),  # noqa: B008 (frozen)
 ) -> Trained:
     """Train on labelled recordings and store the model under ``name`` (its architecture's) in the user's data folder.
 
     ``data`` are corpora as ``NAME=DIR``, or folders and tables that are recognised; without any, RAVDESS speech is
     looked for in ``AUDIO_EMOTION_DATA``, else among the downloads. The test side is answered by the stored model,
-    through the same code as ``infer``. A model of that name is replaced when all is done, and not before.
+    through the same code as ``infer``. A model of that name is replaced when all is done, and not before. A run that
+    was stopped goes on where it stood when it is called again with the same arguments and recordings.
 
     Raises:
         CorpusError: no recordings, or too few for the split, or (``strict``) one that cannot be decoded.
         UsageError: an option out of its range.
         DeviceError: no such device here.
         StorageError: the model cannot be written.
+        TrainingError: it cannot go on.
+        KeyboardInterrupt: Ctrl-C, the state being kept.
     """
     config = config or TrainConfig()
     material = load_material(data, labels, strict, progress, config.rate)
-    return train_material(material, name or config.architecture, split, config, device, allow_missing, progress)
+    name = name or config.architecture
+    return train_material(material, name, split, config, device, allow_missing, progress, keeping)
 
 
 def train_material(
@@ -140,19 +155,22 @@ def train_material(
     device: str = "auto",
     allow_missing: bool = False,
     progress: Progress = silent,
+    keeping: Keeping = Keeping(),  # noqa: B008 (frozen)
 ) -> Trained:
     """Do what :func:`train` does, with recordings that are decoded already.
 
-    A split that is given as a value may test on recordings that are not among them.
+    A split that is given as a value may test on recordings that are not among them. Of several processes
+    (``accelerate launch``) the main one alone stores the model and tests it.
     """
-    device = choose_device(device)
+    if isinstance(split, str):
+        utterances = material.corpus.utterances
+        split = split_utterances(split, utterances, config.seed, config.patience > 0, allow_missing)
+    run_folder = paths.runs_dir() / name / f"{split.name}-seed-{config.seed}"
     target = checkpoint.new_folder(name)
-    with paths.writing(target) as folder:
-        if isinstance(split, str):
-            utterances = material.corpus.utterances
-            split = split_utterances(split, utterances, config.seed, config.patience > 0, allow_missing)
-        trained = train_split(folder, name, material, split, config, device, progress)
-    return replace(trained, folder=target)
+    trained = train_split(target, run_folder, name, material, split, config, choose_device(device), progress, keeping)
+    if is_main():
+        run.finish(run_folder)
+    return trained
 
 
 def load_material(
@@ -192,9 +210,19 @@ def _heard(sampling_rate: int, utterance: Utterance) -> tuple[Utterance, FloatAr
 
 
 def train_split(
-    folder: Path, name: str, material: Material, split: Split, config: TrainConfig, device: str, progress: Progress
+    target: Path,
+    run_folder: Path,
+    name: str,
+    material: Material,
+    split: Split,
+    config: TrainConfig,
+    device: str,
+    progress: Progress = silent,
+    keeping: Keeping = Keeping(),  # noqa: B008 (frozen)
 ) -> Trained:
-    """Train on one split, fill ``folder`` with the model, and let the stored model answer the test side.
+    """Train on one split, store the model as ``target``, and let the stored model answer the test side.
+
+    What the run needs to go on after a stop is kept in ``run_folder``, until :func:`run.finish` is called.
 
     Raises:
         CorpusError: the training side holds one emotion alone.
@@ -202,21 +230,49 @@ def train_split(
     emotions = {utterance.label for utterance in split.train}
     if len(emotions) < 2:
         raise CorpusError(f"all {len(split.train)} utterance(s) to train on are {emotions.pop()}; add another emotion")
-    history: list[Epoch] = []
+    train_side, validation_side = (_side(material, side) for side in (split.train, split.validation))
+    with main_process_first(device):  # it may begin the folder anew, and what it holds is what the others read
+        opened = Run(run_folder, config, _sides(split), audio_emotion.__version__, keeping) if is_main() else None
+    keeper = opened.keeper if opened else Keeper(run_folder / run.CHECKPOINT / run.STATE)
+    try:
+        listener = _listener(config, opened, progress)
+        model = fit(train_side, validation_side, len(material.labels.labels), config, device, listener, keeper)
+    finally:
+        if opened:
+            opened.draw()
+    if opened is None:
+        return Trained(target, (), split, None, run_folder)
+    with paths.writing(target) as folder:
+        write_weights(model, folder, config.window_samples)
+        temperature = _temperature(model, validation_side, config, "cpu")
+        described = _describe(name, material, split, config, model, temperature, opened.history)
+        checkpoint.write(folder, described, card.render(described))
+        evaluation = _test(folder, described, split, progress) if split.test else None
+    return Trained(target, tuple(opened.history), split, evaluation, run_folder)
+
+
+def _sides(split: Split) -> dict[str, tuple[str, str]]:
+    """Return the side and the label of every recording, by its content."""
+    return {u.recording: (side, u.label) for side in SIDES for u in getattr(split, side)}
+
+
+def _listener(config: TrainConfig, opened: Run | None, progress: Progress) -> Listener:
+    """Return what enters epochs into the run's folder and shows how far it is."""
+    if opened is None:
+        return Listener()
+    if opened.history:
+        progress(TAKEN_UP, len(opened.history), config.epochs, str(opened.folder))
 
     def on_epoch(epoch: Epoch) -> None:
-        history.append(epoch)
+        opened.add(epoch)
         heard = "" if epoch.validation_uar is None else f", validation UAR {100 * epoch.validation_uar:.1f} %"
-        progress("training", epoch.number, config.epochs, f"loss {epoch.loss:.3f}{heard}")
+        times = f"{epoch.seconds:.1f} s, {epoch.waiting_s:.1f} of them waiting for sounds"
+        progress("training", epoch.number, config.epochs, f"loss {epoch.loss:.3f}{heard}, {times}")
 
-    train_side, validation_side = (_side(material, side) for side in (split.train, split.validation))
-    model = fit(train_side, validation_side, len(material.labels.labels), config, device, on_epoch)
-    temperature = _temperature(model, validation_side, config, device)
-    write_weights(model, folder, config.window_samples)
-    described = _describe(name, material, split, config, model, temperature, history)
-    checkpoint.write(folder, described, card.render(described))
-    evaluation = _test(folder, described, split, progress) if split.test else None
-    return Trained(folder, tuple(history), split, evaluation)
+    def on_step(step: Step) -> None:
+        progress("epoch", step.batches, step.n_batches, f"loss {step.loss:.3f}, learning rate {step.lr:.2g}")
+
+    return Listener(on_step, on_epoch, progress)
 
 
 def estimate(material: Material, split: Split, config: TrainConfig, device: str = "auto") -> Estimate:
@@ -227,7 +283,12 @@ def estimate(material: Material, split: Split, config: TrainConfig, device: str 
 
 def _side(material: Material, utterances: Sequence[Utterance]) -> Side:
     labels = material.labels.labels
-    return Side([material.sounds[u.digest] for u in utterances], [labels.index(u.label) for u in utterances])
+    return Side(
+        [material.sounds[u.digest] for u in utterances],
+        [labels.index(u.label) for u in utterances],
+        [str(u.path) for u in utterances],
+        [u.digest for u in utterances],
+    )
 
 
 def _temperature(model: EmotionModel, validation: Side, config: TrainConfig, device: str) -> float:
@@ -265,9 +326,10 @@ def _describe(
             "split": split.name,
             "speakers": split.speakers,
             "utterances": split.sizes,
-            "options": asdict(config),
+            "options": settings.table_of(config.resolved()),
             "history": [asdict(epoch) for epoch in history],
-            "versions": {"python": platform.python_version()} | {p: version(p) for p in ("torch", "numpy", "librosa")},
+            "versions": {"python": platform.python_version()}
+            | {p: version(p) for p in ("torch", "accelerate", "numpy", "librosa")},
         },
     )
 

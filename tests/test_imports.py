@@ -20,6 +20,7 @@ LEVELS = {
     2: {"corpora", "models", "runtime"},
     3: {"checkpoint", "card"},
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
+    | {"live"}
     | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"},
     5: {"cli", "weights"},
 }
@@ -45,6 +46,8 @@ ALLOWED = {
     ("batch", "prediction"),
     ("batch", "report"),
     ("batch", "workers"),
+    ("live", "prediction"),
+    ("live", "streaming"),
     ("plot_timeline", "report"),
     ("plots", "metrics"),
     ("evaluation", "metrics"),
@@ -55,6 +58,7 @@ ALLOWED = {
     ("html_report", "evaluation_report"),
     ("html_report", "plots"),
     ("fitting", "metrics"),
+    ("fitting", "plots"),
     ("fitting", "prediction"),
     ("training", "evaluation"),
     ("training", "export"),

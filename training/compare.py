@@ -5,16 +5,18 @@
     python training/compare.py --models acnt cnn-1d --protocols random emobox-1 --max-epochs 20
     python training/compare.py --tables                             # the tables alone
 
-Each run follows its architecture's recipe in ``training/configs`` and leaves a record in ``training/records/compare``;
-one that has a record is not run again. A budget is kept by running fewer epochs, as many as a few measured steps say
-will fit, so that a schedule which spans the epochs still comes to its end. The stored model answers the test side, as
-``infer`` does. From the records come ``benchmarks/models.md`` and what ``audio-emotion models list`` shows.
+Each run follows its architecture's recipe in ``training/configs`` and leaves a record in ``training/records/compare``,
+with a table of what it said of each test utterance; one that has a record is not run again. A budget is kept by
+running fewer epochs, as many as a few measured steps say will fit, so that a schedule which spans the epochs still
+comes to its end. The stored model answers the test side, as ``infer`` does. From the records come
+``benchmarks/models.md`` and what ``audio-emotion models list`` shows.
 
 Sizes and the time of a clip are measured before the first run. ``wav2vec2``, which starts from a downloaded
 checkpoint, is compared when it is named.
 """
 
 import argparse
+import csv
 import json
 import multiprocessing
 import os
@@ -36,6 +38,7 @@ from audio_emotion import checkpoint, models
 from audio_emotion.corpora.base import Progress
 from audio_emotion.corpora.splits import Split, split_utterances
 from audio_emotion.descriptors import maker
+from audio_emotion.evaluation import Evaluation
 from audio_emotion.export import write_weights
 from audio_emotion.fitting import TrainConfig
 from audio_emotion.fitting.config import read
@@ -92,10 +95,13 @@ def carry_out(run: Run) -> str:
     config = replace(recipe, epochs=epochs)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        trained = train_split(Path(folder), run.record.stem, material, split, config, "cpu", teller(run))
-        described = checkpoint.read_config(Path(folder))
+        target, kept = Path(folder, "model"), Path(folder, "run")
+        trained = train_split(target, kept, run.record.stem, material, split, config, "cpu", teller(run))
+        described = checkpoint.read_config(target)
     assert trained.evaluation is not None
     figures = trained.evaluation.scores()
+    run.records.mkdir(parents=True, exist_ok=True)
+    write_answers(run.record.with_suffix(".csv"), trained.evaluation)
     keep(
         run.record,
         {
@@ -116,6 +122,17 @@ def carry_out(run: Run) -> str:
         },
     )
     return f"UAR {100 * figures['uar']:.1f} %, {len(trained.history)} of {recipe.epochs} epochs"
+
+
+def write_answers(path: Path, evaluation: Evaluation) -> None:
+    """Write what the stored model said of each test utterance: a row with the log of each label's probability."""
+    unfinished = path.with_suffix(".unfinished")
+    with unfinished.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["file", "label", *evaluation.labels])
+        for utterance, probabilities in zip(evaluation.utterances, evaluation.probabilities, strict=True):
+            rows.writerow([utterance.path.stem, utterance.label, *(f"{x:.3f}" for x in np.log(probabilities))])
+    unfinished.replace(path)
 
 
 def teller(run: Run) -> Progress:

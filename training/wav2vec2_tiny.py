@@ -17,7 +17,9 @@ from audio_emotion.corpora import locate
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.corpora.sounds import sound
 from audio_emotion.fitting.config import TrainConfig, from_table
-from audio_emotion.fitting.loop import Epoch, Side, fit
+from audio_emotion.fitting.data import Side
+from audio_emotion.fitting.loop import Listener, fit
+from audio_emotion.fitting.state import Epoch
 from audio_emotion.metrics import uar
 from audio_emotion.models import build
 from audio_emotion.models.emotion_model import EmotionModel
@@ -62,7 +64,7 @@ def main() -> None:
     torch.manual_seed(config.seed)
     before = figures(build(config.architecture, len(LABELS), config.parameters, config.frontend_table), test, config)
     began, epochs = time.monotonic(), list[Epoch]()
-    model = fit(train, Side([], []), len(LABELS), config, "cpu", epochs.append)
+    model = fit(train, Side([], []), len(LABELS), config, "cpu", Listener(on_epoch=epochs.append))
     record = {
         "what": "a tiny encoder with random weights: that the parts learn together, not what pretraining reaches",
         "labels": LABELS,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from audio_emotion import checkpoint
-from audio_emotion.cli._app import command, say
+from audio_emotion.cli._app import Command, command, say
 from audio_emotion.errors import ModelError
 
 app = typer.Typer(help="Look at the models at hand.", no_args_is_help=True)
@@ -16,7 +16,7 @@ def look() -> None:
     """Look at the models at hand."""
 
 
-@app.command("list")
+@app.command("list", cls=Command, epilog="audio-emotion models list\naudio-emotion models list --architectures")
 @command
 def list_models(
     architectures: Annotated[

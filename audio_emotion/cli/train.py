@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audio_emotion.cli._app import command, progress_bars, tell_left_out
+from audio_emotion.cli._app import command, progress_bars, say, tell_left_out
 from audio_emotion.errors import UsageError
 
 if TYPE_CHECKING:
     from audio_emotion.corpora.base import Progress
     from audio_emotion.corpora.splits import Split
     from audio_emotion.fitting import TrainConfig
+    from audio_emotion.fitting.run import Keeping
     from audio_emotion.folds import FoldsPlan
     from audio_emotion.training import Material
 
@@ -90,8 +91,13 @@ def train(
         int | None, typer.Option(help="Folds side by side.", min=1, show_default="2", rich_help_panel="Folds")
     ] = None,
     restart: Annotated[
-        bool, typer.Option(help="Forget what an earlier run of --name has done.", rich_help_panel="Folds")
+        bool, typer.Option(help="Begin anew, where the same command would go on with what was stopped.")
     ] = False,
+    checkpoint_minutes: Annotated[
+        float,
+        typer.Option(help="Keep the run's state so often within an epoch; 0: after epochs alone.", min=0),
+    ] = 10.0,
+    tensorboard: Annotated[bool, typer.Option(help="Write for TensorBoard into the run's folder.")] = False,
     html: Annotated[
         Path | None, typer.Option(help="Write the folds' report here.", metavar="FILE", rich_help_panel="Folds")
     ] = None,
@@ -104,6 +110,7 @@ def train(
 ) -> None:
     """Train a model and store it for `infer --model NAME`."""
     from audio_emotion.fitting.config import changes, merged, read
+    from audio_emotion.fitting.run import Keeping
 
     options = {"architecture": architecture, "epochs": epochs, "patience": patience, "batch_size": batch_size}
     table: dict[str, Any] = {key: value for key, value in (options | {"seed": seed}).items() if value is not None}
@@ -112,14 +119,15 @@ def train(
     chosen = read(config, merged(changes(assignments or ()), table))
     _check(
         folds,
-        {"--split": split, "--test-data": test_data},
-        {"--seeds": seeds, "--jobs": jobs, "--html": html, "--json": as_json, "--restart": restart},
+        {"--split": split, "--test-data": test_data, "--tensorboard": tensorboard},
+        {"--seeds": seeds, "--jobs": jobs, "--html": html, "--json": as_json},
     )
     what = _What(tuple(data or ()), tuple(test_data or ()), split or "speaker", labels, device, allow_missing, strict)
     if dry_run:
         _dry_run(what, chosen, folds)
     elif not folds:
-        _train_one(what, name or chosen.architecture, chosen)
+        keeping = Keeping(restart, checkpoint_minutes, tensorboard)
+        _train_one(what, name or chosen.architecture, chosen, keeping)
     else:
         from audio_emotion.folds import FoldsPlan
 
@@ -153,11 +161,13 @@ class _What:
 
 def _check(folds: str | None, without: dict[str, object], only_with: dict[str, object]) -> None:
     """Refuse options that would be ignored."""
+    from audio_emotion.fitting.placement import n_processes
+
     wrong = [option for option, value in (without if folds else only_with).items() if value]
     if wrong and folds:
-        raise UsageError(
-            f"--folds says what is tested on, and {', '.join(wrong)} says otherwise; leave one of them out"
-        )
+        raise UsageError(f"--folds trains many models, each on its part of --data; leave out {', '.join(wrong)}")
+    if folds and n_processes() > 1:
+        raise UsageError("--folds has processes of its own (--jobs); start it without a launcher")
     if wrong:
         raise UsageError(
             f"{', '.join(wrong)}: only with --folds; of a single model 'audio-emotion evaluate' makes the report"
@@ -191,19 +201,37 @@ def _material(what: _What, config: "TrainConfig", progress: "Progress", split: s
     return material, cross_corpus(utterances, tested.corpus.utterances, config.seed, validate)
 
 
-def _train_one(what: _What, name: str, config: "TrainConfig") -> None:
+def _train_one(what: _What, name: str, config: "TrainConfig", keeping: "Keeping") -> None:
+    from audio_emotion.fitting.placement import is_main
     from audio_emotion.training import train_material
 
     with progress_bars() as progress:
         material, split = _material(what, config, progress, what.split)
-        trained = train_material(material, name, split, config, what.device, progress=progress)
+        watching = _telling(progress)
+        trained = train_material(material, name, split, config, what.device, progress=watching, keeping=keeping)
+    if not is_main():
+        return
     if trained.evaluation is None:
         print("No test side: every utterance was trained on.")
     else:
         print(trained.evaluation.table())
         print(f"Protocol: {trained.split.protocol}, {len(trained.split.test)} test utterances")
         print(f"UAR {100 * trained.evaluation.uar:.2f} %, accuracy {100 * trained.evaluation.accuracy:.2f} %")
+    print(f"Log and curves in {trained.run_folder}")
     print(f"Stored in {trained.folder}; use it with: audio-emotion infer FILE --model {name}")
+
+
+def _telling(progress: "Progress") -> "Progress":
+    """Say on stderr, terminal or not, that a run was taken up; show the rest as it is."""
+    from audio_emotion.training import TAKEN_UP
+
+    def watch(stage: str, done: int, total: int, remark: str) -> None:
+        if stage == TAKEN_UP:
+            say(f"{remark}: taken up again after epoch {done} of at most {total}")
+        else:
+            progress(stage, done, total, remark)
+
+    return watch
 
 
 def _train_folds(plan: "FoldsPlan", restart: bool, html: Path | None, as_json: bool) -> None:

@@ -131,6 +131,7 @@ class TrainConfig:
             window_s=self.window_samples / self.rate,
             parameters=settings.complete(sizes, self.parameters),
             frontend=settings.complete(features, self.frontend_table),
+            augment=augmentation.DEFAULT if self.augment is None else self.augment,
         )
 
     @property
@@ -210,7 +211,7 @@ def find_problems(table: Mapping[str, Any]) -> list[str]:
     """Return everything that is wrong with a nested mapping that is to become a :class:`TrainConfig`."""
     found = settings.problems(TrainConfig, table)
     if isinstance(table.get("augment"), Mapping):
-        found += [f"augment: {problem}" for problem in augmentation.problems(table["augment"])]
+        found += augmentation.problems(table["augment"])
     found += _architecture_problems(table)
     return found or _contradictions(table)
 

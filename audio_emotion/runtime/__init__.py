@@ -7,7 +7,7 @@ import sys
 from importlib.util import find_spec
 from typing import Protocol
 
-from audio_emotion.errors import DeviceError
+from audio_emotion.errors import DeviceError, UsageError
 from audio_emotion.records import FloatArray
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -27,10 +27,11 @@ def choose_device(name: str = "auto") -> str:
     """Turn ``auto`` into cuda, else mps, else cpu, as found; check that a device asked for by name is there.
 
     Raises:
-        DeviceError: the name is not one of :data:`DEVICES`, or its device is not on this machine.
+        UsageError: the name is not one of :data:`DEVICES`.
+        DeviceError: its device is not on this machine.
     """
     if name not in DEVICES:
-        raise DeviceError(f"no device is called {name!r}; choose one of {', '.join(DEVICES)}")
+        raise UsageError(f"no device is called {name!r}; choose one of {', '.join(DEVICES)}")
     if name == "auto":
         return "cuda" if _has_cuda() else "mps" if _has_mps() else "cpu"
     if (name == "cuda" and not _has_cuda()) or (name == "mps" and not _has_mps()):

@@ -59,7 +59,7 @@ def test_every_problem_is_told_at_once():
         "optimizer.lr is -1, expected 1e-07 to 10",
         "schedule.factor is 0.1, and one-cycle has none: it belongs to plateau",
         "loss is 3, expected a table",
-        "augment: ",
+        "augment.mixop: no such transform; did you mean mixup?",
         "parameters.channels is [4, 8], expected a list of 3 whole numbers",
         "parameters.dropuot is unknown; did you mean dropout?",
         "frontend.sampling_rate is 8000, and sampling_rate 16000",
