@@ -113,7 +113,7 @@ def end(process: subprocess.Popen[bytes], began: float) -> dict[str, float]:
     process.send_signal(signal.SIGINT)
     _, code, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(code)
-    assert process.returncode == 0
+    assert process.returncode == 0, f"ended with {process.returncode}"
     cpu = (usage.ru_utime + usage.ru_stime) / (time.monotonic() - began)
     return {"cpu_of_one_core": round(cpu, 3), "peak_MiB": round(int(peak[1]) / 1024)}
 
