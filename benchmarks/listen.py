@@ -80,7 +80,11 @@ class Speaker:
 
 def percentiles(seconds: list[float]) -> dict[str, float]:
     in_order = sorted(1000 * value for value in seconds)
-    return {"median_ms": round(statistics.median(in_order)), "p95_ms": round(in_order[int(0.95 * len(in_order))])}
+    return {
+        "median_ms": round(statistics.median(in_order)),
+        "max_ms": round(in_order[-1]),
+        "p95_ms": round(in_order[int(0.95 * len(in_order))]),
+    }
 
 
 def told(text: str) -> dict[str, object]:
@@ -101,13 +105,17 @@ def told(text: str) -> dict[str, object]:
     }
 
 
-def ended(process: subprocess.Popen[bytes], began: float) -> dict[str, float]:
-    """Wait for a process; return its share of one core, its start included."""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
+def end(process: subprocess.Popen[bytes], began: float) -> dict[str, float]:
+    """End a process as Ctrl-C does; return its share of one core, its start included, and its memory."""
+    status = Path(f"/proc/{process.pid}/status").read_text()  # what wait4 says of memory may be the parent's
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert peak
+    process.send_signal(signal.SIGINT)
+    _, code, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(code)
+    assert process.returncode == 0, f"ended with {process.returncode}"
     cpu = (usage.ru_utime + usage.ru_stime) / (time.monotonic() - began)
-    return {"cpu_of_one_core": round(cpu, 3), "peak_MiB": round(usage.ru_maxrss / 1024)}
+    return {"cpu_of_one_core": round(cpu, 3), "peak_MiB": round(int(peak[1]) / 1024)}
 
 
 def as_lines(speaker: Speaker, seconds: float, folder: Path, environment: dict[str, str]) -> dict[str, object]:
@@ -127,8 +135,7 @@ def as_lines(speaker: Speaker, seconds: float, folder: Path, environment: dict[s
     reader = threading.Thread(target=read)
     reader.start()
     spoken = speaker.say(speech(seconds))
-    process.send_signal(signal.SIGINT)
-    cost = ended(process, began)
+    cost = end(process, began)
     reader.join()
     sound, rate = soundfile.read(recording)
     onset = int(np.flatnonzero(np.abs(sound) > 0.1)[0]) / rate  # the burst, which was spoken first
@@ -161,8 +168,7 @@ def as_view(speaker: Speaker, seconds: float, environment: dict[str, str]) -> di
     reader.start()
     time.sleep(5.0)  # until it listens
     speaker.say(speech(seconds))
-    process.send_signal(signal.SIGINT)
-    cost = ended(process, began)
+    cost = end(process, began)
     reader.join()
     return {**told(b"".join(shown).decode("utf-8", "replace")), **cost}
 
@@ -170,24 +176,27 @@ def as_view(speaker: Speaker, seconds: float, environment: dict[str, str]) -> di
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=75.0)
+    parser.add_argument("--only", choices=["lines", "view"], help="one of the two runs; the other's figures stay")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "listen.json")
     given = parser.parse_args()
-    record: dict[str, object] = {
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
-        "seconds": given.seconds,
-    }
     with tempfile.TemporaryDirectory() as name:
         folder, pipe = Path(name), Path(name) / "pipe"
-        with pulse.server(folder, MICROPHONE.format(pipe=pipe)) as found:
-            environment, speaker = found | {"PYTHONPATH": str(ROOT)}, Speaker(pipe)
-            for run in ("lines", "view"):
+        found: dict[str, object] = {}
+        with pulse.server(folder, MICROPHONE.format(pipe=pipe)) as places:
+            environment, speaker = places | {"PYTHONPATH": str(ROOT)}, Speaker(pipe)
+            for run in [given.only] if given.only else ["lines", "view"]:
                 before = os.getloadavg()[0]
                 if run == "lines":
                     result = as_lines(speaker, given.seconds, folder, environment)
                 else:
                     result = as_view(speaker, given.seconds, environment)
-                record[run] = result | {"load_average": [round(before, 1), round(os.getloadavg()[0], 1)]}
+                found[run] = result | {"load_average": [round(before, 1), round(os.getloadavg()[0], 1)]}
+    record = json.loads(given.output.read_text("utf-8")) if given.output.exists() else {}
+    record |= {
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, busy with other work",
+        "python": platform.python_version(),
+        **found,
+    }
     text = json.dumps(record, indent=1)
     given.output.write_text(text + "\n", "utf-8")
     print(text)

@@ -21,6 +21,7 @@ from audio_emotion.records import Prediction
 _COLOURS = ("white", "cyan", "yellow", "blue", "red", "magenta", "green", "bright_magenta")
 _HALF_LIFE_S = 0.75
 _REDRAW_S = 0.125  # the level; answers are drawn at once
+_LATE_S = 1.0  # but for those that come so late: what waits behind them is more urgent
 _STRIP_S = 60
 _LOWEST_DB = -60.0
 
@@ -86,7 +87,7 @@ class View:
         self._past.append(heard.said)
         while self._past[0].end < heard.said.end - _STRIP_S:
             self._past.popleft()
-        if heard.ended_at is not None or self._waiting:
+        if heard.ended_at is not None and time.monotonic() - heard.ended_at < _LATE_S:
             self._draw()
 
     def moved(self, session: Session) -> None:
@@ -99,8 +100,8 @@ class View:
         self._draw()
 
     def _draw(self) -> None:
-        self._drawn = time.monotonic()
         self._live.update(self.picture(), refresh=True)
+        self._drawn = time.monotonic()  # not before: a terminal that is slow to draw must leave time to listen
 
     def picture(self) -> RenderableType:
         """Return all of it."""

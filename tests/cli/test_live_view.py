@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from functools import cache
 
 import numpy as np
@@ -73,11 +74,25 @@ def test_it_is_drawn_over_and_over_and_leaves_the_terminal_as_it_was():
     console = Console(width=90, file=terminal, force_terminal=True, legacy_windows=False)
     with View(report.Source("USB headset", "two-channel-cnn", "cpu"), LABELS, console) as view:
         for label in ("calm", "angry"):
-            view.heard(Heard(said(0, 0.5, label, 1.0), 100.0))
+            view.heard(Heard(said(0, 0.5, label, 1.0), time.monotonic()))
             assert f"{label} " in terminal.getvalue()
         view.waiting(Waiting(1.0, 30.0))
         assert "the device is gone" in terminal.getvalue()
     assert terminal.getvalue().count("\x1b[?25l") == terminal.getvalue().count("\x1b[?25h") == 1  # the cursor
+
+
+def test_a_slow_terminal_does_not_hold_up_the_listening():
+    class Slow(io.StringIO):
+        def flush(self) -> None:
+            time.sleep(0.2)
+
+    console = Console(width=90, file=Slow(), force_terminal=True, legacy_windows=False)
+    began = time.monotonic()
+    with View(report.Source("USB headset", "two-channel-cnn", "cpu"), LABELS, console) as view:
+        for number in range(50):
+            view.moved(heard_for_37_s())
+            view.heard(Heard(said(number / 2, number / 2 + 0.5, "calm"), began - 5.0))
+    assert time.monotonic() - began < 5.0  # 50 times 0.2 s, and more, were each drawn
 
 
 def test_bars_strip_and_narrow_terminals():
