@@ -21,7 +21,7 @@ LEVELS = {
     3: {"checkpoint", "card"},
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
     | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"},
-    5: {"cli", "weights"},
+    5: {"cli", "web", "weights"},
 }
 # What a level holds of its own: decoding behind the cache, and the signatures that both search and decoding go by; a
 # runtime that builds a model; verbs that build on verbs.
@@ -60,6 +60,7 @@ ALLOWED = {
     ("folds", "evaluation_report"),
     ("folds", "fitting"),
     ("folds", "training"),
+    ("cli", "web"),
 }
 LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 

@@ -7,6 +7,7 @@ import typer
 from audio_emotion.cli import data, models
 from audio_emotion.cli.evaluate import evaluate
 from audio_emotion.cli.infer import infer
+from audio_emotion.cli.serve import serve
 from audio_emotion.cli.train import train
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
 app.command()(infer)
 app.command()(train)
 app.command()(evaluate)
+app.command()(serve)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 
