@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -59,7 +60,7 @@ class Hearing:
         self._folders = {Path(name).name: name for name in config.models}
         self._models: dict[str, Model] = {}
         self._loading = threading.Lock()
-        limits = Limits(config.duration_s + 1, config.upload_bytes, config.decode_s, config.memory_bytes)
+        limits = Limits(inf, config.upload_bytes, config.decode_s, config.memory_bytes)  # the reader measures lengths
         self._crew = Crew(Reader(reading.NAME, {"duration_s": config.duration_s}), config.jobs, limits)
         self.threads = ThreadPoolExecutor(config.jobs, thread_name_prefix="hear")
         self._folder = Path(tempfile.mkdtemp(prefix="audio-emotion-"))  # of mode 0700
@@ -164,7 +165,7 @@ class Hearing:
         if time.monotonic() > until:
             allowed = f"the {self.config.answer_s:g} s allowed"
             raise self._refusal(
-                "time", f"{name}: its answer takes longer than {allowed}; ask for a part or a longer hop"
+                "time", f"{name}: takes longer to answer than {allowed}; ask for a part or a longer hop"
             )
 
     def _refusal(self, kind: str, reason: str) -> Refusal:

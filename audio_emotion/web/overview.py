@@ -1,6 +1,7 @@
 """A sound at a glance: what a page draws as waveform and spectrogram, gathered from blocks in little memory."""
 
 from base64 import b64encode
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,16 +33,18 @@ class Overview:
         """Take the next block, (n_samples,)."""
         self.n_samples += len(samples)
         self._held = np.concatenate([self._held, samples])
-        self._take(max(0, 1 + (len(self._held) - max(FRAME, self._step)) // self._step))
+        self._take(lambda: 1 + (len(self._held) - max(FRAME, self._step)) // self._step)
 
     def finish(self) -> dict[str, Any]:
-        """Return it in JSON's terms: ``step_s``, ``n``, ``bands``, ``peak``; and as base64 of bytes, a column after
-        the other, ``wave`` (lowest and highest sample, signed, 127 at ``peak``) and ``mel`` (0 to 255 over 80 dB).
+        """Return it in JSON's terms.
+
+        ``step_s`` is a column's length in seconds, ``n`` their number, ``peak`` the greatest sample. ``wave`` and
+        ``mel`` are base64 of bytes, column after column: the lowest and the highest sample, signed, 127 at ``peak``;
+        and the levels of ``bands`` mel bands, 0 to 255 over 80 dB.
         """
-        n_left = -(-len(self._held) // self._step)
-        if n_left:
-            self._held = np.pad(self._held, (0, n_left * self._step + FRAME - len(self._held)))
-            self._take(n_left)
+        n_zeros = FRAME + 2 * self._step  # enough for the last column's frame, should columns be joined before
+        self._held = np.pad(self._held, (0, n_zeros))
+        self._take(lambda: -(-(len(self._held) - n_zeros) // self._step))
         peak = float(np.abs(self._extremes).max(initial=0.0))
         wave = np.rint(self._extremes.T * (127 / max(peak, 1e-9))).astype(np.int8)
         top = float(self._levels.max(initial=-120.0))
@@ -55,20 +58,17 @@ class Overview:
             "mel": b64encode(np.rint(shades).astype(np.uint8).tobytes()).decode("ascii"),
         }
 
-    def _take(self, n_columns: int) -> None:
-        """Make the next columns of what is held, which has a frame from the beginning of each."""
-        while n_columns:
-            now = min(n_columns, 2 * _COLUMNS - self._extremes.shape[1])
-            columns = self._held[: now * self._step].reshape(now, self._step)
+    def _take(self, n_ready: Callable[[], int]) -> None:
+        """Make as many columns of what is held as are ready, which have a frame each."""
+        while (n := min(n_ready(), 2 * _COLUMNS - self._extremes.shape[1])) > 0:
+            columns = self._held[: n * self._step].reshape(n, self._step)
             extremes = np.stack([columns.min(axis=1), columns.max(axis=1)])
-            frames = np.lib.stride_tricks.sliding_window_view(self._held, FRAME)[: now * self._step : self._step]
+            frames = np.lib.stride_tricks.sliding_window_view(self._held, FRAME)[: n * self._step : self._step]
             self._extremes = np.concatenate([self._extremes, extremes], axis=1)
             self._levels = np.concatenate([self._levels, frame_levels(frames, self._rate).astype(np.float32)], axis=1)
-            self._held = self._held[now * self._step :]
-            n_columns -= now
+            self._held = self._held[n * self._step :]
             if self._extremes.shape[1] == 2 * _COLUMNS:
                 self._join()
-                n_columns = min(n_columns // 2, max(0, 1 + (len(self._held) - FRAME) // self._step))
 
     def _join(self) -> None:
         low, high = self._extremes

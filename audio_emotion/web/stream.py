@@ -55,9 +55,10 @@ async def stream(
     channels: Annotated[int, Query(ge=1, le=8)] = 1,
     model: ModelName = "",
 ) -> None:
-    """Take binary messages of 16-bit little-endian samples, channels interleaved; send a line of JSONL for each segment.
+    """Take sound as it comes and send a line of JSONL for each segment.
 
-    The text message ``end`` says that the sound is at its end: what is left is answered, and the socket closed.
+    Sound is binary messages of 16-bit little-endian samples, channels interleaved, cut anywhere. The text message
+    ``end`` says that there is no more: what is left is answered, and the socket closed.
     """
     hearing: Hearing = socket.app.state.hearing
     await socket.accept()

@@ -1,6 +1,7 @@
 """Decoding in processes of its own, so that a file that crashes, hangs or swallows memory costs no other file.
 
-``pool`` is the side that asks for many, ``crew`` that for one at a time, ``child`` the program in the worker, ``wire`` the form of what passes between them.
+``pool`` is the side that asks for many recordings, ``crew`` the one that asks for one at a time, ``child`` the program
+in the worker, ``wire`` the form of what passes between them.
 The workers import numpy and a reader, and never torch or a model. What comes from them is JSON and raw samples, not
 pickles: a decoder that a damaged recording takes over has no way to run code in the process that it talks to.
 """
