@@ -98,13 +98,13 @@ def serve(
             f"other machines can reach {host}, and no token is asked for; add --token-file FILE, or --insecure if "
             "everyone may use it"
         )
-    with _listening(host, port) as listening:
-        server = _server(config)
+    with listening(host, port) as bound:
+        server = server_of(config)
         url_host = f"[{host}]" if ":" in host else host
-        say(f"serving on http://{url_host}:{listening.getsockname()[1]}/ (Ctrl-C ends)")
+        say(f"serving on http://{url_host}:{bound.getsockname()[1]}/ (Ctrl-C ends)")
         # at SIGTERM uvicorn finishes what is under way, then raises the signal again: the end was asked for
         signal.signal(signal.SIGTERM, lambda *_: None)
-        server.run(sockets=[listening])
+        server.run(sockets=[bound])
     if not server.started:
         raise typer.Exit(1)
 
@@ -124,27 +124,32 @@ def _token(file: Path) -> str:
         raise StorageError(f"{shown(file)}: cannot be read ({reason(error)}); expected a file with a token") from error
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
     """Return a socket that listens, so that an address in use is told before a model is loaded."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listening = socket.socket(family, kind, protocol)
+        bound = socket.socket(family, kind, protocol)
     except OSError as error:
         raise UsageError(f"cannot listen on {host} ({reason(error)}); name an address of this machine") from error
     try:
         if os.name != "nt":
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen()
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen()
     except OSError as error:
-        listening.close()
+        bound.close()
         raise UsageError(f"cannot listen on {host}:{port} ({reason(error)}); choose another --port") from error
-    return listening
+    return bound
 
 
-def _server(config: ServeConfig) -> "Server":
+def server_of(config: ServeConfig) -> "Server":
+    """Return a server whose first model is loaded; it closes what answers when it ends.
+
+    Raises:
+        AudioEmotionError: a model cannot be loaded, or no decode worker started.
+    """
     import uvicorn
 
     from audio_emotion.web.app import create_app
