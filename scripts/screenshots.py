@@ -27,7 +27,7 @@ def main() -> None:
             driver.execute_script("document.getElementById('player').currentTime = 4.2")
             time.sleep(1.5)
             tall = driver.execute_script("return document.documentElement.scrollHeight")
-            look(driver, width, min(tall, 1400 if width > 600 else 1560), dark, scale)
+            look(driver, width, tall, dark, scale)
             time.sleep(1.0)
             driver.save_screenshot(str(IMAGES / f"page-{name}.png"))
 

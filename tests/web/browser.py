@@ -44,7 +44,14 @@ def chromium(profile: Path, microphone: Path | None = None) -> Iterator[Any]:
 
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM or ""
-    for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run"):
+    for argument in (
+        "headless=new",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-dev-shm-usage",
+        "no-first-run",
+        "hide-scrollbars",
+    ):
         options.add_argument(f"--{argument}")
     options.add_argument("--disable-background-networking")
     options.add_argument("--autoplay-policy=no-user-gesture-required")

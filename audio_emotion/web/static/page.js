@@ -57,9 +57,8 @@ function showAnswer(told, recording, name) {
   answer = told;
   const { start, end } = told.answer;
   show("result", "time", "segments");
-  element("answer").textContent = said(told.answer);
-  element("about").textContent = `${name} · ${clock(Math.round(end - start))} · ${told.answer.model} on ${told.answer.device}`;
-  showBars(told.answer);
+  told.about = `${name} · ${clock(Math.round(end - start))} · ${told.answer.model} on ${told.answer.device}`;
+  showSaid(told.answer, told.about);
   showTimeline(told.answer, told.segments, told.overview);
   element("emotions").setAttribute("aria-label", `Emotions over time, ${told.segments.length} segments; the table below lists them`);
   showRows(told.segments, play);
@@ -67,6 +66,12 @@ function showAnswer(told, recording, name) {
   for (const id of ["wave", "mel"]) element(id).hidden = false;
   load(recording);
   tell(`${name}: ${said(told.answer)}.`);
+}
+
+function showSaid(what, about) {
+  element("answer").textContent = said(what);
+  element("about").textContent = about;
+  showBars(what);
 }
 
 function offer(kind, text, name) {
@@ -94,8 +99,9 @@ function follow() {
   moveHead(at);
   const number = answer.segments.findIndex((s) => s.start <= at && at < s.end);
   markRow(number);
-  const now = player.paused && at === 0 ? answer.answer : answer.segments[number] ?? answer.answer;
-  showBars(now);
+  const now = player.paused && at === 0 ? null : answer.segments[number];
+  if (now) showSaid(now, `at ${clock(at)} · as a whole: ${said(answer.answer)}`);
+  else showSaid(answer.answer, answer.about);
   if (!player.paused) requestAnimationFrame(follow);
 }
 
@@ -135,9 +141,7 @@ function showLive(segments) {
   element("head").hidden = true;
   element("axis").replaceChildren();
   if (element("answer").textContent.split(",")[0] !== last.label) tell(`Now: ${last.label}`);
-  element("answer").textContent = said(last);
-  element("about").textContent = `live · ${clock(last.end)}`;
-  showBars(last);
+  showSaid(last, `live · ${clock(last.end)}`);
   drawStrip(segments.filter((s) => s.end > last.end - 60), Math.max(0, last.end - 60), Math.max(last.end, 10));
 }
 
