@@ -114,7 +114,7 @@ function drawSegments(context, width, height, segments, start, end) {
   context.textBaseline = "middle";
   for (const segment of segments) {
     const [x, w] = [(segment.start - start) * scale, (segment.end - segment.start) * scale];
-    context.globalAlpha = 0.35 + 0.65 * segment.score;
+    context.globalAlpha = 0.6 + 0.4 * segment.score;
     context.fillStyle = colour(segment.label);
     context.fillRect(x, 0, Math.max(1, w - ratio), height);
     context.globalAlpha = 1;
@@ -136,7 +136,7 @@ function nameRun(context, run, start, scale, height, ratio) {
   const room = (run.end - run.start) * scale - 14 * ratio;
   const x = Math.max(0, (run.start - start) * scale) + 8 * ratio;
   if (context.measureText(run.label).width > room) return;
-  context.fillStyle = variable(run.label === "no speech" || run.label === "unknown" ? "--soft" : "--ink");
+  context.fillStyle = colour(run.label) === "transparent" ? variable("--soft") : "#0d1418";
   context.fillText(run.label, x, height / 2);
 }
 
