@@ -3,9 +3,13 @@
 Needs Chromium with its driver, and the packages for development. What is heard are the synthetic samples.
 """
 
+import io
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+
+from PIL import Image
 
 from tests.conftest import ROOT
 from tests.web.browser import chromium, conversation, live, look, wait
@@ -15,21 +19,33 @@ LOOKS = {"light": (1120, 900, False, 1.5), "dark": (1120, 900, True, 1.5), "phon
 
 
 def main() -> None:
-    """Write one picture for each look."""
-    with tempfile.TemporaryDirectory() as scratch, live() as address, chromium(Path(scratch) / "profile") as driver:
+    """Write one picture for each look, and one of the microphone."""
+    with tempfile.TemporaryDirectory() as scratch, live() as address:
         clip = conversation(Path(scratch) / "conversation.wav")
-        for name, (width, height, dark, scale) in LOOKS.items():
-            look(driver, width, height, dark, scale)
+        with chromium(Path(scratch) / "profile") as driver:
+            for name, (width, height, dark, scale) in LOOKS.items():
+                look(driver, width, height, dark, scale)
+                driver.get(address)
+                driver.find_element("id", "file").send_keys(str(clip))
+                wait(driver, "!document.getElementById('segments').hidden")
+                wait(driver, "document.getElementById('player').readyState >= 2")
+                driver.execute_script("document.getElementById('player').currentTime = 4.2")
+                take(driver, name, width, dark, scale)
+        with chromium(Path(scratch) / "another", clip) as driver:
+            look(driver, 1120, 600, dark=True)
             driver.get(address)
-            driver.find_element("id", "file").send_keys(str(clip))
-            wait(driver, "!document.getElementById('segments').hidden")
-            wait(driver, "document.getElementById('player').readyState >= 2")
-            driver.execute_script("document.getElementById('player').currentTime = 4.2")
-            time.sleep(1.5)
-            tall = driver.execute_script("return document.documentElement.scrollHeight")
-            look(driver, width, tall, dark, scale)
-            time.sleep(1.0)
-            driver.save_screenshot(str(IMAGES / f"page-{name}.png"))
+            driver.find_element("id", "microphone").click()
+            wait(driver, "document.getElementById('about').textContent.includes('0:06')")
+            take(driver, "live", 1120, True, 1)
+
+
+def take(driver: Any, name: str, width: int, dark: bool, scale: float) -> None:
+    """Write a picture of the whole page, in 256 colours."""
+    time.sleep(1.0)
+    look(driver, width, driver.execute_script("return document.documentElement.scrollHeight"), dark, scale)
+    time.sleep(1.0)
+    picture = Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.NONE).save(IMAGES / f"page-{name}.png", optimize=True)
 
 
 if __name__ == "__main__":
