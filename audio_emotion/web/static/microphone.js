@@ -8,7 +8,11 @@ export async function listen(model, longestBytes, handlers) {
   });
   const context = new AudioContext();
   await context.audioWorklet.addModule("/static/capture.js");
-  const socket = opened(model, context.sampleRate, handlers);
+  const socket = await opened(model, context.sampleRate, handlers).catch((error) => {
+    media.getTracks().forEach((track) => track.stop());
+    context.close();
+    throw error;
+  });
   const capture = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0 });
   const [kept, state] = [[], { bytes: 0, full: false }];
   capture.port.onmessage = ({ data }) => {
@@ -33,6 +37,7 @@ export async function listen(model, longestBytes, handlers) {
   };
 }
 
+/** Give a socket that takes sound: what is kept is then all that is sent. */
 function opened(model, rate, handlers) {
   const address = new URL("/v1/stream", location.href);
   address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
@@ -43,8 +48,13 @@ function opened(model, rate, handlers) {
     if (told.detail) handlers.problem(told.detail);
     else handlers.segment(told);
   };
-  socket.onerror = () => handlers.problem("the stream could not be opened, or broke off; perhaps too many are open");
-  return socket;
+  return new Promise((resolve, reject) => {
+    socket.onopen = () => {
+      socket.onerror = () => handlers.problem("The stream broke off.");
+      resolve(socket);
+    };
+    socket.onerror = () => reject(new Error("no stream could be opened, perhaps because too many are"));
+  });
 }
 
 function wavHead(rate, nBytes) {
