@@ -2,7 +2,8 @@
 
 A model is a folder: ``config.json``, ``model.safetensors`` (for training and accelerators), ``model.onnx`` (for the
 CPU) and ``README.md`` (its card). It is loaded strictly: every file must have the checksum that ``config.json``
-states, and the tensors the names and shapes that it lists.
+states, and the tensors the names and shapes that it lists. A model too large for an ONNX file has none, and
+``config.json`` says so.
 """
 
 import hashlib
@@ -35,6 +36,8 @@ class ModelConfig:
         window_samples: length of what the model reads at once.
         temperature: what the logits are divided by before the softmax.
         package_version: of the package that wrote the folder.
+        graph: what ``model.onnx`` takes: the ``waveform``; ``features`` that librosa makes of it; or ``none``, there
+            being no such file.
         training: corpora, split, speakers of each side, options, package versions.
         figures: what was measured, with its protocol.
         tensors: name and shape of each tensor.
@@ -50,10 +53,16 @@ class ModelConfig:
     window_samples: int
     temperature: float
     package_version: str
+    graph: str = "waveform"
     training: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, Any] = field(default_factory=dict)
     tensors: Mapping[str, list[int]] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def weight_files(self) -> tuple[str, ...]:
+        """The names of the files that hold the weights."""
+        return (TENSORS,) if self.graph == "none" else (TENSORS, GRAPH)
 
 
 def find(name_or_path: str) -> Path:
@@ -101,7 +110,7 @@ def read(folder: Path) -> ModelConfig:
         ModelError: a file is missing, unreadable or altered, or the tensors are not those listed.
     """
     config = read_config(folder)
-    for name in (TENSORS, GRAPH):
+    for name in config.weight_files:
         if name not in config.sha256:
             raise ModelError(f"{folder / CONFIG}: states no checksum for {name}; train or download the model again")
         if _sha256(folder / name) != config.sha256[name]:
@@ -142,6 +151,7 @@ def _checks(config: ModelConfig) -> dict[str, bool]:
         "sampling_rate must be 1000 to 1000000 Hz": isinstance(config.sampling_rate, int)
         and 1_000 <= config.sampling_rate <= 1_000_000,
         "window_samples must be a number above 0": isinstance(config.window_samples, int) and config.window_samples > 0,
+        "graph must be waveform, features or none": config.graph in ("waveform", "features", "none"),
         "parameters, frontend, training, figures, tensors and sha256 must be objects": all(
             isinstance(mapping, Mapping) for mapping in mappings
         ),
@@ -154,7 +164,7 @@ def write(folder: Path, config: ModelConfig, card: str) -> None:
     """Write ``config.json`` and the card beside the weight files that are in ``folder`` already."""
     finished = asdict(config) | {
         "tensors": _shapes(folder / TENSORS),
-        "sha256": {name: _sha256(folder / name) for name in (TENSORS, GRAPH)},
+        "sha256": {name: _sha256(folder / name) for name in config.weight_files},
     }
     (folder / CONFIG).write_text(json.dumps(finished, indent=2) + "\n", "utf-8")
     (folder / CARD).write_text(card, "utf-8")

@@ -1,12 +1,13 @@
 """What can go wrong, as a tree.
 
     AudioEmotionError            exit code 1
-    ├── UsageError               2   options that contradict one another or name what is not there
+    ├── UsageError               2   what can never be right: a value out of its range, options that contradict
     ├── AudioError               1   a recording that cannot be decoded or holds nothing to judge
     ├── CorpusError              1   a folder or table of recordings that cannot be trained or tested on
     ├── DownloadError            1   a download that failed or does not match its checksum
     ├── ModelError               1   a model folder that is absent, incomplete or altered
-    ├── DeviceError              1   a device that was asked for by name and is not there
+    ├── DeviceError              1   a device, to compute on or to listen to, that is not there
+    ├── TrainingError            1   a run that cannot go on: a loss that is no number, no memory left
     └── StorageError             1   a folder or file that cannot be written
 
 Every message is one line: what was got, what was expected, what to do.
@@ -20,7 +21,7 @@ class AudioEmotionError(Exception):
 
 
 class UsageError(AudioEmotionError):
-    """Options that contradict one another or name something that does not exist."""
+    """What can never be right, whatever is on this machine: a value out of its range, options that contradict."""
 
     exit_code = 2
 
@@ -42,7 +43,11 @@ class ModelError(AudioEmotionError):
 
 
 class DeviceError(AudioEmotionError):
-    """A compute device that was asked for by name and is not there."""
+    """A device, to compute on or to listen to, that is not there."""
+
+
+class TrainingError(AudioEmotionError):
+    """A training run that cannot go on."""
 
 
 class StorageError(AudioEmotionError):

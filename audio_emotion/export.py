@@ -8,40 +8,58 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from audio_emotion import checkpoint
+from audio_emotion.frontends.librosa_made import LibrosaMade
 from audio_emotion.models.emotion_model import EmotionModel
 
 OPSET = 20
+MAX_GRAPH_BYTES = 1_900_000_000
+"""ONNX files are protocol buffers, which end at 2 GiB."""
 
 
 def write_weights(model: EmotionModel, folder: Path, window_samples: int) -> None:
-    """Write ``model.safetensors`` and ``model.onnx`` of a model on the CPU into ``folder``."""
+    """Write ``model.safetensors`` and, where it :func:`fits_a_graph`, ``model.onnx`` of a model into ``folder``.
+
+    The model is moved to the CPU.
+    """
     from safetensors.numpy import save_file
 
     model = model.cpu().eval()
     tensors = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in model.state_dict().items()}
     save_file(tensors, folder / checkpoint.TENSORS)
-    write_graph(model, folder / checkpoint.GRAPH, window_samples)
+    if fits_a_graph(model):
+        write_graph(model, folder / checkpoint.GRAPH, window_samples)
+
+
+def fits_a_graph(model: EmotionModel) -> bool:
+    """Tell whether a model's weights fit into one ONNX file; those of the largest pretrained encoders do not."""
+    return sum(p.numel() * p.element_size() for p in model.parameters()) < MAX_GRAPH_BYTES
 
 
 def write_graph(model: EmotionModel, path: Path, window_samples: int) -> None:
     """Write the whole model, waveform to logits, as one ONNX graph.
 
-    Input ``samples`` (batch, window_samples) float32, output ``logits`` (batch, n_labels), any batch size.
+    Input ``samples`` (batch, window_samples) float32, output ``logits`` (batch, n_labels), any batch size. Where
+    librosa makes the features, the graph begins behind it: input ``features`` (batch, 1, n_rows, n_frames).
     """
-    example = torch.zeros(2, window_samples)
+    name, example = "samples", torch.zeros(2, window_samples)
+    whole: nn.Module = model
+    if isinstance(model.frontend, LibrosaMade):
+        name, example = "features", model.frontend(example)
+        whole = nn.Sequential(model.network.get_submodule("normalise"), model.network)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
-            model,
+            whole,
             (example,),
             dynamo=True,
             opset_version=OPSET,
-            input_names=["samples"],
+            input_names=[name],
             output_names=["logits"],
-            dynamic_shapes={"samples": {0: torch.export.Dim("batch")}},
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
         )
         assert program is not None
         program.save(path, external_data=False)

@@ -19,14 +19,15 @@ import audio_emotion
 from audio_emotion import checkpoint, paths
 from audio_emotion.corpora.base import Progress
 from audio_emotion.corpora.splits import folds as make_folds
-from audio_emotion.errors import UsageError
+from audio_emotion.errors import StorageError, UsageError
 from audio_emotion.evaluation import Evaluation, Summary, pool, summarise
 from audio_emotion.evaluation_report import Provenance, Report
-from audio_emotion.fitting import TrainConfig
+from audio_emotion.fitting import TrainConfig, settings
+from audio_emotion.fitting.run import finish
 from audio_emotion.runtime import choose_device
 from audio_emotion.training import Material, load_material, silent, train_split
 
-_PLAN, _EVALUATION = "plan.json", "evaluation.json"
+_PLAN, _MODEL, _EVALUATION = "plan.json", "model", "evaluation.json"
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def reports(plan: FoldsPlan, runs: Sequence[FoldRun], corpora: tuple[str, ...]) 
 def histories(plan: FoldsPlan, runs: Sequence[FoldRun]) -> dict[str, list[dict[str, Any]]]:
     """Return what each epoch of each run left, for its curves."""
     folders = {f"{run.split}, seed {run.seed}": _run_folder(plan, run.split, run.seed) for run in runs}
-    return {name: list(checkpoint.read_config(folder).training["history"]) for name, folder in folders.items()}
+    return {name: list(checkpoint.read_config(folder / _MODEL).training["history"]) for name, folder in folders.items()}
 
 
 def fold_means(runs: Sequence[FoldRun]) -> dict[str, Summary]:
@@ -130,7 +131,7 @@ def _finished(plan: FoldsPlan, left: Sequence[tuple[str, int]]) -> Iterator[tupl
         return
     threads = max(1, (os.cpu_count() or 1) // plan.jobs)
     context = multiprocessing.get_context("spawn")
-    workers = ProcessPoolExecutor(min(plan.jobs, len(left)), mp_context=context, initializer=_end_with_parent)
+    workers = ProcessPoolExecutor(min(plan.jobs, len(left)), mp_context=context, initializer=end_with_parent)
     try:
         pending = {workers.submit(_run, plan, name, seed, threads): (name, seed) for name, seed in left}
         while pending:
@@ -141,7 +142,7 @@ def _finished(plan: FoldsPlan, left: Sequence[tuple[str, int]]) -> Iterator[tupl
         workers.shutdown(wait=True, cancel_futures=True)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this worker when the process that started it is killed, which ends no other by itself."""
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -158,7 +159,7 @@ def _run(plan: FoldsPlan, name: str, seed: int, threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    material = load_material(plan.data, plan.labels, plan.strict)
+    material = load_material(plan.data, plan.labels, plan.strict, sampling_rate=plan.config.rate)
     number = int(name.removeprefix(f"{plan.folds}-"))
     (split,) = make_folds(
         plan.folds,
@@ -169,12 +170,12 @@ def _run(plan: FoldsPlan, name: str, seed: int, threads: int) -> None:
         only=number,
     )
     config = replace(plan.config, seed=seed)
-    with paths.writing(_run_folder(plan, name, seed)) as folder:
-        trained = train_split(
-            folder, f"{plan.name}-{name}-{seed}", material, split, config, choose_device(plan.device), silent
-        )
-        assert trained.evaluation is not None
-        (folder / _EVALUATION).write_text(json.dumps(trained.evaluation.as_dict(), indent=1), "utf-8")
+    folder, full_name = _run_folder(plan, name, seed), f"{plan.name}-{name}-{seed}"
+    trained = train_split(folder / _MODEL, folder, full_name, material, split, config, choose_device(plan.device))
+    assert trained.evaluation is not None
+    with paths.writing_text(folder / _EVALUATION) as file:
+        json.dump(trained.evaluation.as_dict(), file, indent=1)
+    finish(folder)
 
 
 def _run_folder(plan: FoldsPlan, name: str, seed: int) -> Path:
@@ -197,11 +198,13 @@ def _open(plan: FoldsPlan, material: Material, restart: bool) -> None:
             raise UsageError(
                 f"{plan.folder} holds runs with another {', '.join(changed)}; choose another --name, or --restart"
             )
-        for unfinished in plan.folder.glob(".*"):  # what a killed run left
-            shutil.rmtree(unfinished, ignore_errors=True)
-    else:
-        with paths.writing(plan.folder) as folder:
-            (folder / _PLAN).write_text(json.dumps(mark, indent=1) + "\n", "utf-8")
+        return
+    try:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot write to {plan.folder} ({error.strerror}); set AUDIO_EMOTION_HOME") from error
+    with paths.writing_text(plan.folder / _PLAN) as file:
+        file.write(json.dumps(mark, indent=1) + "\n")
 
 
 def _mark(plan: FoldsPlan, material: Material) -> dict[str, object]:
@@ -213,4 +216,5 @@ def _mark(plan: FoldsPlan, material: Material) -> dict[str, object]:
         "recordings": hashlib.sha256(heard.encode()).hexdigest(),
         "version": audio_emotion.__version__,
     }
-    return mark | {f"option {key}": value for key, value in json.loads(json.dumps(asdict(plan.config))).items()}
+    options = settings.flat(json.loads(json.dumps(asdict(plan.config))))
+    return mark | {f"option {key}": value for key, value in options.items()}

@@ -11,7 +11,7 @@ from audio_emotion.paths import shown
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64"}
     | {".m4a", ".m4b", ".aac", ".ac3", ".amr", ".ape", ".wma", ".wv", ".mka", ".weba"}
-    | {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".3gp", ".wmv", ".flv"}
+    | {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".3gp", ".wmv", ".flv", ".ogv", ".mts"}
 )
 """What counts as a recording when a folder is searched; a file named outright is judged by its content."""
 
@@ -32,7 +32,7 @@ def expand(names: Iterable[str | os.PathLike[str]], recursive: bool = False) -> 
         if any(mark in str(name) for mark in "*?[") and not os.path.lexists(name):
             matches = [Path(match) for match in sorted(glob.glob(str(name), recursive=True))] or [name]  # noqa: PTH207
         for match in matches:
-            files.extend((_recordings(match, recursive) or [match]) if match.is_dir() else [match])
+            files.extend((search(match, recursive) or [match]) if match.is_dir() else [match])
     return files
 
 
@@ -55,7 +55,8 @@ def read_list(path: Path) -> list[Path]:
     return names
 
 
-def _recordings(folder: Path, recursive: bool) -> list[Path]:
+def search(folder: Path, recursive: bool) -> list[Path]:
+    """Return the recordings in a folder as :func:`expand` does; and the folders below that cannot be read."""
     found: list[Path] = []
     seen: set[tuple[int, int]] = set()
     unreadable = list[Path]()  # folders that stay in the list, to fail by themselves

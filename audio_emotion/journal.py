@@ -87,7 +87,8 @@ class Journal:
             header = _parsed(lines.readline())
             if header.pop("journal", None) != _FORMAT:
                 raise StorageError(
-                    f"{self._path}: not a journal that this version can continue; name another folder, or restart"
+                    f"{paths.shown(self._path)}: not a journal that this version can continue; "
+                    "name another folder, or restart"
                 )
             offset = lines.tell()
             for line in lines:
@@ -154,6 +155,8 @@ def opened(folder: Path, header: Mapping[str, Any], restart: bool = False) -> It
     Raises:
         StorageError: the folder cannot be written, another run has it, or what is there is no journal.
     """
+    if folder.is_file():
+        raise StorageError(f"{paths.shown(folder)}: is a file, expected a folder for the answers; name another one")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = (folder / LOCK).open("ab")
@@ -165,7 +168,7 @@ def opened(folder: Path, header: Mapping[str, Any], restart: bool = False) -> It
         except OSError as error:
             if error.errno in {errno.EACCES, errno.EAGAIN, errno.EDEADLK}:
                 raise StorageError(
-                    f"{folder}: another run is writing here; wait until it ends, or name another folder"
+                    f"{paths.shown(folder)}: another run is writing here; wait until it ends, or name another folder"
                 ) from error
             raise _storage(folder / LOCK, error) from error
         if restart:
@@ -189,8 +192,8 @@ def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path) ->
     for name in [*now, *(name for name in then if name not in now)]:
         if then.get(name) != now.get(name):
             raise UsageError(
-                f"{folder} was begun with {name} {then.get(name)!r}, this run has {now.get(name)!r}; their answers "
-                "must not be mixed: use the same, name another folder, or restart"
+                f"{paths.shown(folder)} was begun with {name} {then.get(name)!r}, this run has {now.get(name)!r}; "
+                "their answers must not be mixed: use the same, name another folder, or restart"
             )
 
 
@@ -209,8 +212,8 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 def _storage(path: Path, error: OSError) -> StorageError:
     return StorageError(
-        f"cannot write {path} ({error.strerror}); free space there, make it writable or name another folder: "
-        "what is done is kept"
+        f"cannot write {paths.shown(path)} ({error.strerror}); free space there, make it writable or name another "
+        "folder: what is done is kept"
     )
 
 

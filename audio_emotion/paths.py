@@ -1,8 +1,12 @@
 """Where things live on disk. This module alone reads the ``AUDIO_EMOTION_*`` environment variables."""
 
+import glob
 import os
 import shutil
+import socket
+import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +15,7 @@ from typing import IO
 from audio_emotion.errors import StorageError
 
 APP = "audio-emotion"
+_MACHINE = zlib.crc32(socket.gethostname().encode())  # process numbers are a machine's own, a home may be shared
 
 
 def home() -> Path:
@@ -98,7 +103,8 @@ def writing(target: Path) -> Iterator[Path]:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        sibling = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        _clear_leftovers(target)
+        sibling = Path(tempfile.mkdtemp(prefix=f".{target.name}.{_MACHINE}.{os.getpid()}.", dir=target.parent))
     except OSError as error:
         raise StorageError(
             f"cannot write to {target.parent} ({error.strerror}); make it writable, or set AUDIO_EMOTION_HOME"
@@ -177,12 +183,36 @@ def remove(file: Path) -> None:
         raise StorageError(f"cannot remove {file} ({error.strerror}); make its folder writable") from error
 
 
+def _clear_leftovers(target: Path) -> None:
+    """Remove what :func:`writing` left beside ``target`` when its process was killed, on this machine."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.{_MACHINE}.*.*"):
+        process, kind = left.name.removeprefix(f".{target.name}.{_MACHINE}.").split(".")[:2]
+        is_the_last_one = kind == "old" and not target.exists()  # killed in the middle of the exchange
+        if process.isdigit() and not _is_running(int(process)) and not is_the_last_one:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    """Whether there is such a process; on Windows, where asking would end it, always."""
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
+
+
 def _replace(sibling: Path, target: Path) -> None:
     """Put ``sibling`` where ``target`` is; a folder cannot be renamed over a full one, so it steps aside first."""
     if not target.exists():
         sibling.rename(target)
         return
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent)) / target.name
+    aside = (
+        Path(tempfile.mkdtemp(prefix=f".{target.name}.{_MACHINE}.{os.getpid()}.old.", dir=target.parent)) / target.name
+    )
     target.rename(aside)
     try:
         sibling.rename(target)

@@ -46,6 +46,18 @@ def draw_timeline(waveform: Waveform, answer: Answer) -> "Figure":
     return figure
 
 
+def kind_of(target: Path) -> str:
+    """Return what a plot is written as, ``png`` or ``svg``, by the end of its name.
+
+    Raises:
+        UsageError: it ends in neither, or is a folder.
+    """
+    kind = target.suffix.lower().removeprefix(".")
+    if kind not in {"png", "svg"} or target.is_dir():
+        raise UsageError(f"{paths.shown(target)}: a plot is a .png or an .svg file; name it so")
+    return kind
+
+
 def save(figure: "Figure", target: Path) -> None:
     """Write a figure as PNG or SVG, whichever ``target`` is called; at once or not at all.
 
@@ -53,9 +65,7 @@ def save(figure: "Figure", target: Path) -> None:
         UsageError: it is called neither.
         StorageError: it cannot be written.
     """
-    kind = target.suffix.lower().removeprefix(".")
-    if kind not in {"png", "svg"}:
-        raise UsageError(f"{target}: a plot is a .png or an .svg file; name it so")
+    kind = kind_of(target)
     with paths.writing_file(target) as sibling:
         figure.savefig(sibling, format=kind, dpi=120)
 

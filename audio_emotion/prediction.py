@@ -1,6 +1,8 @@
 """One recording → one answer. Training's evaluation and every command go through here."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -12,13 +14,15 @@ import numpy.typing as npt
 from audio_emotion import audio, checkpoint
 from audio_emotion.audio import WHOLE, Part, Source
 from audio_emotion.checkpoint import ModelConfig
+from audio_emotion.descriptors import maker
 from audio_emotion.emotions import NO_SPEECH, UNKNOWN
 from audio_emotion.errors import AudioError, ModelError, UsageError
 from audio_emotion.gate import check_vad, passes
 from audio_emotion.inputs import expand
+from audio_emotion.models import entry
 from audio_emotion.paths import shown
 from audio_emotion.records import FloatArray, Prediction, Waveform
-from audio_emotion.runtime import Runtime, choose_device
+from audio_emotion.runtime import Runtime, choose_device, cores
 from audio_emotion.windows import utterance_windows, windows_of
 
 BATCH = 16
@@ -96,6 +100,8 @@ class Model:
     ) -> Iterator[tuple[Path, Prediction | AudioError]]:
         """Yield each path with its answer, or with the error that it met, which stops no other.
 
+        The next few recordings are read while one is answered, on as many threads as there are cores.
+
         >>> from audio_emotion import AudioEmotionError, load_model
         >>> for path, said in load_model(device="cpu").predict_files(["absent.wav"]):
         ...     print(f"failed: {said}" if isinstance(said, AudioEmotionError) else said.label)
@@ -103,11 +109,25 @@ class Model:
         """
         if vad:
             check_vad()
-        for path in map(Path, paths):
+
+        def said(path: Path) -> Prediction | AudioError:
             try:
-                yield path, self.predict(path, part=part, gate=gate, vad=vad)
+                return self.predict(path, part=part, gate=gate, vad=vad)
             except AudioError as error:
-                yield path, error
+                return error
+
+        threads = ThreadPoolExecutor(cores())
+        try:
+            waiting = deque[tuple[Path, Future[Prediction | AudioError]]]()
+            for path in map(Path, paths):
+                waiting.append((path, threads.submit(said, path)))
+                if len(waiting) > 2 * cores():  # a few ahead, so that memory does not grow with their number
+                    first, answer = waiting.popleft()
+                    yield first, answer.result()
+            for path, answer in waiting:
+                yield path, answer.result()
+        finally:
+            threads.shutdown(cancel_futures=True)
 
     def predict_folder(
         self,
@@ -158,42 +178,53 @@ def load_model(
 ) -> Model:
     """Load a model by name or path on ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
-    ``auto`` as backend is ONNX Runtime on the CPU, where torch is then not imported, and torch elsewhere. ``onnx``
-    runs on the CPU alone, ``torch`` anywhere.
+    ``auto`` as backend is ONNX Runtime on the CPU, where torch is then not imported, and torch elsewhere, or where
+    the model has no graph. ``onnx`` runs on the CPU alone, ``torch`` anywhere. Models whose features librosa makes
+    need it on either, and take its import, one to several seconds, longer to start.
 
     Raises:
         ModelError: no such model, or its folder is incomplete or altered.
         DeviceError: no such device here.
-        UsageError: no such backend, or ``onnx`` on another device than the CPU.
+        UsageError: no such backend, or ``onnx`` on another device than the CPU, or of a model without a graph.
     """
     if backend not in BACKENDS:
         raise UsageError(f"no backend is called {backend!r}; choose one of {', '.join(BACKENDS)}")
     device = choose_device("cpu" if backend == "onnx" and device == "auto" else device)
-    if backend == "auto":
-        backend = "onnx" if device == "cpu" else "torch"
     if backend == "onnx" and device != "cpu":
         raise UsageError(f"the onnx backend runs on the CPU, and {device!r} was asked for; use --backend torch")
     folder = checkpoint.find(name)
     config = checkpoint.read(folder)
+    if backend == "auto":
+        backend = "onnx" if device == "cpu" and config.graph != "none" else "torch"
+    if backend == "onnx" and config.graph == "none":
+        raise UsageError(f"the model {config.name!r} has no ONNX graph, it is too large; use --backend torch, or auto")
     return Model(config, _runtime(folder, config, device, backend))
 
 
 def _runtime(folder: Path, config: ModelConfig, device: str, backend: str) -> Runtime:
     if backend == "onnx":
-        from audio_emotion.runtime.onnx import OnnxRuntime
-
-        runtime = OnnxRuntime(folder / checkpoint.GRAPH)
-        if (runtime.window_samples, runtime.n_labels) != (config.window_samples, len(config.labels)):
-            raise ModelError(
-                f"{folder / checkpoint.CONFIG}: says {config.window_samples} samples and {len(config.labels)} labels, "
-                f"and the graph has {runtime.window_samples} and {runtime.n_labels}; the folder is not one model"
-            )
-        return runtime
+        return _onnx_runtime(folder, config)
     from audio_emotion.runtime.torch import TorchRuntime, load
 
     weights = folder / checkpoint.TENSORS
     model = load(weights, config.architecture, len(config.labels), config.parameters, config.frontend)
     return TorchRuntime(model, device)
+
+
+def _onnx_runtime(folder: Path, config: ModelConfig) -> Runtime:
+    from audio_emotion.runtime.onnx import OnnxRuntime
+
+    features = maker(entry(config.architecture).frontend, config.frontend) if config.graph == "features" else None
+    shape: tuple[int, ...] = (config.window_samples,)
+    if features is not None:
+        shape = features(np.zeros((1, config.window_samples), np.float32)).shape[1:]
+    runtime = OnnxRuntime(folder / checkpoint.GRAPH, features)
+    if (runtime.input_shape, runtime.n_labels) != (shape, len(config.labels)):
+        raise ModelError(
+            f"{folder / checkpoint.CONFIG}: makes input of shape {shape} and {len(config.labels)} labels, "
+            f"and the graph has {runtime.input_shape} and {runtime.n_labels}; the folder is not one model"
+        )
+    return runtime
 
 
 def sure_enough(said: Prediction, least: float) -> Prediction:

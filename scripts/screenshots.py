@@ -45,7 +45,8 @@ def take(driver: Any, name: str, width: int, dark: bool, scale: float) -> None:
     look(driver, width, driver.execute_script("return document.documentElement.scrollHeight"), dark, scale)
     time.sleep(1.0)
     picture = Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
-    picture.quantize(256, dither=Image.Dither.NONE).save(IMAGES / f"page-{name}.png", optimize=True)
+    few = picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # small areas keep their colours
+    few.save(IMAGES / f"page-{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -131,8 +131,10 @@ def test_models_and_parameters_are_not_mixed(tmp_path: Path):
     before = (out / JOURNAL).read_bytes()
     with pytest.raises(UsageError, match=r"begun with model 'stub \(sha256"):
         run(files, out, stub(temperature=2.0), task=TASK)
-    with pytest.raises(UsageError, match=r"hop_s None, this run has 1\.0"):
-        run(files, out, stub(), task=Task(reader=TASK.reader, parameters={"hop_s": 1.0}))
+    with pytest.raises(UsageError, match=r"begun with hop None, this run has 1\.0"):
+        run(files, out, stub(), task=Task(reader=TASK.reader, settings={"config": {"hop_s": 1.0}}))
+    with pytest.raises(UsageError, match="begun with kind of answer 'read', this run has 'whole'"):
+        run(files, out, stub())
     assert (out / JOURNAL).read_bytes() == before
     assert run(files, out, stub(temperature=2.0), task=TASK, restart=True).done == 1
     assert len(journal(out)) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audio_emotion.errors import UsageError
-from audio_emotion.fitting import TrainConfig
+from audio_emotion.fitting import OptimizerConfig, TrainConfig
 from audio_emotion.folds import FoldsPlan, fold_means, reports, run_folds
 from audio_emotion.training import load_material
 from tests.conftest import ROOT
@@ -39,8 +39,8 @@ def test_every_utterance_is_tested_once_and_nothing_is_run_twice(plan: FoldsPlan
     assert heard == [("runs", 2, 2, "taken up again")]
     assert [run.evaluation.as_dict() for run in again] == [run.evaluation.as_dict() for run in runs]
 
-    other = replace(plan, config=replace(CONFIG, lr=0.001))
-    with pytest.raises(UsageError, match="another option lr"):
+    other = replace(plan, config=replace(CONFIG, optimizer=OptimizerConfig(lr=0.001)))
+    with pytest.raises(UsageError, match=r"another option optimizer\.lr"):
         run_folds(other, material)
 
 

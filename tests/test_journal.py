@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -34,6 +35,21 @@ def test_what_was_added_is_there_the_next_time(tmp_path: Path):
         assert record.entries["/in/a"].stamp == Stamp(101, 6)
         assert record.read(record.entries["/in/a"])["answer"] == {"label": "sad"}
         assert record.entries[odd].failure == "decode"
+
+
+def test_a_file_or_a_read_only_disk_in_the_place_of_the_folder_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match=r"file: is a file, expected a folder"), opened(tmp_path / "file", HEADER):
+        pass
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(StorageError, match=r"cannot write .* \(Read-only file system\)"), opened(tmp_path, HEADER):
+        pass
 
 
 def test_restart_begins_anew(tmp_path: Path):

@@ -30,9 +30,9 @@ def said(start: float, end: float, label: str, *scores: float, n_windows: int = 
 HAPPY = said(0.0, 3.0, "happy", 0.0625, 0.8125, 0.125)
 SILENT = said(3.0, 6.0, NO_SPEECH, 0.0, 0.0, 0.0)
 UNSURE = said(6.0, 9.5, "unknown", 0.375, 0.25, 0.375)
-CLIP = Answer("hello.wav", "default", "cpu", replace(HAPPY, end=2.5))
+CLIP = Answer("hello.wav", "two-channel-cnn", "cpu", replace(HAPPY, end=2.5))
 CALL = Answer(
-    "call.mp3", "default", "cpu", said(0.0, 9.5, "happy", 0.25, 0.5, 0.25, n_windows=2), (HAPPY, SILENT, UNSURE)
+    "call.mp3", "two-channel-cnn", "cpu", said(0.0, 9.5, "happy", 0.25, 0.5, 0.25, n_windows=2), (HAPPY, SILENT, UNSURE)
 )
 ODD_NAMES = [
     "two\nlines.wav",

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import soundfile
 from audio_emotion import checkpoint, load_model
 from audio_emotion.emotions import emotions
 from audio_emotion.errors import CorpusError, UsageError
-from audio_emotion.fitting import TrainConfig
+from audio_emotion.fitting import OptimizerConfig, TrainConfig
+from audio_emotion.fitting.config import read
+from audio_emotion.fitting.run import Keeping
 from audio_emotion.training import load_material, train
 
 SMALL = {"channels": (4, 8, 8), "hidden": 16}
@@ -39,23 +42,55 @@ def test_training_leaves_a_model_that_infer_uses(corpus: Path):
     assert "CC-BY-NC-SA-4.0" in (trained.folder / "README.md").read_text()
 
 
-def test_the_same_seed_gives_the_same_weights(corpus: Path):
-    folders = [train([str(corpus)], name=name, config=QUICK).folder for name in ("a", "b")]
-    first, second = ((folder / "model.safetensors").read_bytes() for folder in folders)
-    assert first == second
+class KilledError(Exception):
+    pass
 
 
-def test_an_interrupted_run_leaves_the_old_model(corpus: Path):
-    before = (train([str(corpus)], name="mine", config=QUICK).folder / "config.json").read_bytes()
+def kill_at(wanted: tuple[str, int]) -> Callable[..., None]:
+    def progress(stage: str, done: int, total: int, remark: str) -> None:
+        if (stage, done) == wanted:
+            raise KilledError
 
-    def interrupt(stage: str, done: int, total: int, remark: str) -> None:
-        if stage == "training":
-            raise KeyboardInterrupt
+    return progress
 
-    with pytest.raises(KeyboardInterrupt):
-        train([str(corpus)], name="mine", config=QUICK, progress=interrupt)
-    assert (checkpoint.find("mine") / "config.json").read_bytes() == before
-    assert [p.name for p in checkpoint.find("mine").parent.iterdir()] == ["mine"]
+
+def test_a_run_that_was_killed_goes_on_and_leaves_the_old_model_until_then(corpus: Path, home: Path):
+    alone = train([str(corpus)], name="alone", config=QUICK).folder
+    (home / "models" / "mine").mkdir()
+    (home / "models" / "mine" / "config.json").write_text("an earlier model")
+    with pytest.raises(KilledError):
+        train([str(corpus)], name="mine", config=QUICK, progress=kill_at(("training", 1)))
+    folder = home / "runs" / "mine" / "speaker-seed-0"
+    assert {path.name for path in folder.iterdir()} == {
+        *("config.toml", "data.json", "log.jsonl", "curves.svg", "checkpoint"),
+    }
+    assert (checkpoint.find("mine") / "config.json").read_text() == "an earlier model"
+    (folder / "log.jsonl").write_text("cut off")
+    told = []
+    again = train([str(corpus)], name="mine", config=QUICK, progress=lambda *one: told.append(one))
+    assert ("taken up again", 1, 2, str(folder)) in told
+    assert [epoch.number for epoch in again.history] == [1, 2]
+    assert (again.folder / "model.safetensors").read_bytes() == (alone / "model.safetensors").read_bytes()
+    assert [json.loads(line)["number"] for line in (folder / "log.jsonl").open()] == [1, 2]
+    assert not (folder / "checkpoint").exists(), "nothing is left to go on with"
+    assert read(folder / "config.toml").resolved() == QUICK.resolved()
+    assert sorted(path.name for path in (home / "models").iterdir()) == ["alone", "mine"]
+
+
+def test_a_run_that_was_killed_goes_on_with_the_same_data_and_config_alone(corpus: Path):
+    def again(**changes) -> None:
+        train([str(corpus)], **({"name": "mine", "config": QUICK} | changes))
+
+    with pytest.raises(KilledError):
+        again(progress=kill_at(("training", 1)))
+    with pytest.raises(UsageError, match=r"now optimizer\.lr is 0\.001 \(was 0\.002\): undo that.*--restart"):
+        again(config=replace(QUICK, optimizer=OptimizerConfig(lr=0.001)))
+    victim = next(corpus.rglob("*.wav"))
+    victim.rename(victim.with_suffix(".bak"))
+    with pytest.raises(UsageError, match="of the recordings 1 gone"):
+        again()
+    with pytest.raises(KilledError):
+        again(keeping=Keeping(restart=True), progress=kill_at(("training", 2)))
 
 
 def test_an_unreadable_file_is_named_and_costs_nothing_else(corpus: Path):
@@ -98,6 +133,6 @@ def test_no_recordings_and_bad_options_say_what_to_do(home: Path, tmp_path: Path
         train(config=QUICK)
     with pytest.raises(CorpusError, match="holds no recording"):
         train([str(tmp_path)], config=QUICK)
-    with pytest.raises(UsageError, match=r"epochs is 0.*; lr is -1"):
-        TrainConfig(epochs=0, lr=-1)
+    with pytest.raises(UsageError, match=r"epochs is 0.*; optimizer.lr is -1"):
+        TrainConfig(epochs=0, optimizer=OptimizerConfig(lr=-1))
     assert not (home / "models").exists() or not list((home / "models").iterdir())

@@ -1,27 +1,45 @@
 """White Gaussian noise."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from audio_emotion.augment.parameters import number
 from audio_emotion.records import FloatArray
+
+
+class NoiseDraw(NamedTuple):
+    """A signal-to-noise ratio in dB, and the seed of the noise, so that a draw fixes every sample."""
+
+    snr_db: float
+    seed: int
 
 
 @dataclass(frozen=True)
 class Noise:
-    """White Gaussian noise at a signal-to-noise ratio between ``min_snr_db`` and ``max_snr_db``.
+    """White Gaussian noise at a signal-to-noise ratio between ``min_snr_db`` and ``max_snr_db``; as long as before."""
 
-    What is drawn is the ratio and the seed of the noise, so that a draw fixes every sample.
-    """
+    min_snr_db: float = number(15.0, -20.0, 100.0, "dB", at_most="max_snr_db")
+    max_snr_db: float = number(45.0, -20.0, 100.0, "dB")
 
-    min_snr_db: float = 15.0
-    max_snr_db: float = 45.0
+    def draw(self, rng: np.random.Generator) -> NoiseDraw:
+        return NoiseDraw(float(rng.uniform(self.min_snr_db, self.max_snr_db)), int(rng.integers(2**32)))
 
-    def draw(self, rng: np.random.Generator) -> tuple[float, int]:
-        return float(rng.uniform(self.min_snr_db, self.max_snr_db)), int(rng.integers(2**32))
-
-    def apply(self, samples: FloatArray, sampling_rate: int, drawn: tuple[float, int]) -> FloatArray:
+    def apply(self, samples: FloatArray, sampling_rate: int, drawn: NoiseDraw) -> FloatArray:
         snr_db, seed = drawn
-        power = float(np.mean(np.square(samples)))
-        noise = np.random.default_rng(seed).standard_normal(len(samples), np.float32)
-        return samples + np.float32(np.sqrt(power / 10 ** (snr_db / 10))) * noise
+        return add_noise(samples, np.random.default_rng(seed).standard_normal(len(samples), np.float32), snr_db)
+
+    def tell(self, drawn: NoiseDraw) -> str:
+        return f"SNR {drawn.snr_db:.1f} dB"
+
+
+def add_noise(samples: FloatArray, noise: FloatArray, snr_db: float) -> FloatArray:
+    """Add ``noise``, as long as ``samples``, at a level that makes the ratio of their powers ``snr_db``.
+
+    Where either is silent there is no such level, and the samples come back as they were.
+    """
+    power, noise_power = (float(np.dot(x, x)) for x in (samples, noise))
+    if not power or not noise_power:
+        return samples.copy()
+    return samples + np.float32(np.sqrt(power / noise_power / 10 ** (snr_db / 10))) * noise

@@ -1,55 +1,93 @@
 """What the network hears of each training utterance in each epoch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from typing import Any
+from zlib import crc32
 
 import numpy as np
 
-from audio_emotion.augment.noise import Noise
-from audio_emotion.augment.pitch_shift import PitchShift
-from audio_emotion.augment.speed import Speed
-from audio_emotion.augment.time_shift import TimeShift
-from audio_emotion.records import FloatArray
+from audio_emotion.augment.table import DEFAULT, KEPT, WAVEFORM, check, made
+from audio_emotion.records import FloatArray, IntArray
 
-_PITCH_SHARE = 0.25  # how often an utterance sounds at another pitch: a phase vocoder blurs speech
-_PITCHES = 2  # renderings kept of each utterance, since a phase vocoder is dear too
+Draw = tuple[str, Any]
+"""A transform's name and its parameter."""
 
 
 class Sounds:
     """Training utterances with their augmentation.
 
-    Speed, noise and place in the window are drawn anew for every utterance and epoch; pitch is drawn for a few
-    renderings of each utterance, which are made when first needed and kept. Every draw comes from the seed,
-    the utterance's number and the epoch alone, whatever the order of calls.
+    Everything is drawn anew for every utterance and epoch, except that pitch and tempo have as many ``versions`` of
+    each utterance as the table says, made when first needed and kept. Every draw comes from the seed, the
+    utterance's id, the epoch and the transform's name alone: the same sound in any process, whatever the order of
+    calls, and a transform more or less leaves the others' draws as they were.
     """
 
-    def __init__(self, clips: Sequence[FloatArray], sampling_rate: int, window_samples: int, seed: int) -> None:
+    def __init__(
+        self,
+        clips: Sequence[FloatArray],
+        sampling_rate: int,
+        window_samples: int,
+        seed: int,
+        augment: Mapping[str, Any] | None = None,
+        ids: Sequence[int | str] | None = None,
+    ) -> None:
+        """Take utterances, (n_samples,) each, an augmentation table, and what the utterances are known by.
+
+        ``augment`` is :data:`~audio_emotion.augment.DEFAULT` where it is None; ``ids``, digests or numbers, are the
+        utterances' places in ``clips``.
+
+        Raises:
+            UsageError: a problem of the table.
+        """
+        table = DEFAULT if augment is None else augment
+        check(table)
         self._clips = clips
         self._rate = sampling_rate
         self._window = window_samples
         self._seed = seed
-        self._renderings: dict[tuple[int, int], FloatArray] = {}
-        self._pitch, self._speed, self._noise, self._shift = PitchShift(), Speed(), Noise(), TimeShift()
+        self._ids = [_number(one) for one in (range(len(clips)) if ids is None else ids)]
+        self._used = made(table, WAVEFORM)
+        self._versions: int = table.get("versions", 0)
+        self._renderings: dict[tuple[int, tuple[Draw, ...]], FloatArray] = {}
+
+    def draws(self, epoch: int, index: int) -> list[Draw]:
+        """Return what utterance ``index`` goes through in ``epoch``, in order."""
+        version = int(self._rng(index, epoch, "version").integers(self._versions)) if self._versions else None
+        drawn = []
+        for name, (share, transform) in self._used.items():
+            rng = self._rng(index, epoch, name)
+            if rng.random() < share:
+                if version is not None and name in KEPT:
+                    rng = self._rng(index, version, f"{name}, kept")
+                drawn.append((name, transform.draw(rng)))
+        return drawn
 
     def sound(self, epoch: int, index: int) -> FloatArray:
         """Return one window, (window_samples,), of utterance ``index`` as it sounds in ``epoch``."""
-        rng = np.random.default_rng([self._seed, index, epoch])
-        samples = self._clips[index]
-        if rng.random() < _PITCH_SHARE:
-            samples = self._rendering(index, int(rng.integers(_PITCHES)))
-        samples = self._speed.apply(samples, self._rate, self._speed.draw(rng))
-        if rng.random() < 0.5:
-            samples = self._noise.apply(samples, self._rate, self._noise.draw(rng))
-        return self._shift.apply(_place(samples, self._window, rng), self._rate, self._shift.draw(rng))
+        drawn = self.draws(epoch, index)
+        kept = tuple(draw for draw in drawn if self._versions and draw[0] in KEPT)
+        samples = self._rendering(index, kept) if kept else self._clips[index]
+        rest = drawn[len(kept) :]
+        samples = self._apply(samples, [draw for draw in rest if draw[0] != "time_shift"])
+        samples = _place(samples, self._window, self._rng(index, epoch, "place"))
+        return self._apply(samples, [draw for draw in rest if draw[0] == "time_shift"])
 
-    def _rendering(self, index: int, version: int) -> FloatArray:
-        if (index, version) not in self._renderings:
-            rng = np.random.default_rng([self._seed, index, version, 1])
-            shifted = self._pitch.apply(self._clips[index], self._rate, self._pitch.draw(rng))
-            self._renderings[index, version] = shifted
-        return self._renderings[index, version]
+    def _rng(self, index: int, number: int, purpose: str) -> np.random.Generator:
+        return np.random.default_rng([self._seed, self._ids[index], number, crc32(purpose.encode())])
 
-    def batches(self, epoch: int, batch_size: int) -> Iterator[tuple[FloatArray, np.ndarray]]:
+    def _apply(self, samples: FloatArray, draws: Sequence[Draw]) -> FloatArray:
+        for name, parameter in draws:
+            samples = self._used[name][1].apply(samples, self._rate, parameter)
+        return samples
+
+    def _rendering(self, index: int, draws: tuple[Draw, ...]) -> FloatArray:
+        if (index, draws) not in self._renderings:
+            self._renderings[index, draws] = self._apply(self._clips[index], draws)
+        return self._renderings[index, draws]
+
+    def batches(self, epoch: int, batch_size: int) -> Iterator[tuple[FloatArray, IntArray]]:
         """Yield every utterance once, shuffled, as (windows (batch, window_samples), numbers (batch,)).
 
         The next batch is prepared while the last is in use. A last batch of one is left out: batch
@@ -59,15 +97,20 @@ class Sounds:
         groups = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
         groups = [group for group in groups if len(group) > 1 or len(groups) == 1]
         with ThreadPoolExecutor(1) as worker:
-            pending = worker.submit(self._stack, epoch, groups[0])
+            pending = worker.submit(self.stack, epoch, groups[0])
             for group, following in zip(groups, [*groups[1:], None], strict=True):
                 windows = pending.result()
                 if following is not None:
-                    pending = worker.submit(self._stack, epoch, following)
+                    pending = worker.submit(self.stack, epoch, following)
                 yield windows, group
 
-    def _stack(self, epoch: int, group: np.ndarray) -> FloatArray:
-        return np.stack([self.sound(epoch, int(index)) for index in group])
+    def stack(self, epoch: int, numbers: IntArray) -> FloatArray:
+        """Return the windows of some utterances as they sound in ``epoch``, (len(numbers), window_samples)."""
+        return np.stack([self.sound(epoch, int(index)) for index in numbers])
+
+
+def _number(utterance: int | str) -> int:
+    return int.from_bytes(sha256(utterance.encode()).digest()[:16]) if isinstance(utterance, str) else utterance
 
 
 def _place(samples: FloatArray, window: int, rng: np.random.Generator) -> FloatArray:

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audio_emotion.augment.parameters import number
 from audio_emotion.records import FloatArray
 
 
 @dataclass(frozen=True)
 class TimeShift:
-    """Sound moved by up to ``max_s`` seconds either way; zeros come in where it left."""
+    """Sound moved by up to ``max_s`` seconds either way; zeros come in where it left; as long as before."""
 
-    max_s: float = 0.2
+    max_s: float = number(0.2, 0.0, 10.0, "s")
 
     def draw(self, rng: np.random.Generator) -> float:
         return float(rng.uniform(-self.max_s, self.max_s))
@@ -24,3 +25,6 @@ class TimeShift:
         else:
             moved[:shift] = samples[-shift:]
         return moved
+
+    def tell(self, seconds: float) -> str:
+        return f"{seconds:+.3f} s"

@@ -1,27 +1,43 @@
-"""The command line. Only this package and ``web`` print and exit."""
+"""The command line: the only part of the package that prints and exits."""
 
 from typing import Annotated
 
 import typer
 
-from audio_emotion.cli import data, models
+from audio_emotion.cli import augment, data, models
+from audio_emotion.cli._app import Command, Group
+from audio_emotion.cli.evaluate import EXAMPLES as EVALUATE
 from audio_emotion.cli.evaluate import evaluate
+from audio_emotion.cli.infer import EXAMPLES as INFER
 from audio_emotion.cli.infer import infer
+from audio_emotion.cli.listen import EXAMPLES as LISTEN
+from audio_emotion.cli.listen import listen
+from audio_emotion.cli.serve import EXAMPLES as SERVE
 from audio_emotion.cli.serve import serve
 from audio_emotion.cli.train import train
+
+TRAIN = """
+    audio-emotion train
+    audio-emotion train --data recordings/ --name mine
+    audio-emotion train --data ravdess=speech/ --data savee=savee/ --labels seven --name both
+    audio-emotion train --folds emobox --seeds 3 --name study --html study.html
+"""
 
 app = typer.Typer(
     help="Hear emotion in speech.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    cls=Group,
 )
-app.command()(infer)
-app.command()(train)
-app.command()(evaluate)
-app.command()(serve)
+app.command(cls=Command, epilog=INFER)(infer)
+app.command(cls=Command, epilog=LISTEN)(listen)
+app.command(cls=Command, epilog=TRAIN)(train)
+app.command(cls=Command, epilog=EVALUATE)(evaluate)
+app.command(cls=Command, epilog=SERVE)(serve)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
+app.add_typer(augment.app, name="augment")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,15 +1,19 @@
-"""What every command shares: streams, errors, exit codes, progress."""
+"""What every command shares: streams, help, errors, exit codes, progress."""
 
 import functools
+import inspect
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from audio_emotion.errors import AudioEmotionError
+from audio_emotion.errors import AudioEmotionError, reason
+from audio_emotion.paths import shown
 
 if TYPE_CHECKING:
     from audio_emotion.corpora import LeftOut
@@ -19,19 +23,126 @@ R = TypeVar("R")
 
 ALL_GOOD, NOTHING_DONE, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
+_PARSER_ERROR = typer.BadParameter.__bases__[0]  # what the parser raises; typer names this one of its kinds only
+_TOLD_EVERY_S = 30.0
+
 
 def say(message: str) -> None:
-    """Write one line to stderr."""
-    print(f"audio-emotion: {' '.join(message.split())}", file=sys.stderr)
+    """Write one line to stderr; where that cannot be written, to nobody."""
+    try:
+        print(f"audio-emotion: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    except OSError:
+        _silence(sys.stderr)
 
 
 def tell_left_out(files: "Iterable[LeftOut]") -> None:
     """Say which files are not used: how many for each reason, and the first of them."""
     from audio_emotion.corpora.base import by_reason
 
-    for reason, paths in by_reason(files).items():
+    for why, paths in by_reason(files).items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        say(f"left out: {paths[0]}{more}: {reason}")
+        say(f"left out: {shown(paths[0])}{more}: {why}")
+
+
+# --- what the parser does with commands -------------------------------------------------------------------------------
+
+
+class Command(TyperCommand):
+    """A command whose help has its options in sections (``rich_help_panel``), and examples (``epilog``), as plain text.
+
+    typer draws sections with rich only, whose import takes longer than all else that ``--help`` does.
+    """
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            title = getattr(parameter, "rich_help_panel", None) or f"{parameter.param_type_name.title()}s"
+            if (record := parameter.get_help_record(ctx)) is not None:
+                name = record[0].partition(" <")[0] if title == "Arguments" else record[0]  # no <list[str]> behind it
+                sections.setdefault(title, []).append((name, record[1]))
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        if self.epilog:
+            with formatter.section("Examples"):
+                formatter.write("".join(f"  {line}\n" for line in inspect.cleandoc(self.epilog).splitlines()))
+
+
+class Group(TyperGroup):
+    """All commands: one line for what the parser refuses, and for a stream that cannot be written."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        standalone = kwargs.pop("standalone_mode", True)
+        run = functools.partial(super().main, *args, **(kwargs | {"standalone_mode": False}))
+        if not standalone:
+            return run()
+        open_streams()
+        try:
+            code = run()
+            sys.stdout.flush()
+        except OSError as error:
+            code = _stream_failed(error)
+        except (Exception, KeyboardInterrupt) as error:
+            if not isinstance(error, _PARSER_ERROR | typer.Abort | KeyboardInterrupt):
+                raise
+            code = _refused(error) if isinstance(error, _PARSER_ERROR) else INTERRUPTED
+        sys.exit(code or ALL_GOOD)
+
+
+def _refused(error: Any) -> int:
+    """Say what the parser found wrong; where it has nothing to say but the help, show that."""
+    message, command_path = error.format_message(), error.ctx.command_path if error.ctx else "audio-emotion"
+    if error.ctx and message == error.ctx.get_help():
+        print(message, file=sys.stderr)
+    else:
+        told = (message[:1].lower() + message[1:]).rstrip(".")
+        say(f"{told}{' Try' if told.endswith('?') else '; try'} '{command_path} --help'")
+    return int(error.exit_code)
+
+
+def limited(low: float, high: float = float("inf"), *, above: bool = False) -> Callable[[float | None], float | None]:
+    """Return what refuses an option's number unless it is from ``low`` (or ``above`` it) to ``high``, and finite."""
+    expected = f"{'more than ' if above else ''}{low:g}{f' to {high:g}' if high < float('inf') else ''}"
+    expected += "" if above or high < float("inf") else " or more"
+
+    def check(value: float | None) -> float | None:
+        if value is not None and (not low <= value <= high or abs(value) == float("inf") or (above and value == low)):
+            raise typer.BadParameter(f"it is {value:g}, expected {expected}")
+        return value
+
+    return check
+
+
+# --- streams and ends -------------------------------------------------------------------------------------------------
+
+
+def open_streams() -> None:
+    """Put something in the place of standard streams that were closed, and let stdout take any character.
+
+    An empty file is read where there is no stdin, nobody hears what goes to stderr, and writing to stdout fails, as
+    on a full disk. Otherwise the next file to be opened would become stdin, stdout or stderr.
+    """
+    for name, flags, mode in (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, flags), mode))
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _silence(stream: IO[str]) -> None:
+    """Let what a stream still holds go nowhere: Python would complain when it flushes at the end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _stream_failed(error: OSError) -> int:
+    """Say which file could not be used; the ones that nobody else speaks of are the standard streams."""
+    where = shown(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else "standard output"
+    _silence(sys.stdout)
+    say(f"{where} cannot be written ({reason(error)}); free space there, or send it elsewhere")
+    return NOTHING_DONE
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:
@@ -45,31 +156,40 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
         except AudioEmotionError as error:
             say(str(error))
             raise typer.Exit(error.exit_code) from error
-        except KeyboardInterrupt:
-            say("interrupted")
+        except KeyboardInterrupt as error:
+            say(f"interrupted; {error}" if str(error) else "interrupted")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            os.dup2(
-                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-            )  # or Python complains when it flushes at exit
+            _silence(sys.stdout)
             raise typer.Exit(ALL_GOOD) from None
         return result
 
     return guarded
 
 
+# --- progress ---------------------------------------------------------------------------------------------------------
+
+Advance = Callable[[str, int, int, str], None]
+"""(stage, done, total, remark) → nothing."""
+
+
 @contextmanager
-def progress_bars() -> Iterator[Callable[[str, int, int, str], None]]:
-    """Give a function (stage, done, total, remark) that draws a bar for each stage on stderr, if that is a terminal."""
+def progress_bars(quiet: bool = False) -> Iterator[Advance]:
+    """Give a function that shows on stderr how far each stage is: a bar on a terminal, else a line every 30 seconds."""
+    if quiet:
+        yield lambda stage, done, total, remark: None
+        return
+    if not sys.stderr.isatty():
+        yield _told_now_and_then()
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
     columns = [
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()),
         TextColumn("{task.fields[remark]}"),
     ]
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+    with Progress(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
 
         def advance(stage: str, done: int, total: int, remark: str) -> None:
@@ -78,3 +198,15 @@ def progress_bars() -> Iterator[Callable[[str, int, int, str], None]]:
             bars.update(tasks[stage], completed=done, remark=remark)
 
         yield advance
+
+
+def _told_now_and_then() -> Advance:
+    last = time.monotonic()
+
+    def advance(stage: str, done: int, total: int, remark: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _TOLD_EVERY_S:
+            last = time.monotonic()
+            say(f"{stage}: {done} of {total}{', ' if remark else ''}{remark}")
+
+    return advance

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, progress_bars, say, tell_left_out
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, Command, command, progress_bars, say, tell_left_out
+from audio_emotion.paths import shown
 
 if TYPE_CHECKING:
     from audio_emotion.corpora import Corpus, LeftOut
@@ -25,13 +26,40 @@ Labels = Annotated[
     str, typer.Option(help="eight, seven (calm counted as neutral), or your own, as neutral+calm,happy,sad.")
 ]
 
+_EXAMPLES = {
+    "list": """
+        audio-emotion data list
+        audio-emotion data list --json
+    """,
+    "download": """
+        audio-emotion data download ravdess
+        audio-emotion data download ravdess-song
+    """,
+    "check": """
+        audio-emotion data check recordings/
+        audio-emotion data check ravdess=speech/ savee=savee/ --json
+    """,
+    "prepare": """
+        audio-emotion data prepare recordings/ --out split
+        audio-emotion data prepare ravdess=speech/ --out split --shares 80/10/10 --seed 1 --audio
+    """,
+    "features": """
+        audio-emotion data features recordings/ --out features.csv
+        audio-emotion data features ravdess=speech/ savee=savee/ --labels seven --out features.csv
+    """,
+    "extract-audio": """
+        audio-emotion data extract-audio videos/ sounds/
+        audio-emotion data extract-audio videos/ sounds/ --rate 48000
+    """,
+}
+
 
 @app.callback()
 def data() -> None:
     """Find, fetch, check and prepare recordings to train on."""
 
 
-@app.command("list")
+@app.command("list", cls=Command, epilog=_EXAMPLES["list"])
 @command
 def list_corpora(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of objects.")] = False,
@@ -64,7 +92,7 @@ def list_corpora(
             print(f"    {entry['obtain']}")
 
 
-@app.command()
+@app.command("download", cls=Command, epilog=_EXAMPLES["download"])
 @command
 def download(
     corpus: Annotated[str, typer.Argument(help="A corpus that 'data list' names.")],
@@ -78,7 +106,7 @@ def download(
     print(f"Unpacked into {folder}")
 
 
-@app.command()
+@app.command("check", cls=Command, epilog=_EXAMPLES["check"])
 @command
 def check(
     sources: Sources,
@@ -97,7 +125,7 @@ def check(
     _end(len(inspection.recordings), inspection.unreadable)
 
 
-@app.command()
+@app.command("prepare", cls=Command, epilog=_EXAMPLES["prepare"])
 @command
 def prepare(
     sources: Sources,
@@ -128,7 +156,7 @@ def prepare(
     _end(sum(prepared.split.sizes.values()), prepared.unreadable)
 
 
-@app.command()
+@app.command("features", cls=Command, epilog=_EXAMPLES["features"])
 @command
 def features(
     sources: Sources,
@@ -148,7 +176,7 @@ def features(
     _end(n_rows, unreadable)
 
 
-@app.command("extract-audio")
+@app.command("extract-audio", cls=Command, epilog=_EXAMPLES["extract-audio"])
 @command
 def extract_audio(
     videos: Annotated[
@@ -176,7 +204,7 @@ def _gather(texts: Sequence[str], labels: str) -> "Corpus":
     sources = parse_sources(texts)
     for source in sources:
         if source.recognised:
-            say(f"{source.path}: recognised as {source.adapter.name}")
+            say(f"{shown(source.path)}: recognised as {source.adapter.name}")
     return gather(sources, chosen)
 
 

@@ -1,6 +1,7 @@
 """``audio-emotion evaluate``."""
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,11 +11,18 @@ import typer
 
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, progress_bars, say, tell_left_out
 from audio_emotion.errors import CorpusError
+from audio_emotion.paths import shown
 
 if TYPE_CHECKING:
     from audio_emotion.corpora import Utterance
     from audio_emotion.evaluation_report import Report
     from audio_emotion.prediction import Model
+
+EXAMPLES = """
+    audio-emotion evaluate recordings/ --model mine
+    audio-emotion evaluate ravdess=speech/ labels.csv --json
+    audio-emotion evaluate recordings/ --html report.html
+"""
 
 
 @command
@@ -52,7 +60,7 @@ def evaluate(
     else:
         print(evaluation_report.text(reports), end="")
     if html:
-        say(f"report written to {html}")
+        say(f"report written to {shown(html)}")
     if len(reports) < len(sources) or any(report.evaluation.problems for report in reports):
         raise typer.Exit(SOME_FAILED)
 
@@ -67,7 +75,10 @@ def _reports(loaded: "Model", sources: Sequence[str], seed: int) -> "list[Report
         for source in sources:
             try:
                 utterances = _utterances(source)
+                began = time.monotonic()
+                say(f"testing {loaded.config.name} on {len(utterances)} utterances of {shown(source)} ...")
                 evaluation = evaluate_utterances(loaded, utterances, _counter(progress, source, len(utterances)))
+                say(f"{shown(source)}: tested in {time.monotonic() - began:.1f} s")
             except CorpusError as error:
                 say(str(error))
                 continue

@@ -18,6 +18,12 @@ from audio_emotion.web.settings import ServeConfig
 if TYPE_CHECKING:
     from uvicorn import Server
 
+EXAMPLES = """
+    audio-emotion serve
+    audio-emotion serve --port 0 --model mine --model default
+    audio-emotion serve --host 0.0.0.0 --token-file token
+"""
+
 _NEEDS = ("fastapi", "fastapi_offline", "multipart", "prometheus_client", "uvicorn", "websockets")
 _DEFAULTS = ServeConfig()
 _CONNECTIONS = 1000  # open at once; beyond it 503

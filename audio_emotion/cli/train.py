@@ -1,17 +1,21 @@
 """``audio-emotion train``."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audio_emotion.cli._app import command, progress_bars, tell_left_out
+from audio_emotion.cli._app import command, progress_bars, say, tell_left_out
 from audio_emotion.errors import UsageError
 
 if TYPE_CHECKING:
+    from audio_emotion.corpora.base import Progress
+    from audio_emotion.corpora.splits import Split
     from audio_emotion.fitting import TrainConfig
+    from audio_emotion.fitting.run import Keeping
     from audio_emotion.folds import FoldsPlan
+    from audio_emotion.training import Material
 
 
 @command
@@ -23,24 +27,45 @@ def train(
             "AUDIO_EMOTION_DATA, else what was downloaded.",
         ),
     ] = None,
-    name: Annotated[str, typer.Option(help="Name to store the model under.")] = "two-channel-cnn",
+    name: Annotated[
+        str | None, typer.Option(help="Name to store the model under; without it, its architecture's.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A TOML file that says what the run is told; options win over it.", metavar="FILE"),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="One setting of the config, as optimizer.weight_decay=0.05; several times."),
+    ] = None,
+    architecture: Annotated[
+        str | None, typer.Option(help="The network, by name.", show_default="two-channel-cnn")
+    ] = None,
     split: Annotated[
-        str,
-        typer.Option(help="speaker (by actor), random (speaker-dependent), all (no test side), or a fold as emobox-1."),
-    ] = "speaker",
+        str | None,
+        typer.Option(
+            help="speaker (by actor), random (speaker-dependent), all (no test side), or a fold as emobox-1.",
+            show_default="speaker",
+        ),
+    ] = None,
     labels: Annotated[
         str, typer.Option(help="eight, seven (calm counted as neutral), or your own, as neutral+calm,happy,sad.")
     ] = "eight",
-    epochs: Annotated[int, typer.Option(help="Passes over the training side, at most.")] = 50,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the training side, at most.", show_default="50")
+    ] = None,
     patience: Annotated[
-        int,
+        int | None,
         typer.Option(
-            help="Stop after so many epochs without a better validation UAR; 0: no validation side, run every epoch."
+            help="Stop after so many epochs without a better validation UAR; 0: no validation side, run every epoch.",
+            show_default="12",
         ),
-    ] = 12,
-    lr: Annotated[float, typer.Option(help="Highest learning rate of the one-cycle schedule.")] = 2e-3,
-    batch_size: Annotated[int, typer.Option(help="Utterances a step.")] = 32,
-    seed: Annotated[int, typer.Option(help="Of the split, the first weights and every random draw.")] = 0,
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="Highest learning rate.", show_default="0.002")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Utterances read at once.", show_default="32")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the split, the first weights and every random draw.", show_default="0")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     allow_missing: Annotated[
         bool, typer.Option(help="Run a named fold though some of its actors are missing.")
@@ -54,72 +79,161 @@ def train(
         str | None,
         typer.Option(
             help="Train and test every fold of a set, and report on all: emobox, luna-jimenez, leave-one-speaker-out, "
-            "5-fold, random-10-fold. A run that was stopped is taken up again.",
+            "K-fold (as 5-fold), random-K-fold (as random-10-fold). A run that was stopped is taken up again.",
             rich_help_panel="Folds",
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Train each fold so many times.", min=1, rich_help_panel="Folds")] = 1,
-    jobs: Annotated[int, typer.Option(help="Folds side by side.", min=1, rich_help_panel="Folds")] = 2,
+    seeds: Annotated[
+        int | None,
+        typer.Option(help="Train each fold so many times.", min=1, show_default="1", rich_help_panel="Folds"),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Folds side by side.", min=1, show_default="2", rich_help_panel="Folds")
+    ] = None,
     restart: Annotated[
-        bool, typer.Option(help="Forget what an earlier run of --name has done.", rich_help_panel="Folds")
+        bool, typer.Option(help="Begin anew, where the same command would go on with what was stopped.")
     ] = False,
+    checkpoint_minutes: Annotated[
+        float,
+        typer.Option(help="Keep the run's state so often within an epoch; 0: after epochs alone.", min=0),
+    ] = 10.0,
+    tensorboard: Annotated[bool, typer.Option(help="Write for TensorBoard into the run's folder.")] = False,
     html: Annotated[
         Path | None, typer.Option(help="Write the folds' report here.", metavar="FILE", rich_help_panel="Folds")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the folds' report as JSON.", rich_help_panel="Folds")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option(help="Print the run, its data and what it would cost, and train nothing.")
+    ] = False,
 ) -> None:
-    """Train the two-channel CNN and store it for `infer --model NAME`."""
-    from audio_emotion.fitting import TrainConfig
+    """Train a model and store it for `infer --model NAME`."""
+    from audio_emotion.fitting.config import changes, merged, read
+    from audio_emotion.fitting.run import Keeping
 
-    config = TrainConfig(epochs=epochs, patience=patience, lr=lr, batch_size=batch_size, seed=seed)
-    if folds and test_data:
-        raise UsageError(
-            "--folds tests on parts of --data and --test-data on another collection; leave one of them out"
+    options = {"architecture": architecture, "epochs": epochs, "patience": patience, "batch_size": batch_size}
+    table: dict[str, Any] = {key: value for key, value in (options | {"seed": seed}).items() if value is not None}
+    if lr is not None:
+        table["optimizer"] = {"lr": lr}
+    chosen = read(config, merged(changes(assignments or ()), table))
+    _check(
+        folds,
+        {"--split": split, "--test-data": test_data, "--tensorboard": tensorboard},
+        {"--seeds": seeds, "--jobs": jobs, "--html": html, "--json": as_json},
+    )
+    what = _What(tuple(data or ()), tuple(test_data or ()), split or "speaker", labels, device, allow_missing, strict)
+    if dry_run:
+        _dry_run(what, chosen, folds)
+    elif not folds:
+        keeping = Keeping(restart, checkpoint_minutes, tensorboard)
+        _train_one(what, name or chosen.architecture, chosen, keeping)
+    else:
+        from audio_emotion.folds import FoldsPlan
+
+        plan = FoldsPlan(
+            name or chosen.architecture,
+            what.data,
+            folds,
+            seeds or 1,
+            labels,
+            chosen,
+            device,
+            allow_missing,
+            strict,
+            jobs or 2,
         )
-    if not folds and (html or as_json or restart):
-        raise UsageError("--html, --json and --restart belong to --folds; 'audio-emotion evaluate' reports on a model")
-    if not folds:
-        _train_one(data or (), test_data, name, split, labels, config, device, allow_missing, strict)
-        return
-    from audio_emotion.folds import FoldsPlan
-
-    plan = FoldsPlan(name, tuple(data or ()), folds, seeds, labels, config, device, allow_missing, strict, jobs)
-    _train_folds(plan, restart, html, as_json)
+        _train_folds(plan, restart, html, as_json)
 
 
-def _train_one(
-    data: Sequence[str],
-    test_data: Sequence[str] | None,
-    name: str,
-    split: str,
-    labels: str,
-    config: "TrainConfig",
-    device: str,
-    allow_missing: bool,
-    strict: bool,
-) -> None:
-    from audio_emotion.corpora.splits import Split, cross_corpus
-    from audio_emotion.training import load_material, train_material
+@dataclass(frozen=True)
+class _What:
+    """Which recordings, and where: the options that no config holds."""
 
-    chosen: str | Split = split
+    data: tuple[str, ...]
+    test_data: tuple[str, ...]
+    split: str
+    labels: str
+    device: str
+    allow_missing: bool
+    strict: bool
+
+
+def _check(folds: str | None, without: dict[str, object], only_with: dict[str, object]) -> None:
+    """Refuse options that would be ignored."""
+    from audio_emotion.fitting.placement import n_processes
+
+    wrong = [option for option, value in (without if folds else only_with).items() if value]
+    if wrong and folds:
+        raise UsageError(f"--folds trains many models, each on its part of --data; leave out {', '.join(wrong)}")
+    if folds and n_processes() > 1:
+        raise UsageError("--folds has processes of its own (--jobs); start it without a launcher")
+    if wrong:
+        raise UsageError(
+            f"{', '.join(wrong)}: only with --folds; of a single model 'audio-emotion evaluate' makes the report"
+        )
+
+
+def _dry_run(what: _What, config: "TrainConfig", folds: str | None) -> None:
+    """Print the run as a config file, its data and cost as comments in it."""
+    from audio_emotion.training import estimate
+
     with progress_bars() as progress:
-        material = load_material(data, labels, strict, progress)
+        material, chosen = _material(what, config, progress, f"{folds}-1" if folds else what.split)
+        plan = estimate(material, chosen, config, what.device)
+    print(config.resolved().to_toml(), end="")
+    print("\n".join(f"# {line}" for line in ["", *plan.lines()]))
+
+
+def _material(what: _What, config: "TrainConfig", progress: "Progress", split: str) -> "tuple[Material, Split]":
+    """Decode the recordings, say which cannot be used, and split the rest."""
+    from audio_emotion.corpora.splits import cross_corpus, split_utterances
+    from audio_emotion.fitting.placement import is_main
+    from audio_emotion.training import load_material
+
+    validate = config.patience > 0
+    material = load_material(what.data, what.labels, what.strict, progress, config.rate)
+    if is_main():
         tell_left_out(material.left_out)
-        if test_data:
-            tested = load_material(test_data, labels, strict, progress)
-            tell_left_out(tested.left_out)
-            sides = (material.corpus.utterances, tested.corpus.utterances)
-            chosen = cross_corpus(*sides, config.seed, validate=config.patience > 0)
-        trained = train_material(material, name, chosen, config, device, allow_missing, progress)
+    utterances = material.corpus.utterances
+    if not what.test_data:
+        return material, split_utterances(split, utterances, config.seed, validate, what.allow_missing)
+    tested = load_material(what.test_data, what.labels, what.strict, progress, config.rate)
+    tell_left_out(tested.left_out)
+    return material, cross_corpus(utterances, tested.corpus.utterances, config.seed, validate)
+
+
+def _train_one(what: _What, name: str, config: "TrainConfig", keeping: "Keeping") -> None:
+    from audio_emotion.fitting.placement import is_main
+    from audio_emotion.training import train_material
+
+    with progress_bars(quiet=not is_main()) as progress:
+        material, split = _material(what, config, progress, what.split)
+        watching = _telling(progress)
+        trained = train_material(material, name, split, config, what.device, progress=watching, keeping=keeping)
+    if not is_main():
+        return
     if trained.evaluation is None:
         print("No test side: every utterance was trained on.")
     else:
         print(trained.evaluation.table())
         print(f"Protocol: {trained.split.protocol}, {len(trained.split.test)} test utterances")
         print(f"UAR {100 * trained.evaluation.uar:.2f} %, accuracy {100 * trained.evaluation.accuracy:.2f} %")
+    print(f"Log and curves in {trained.run_folder}")
     print(f"Stored in {trained.folder}; use it with: audio-emotion infer FILE --model {name}")
+
+
+def _telling(progress: "Progress") -> "Progress":
+    """Say on stderr, terminal or not, that a run was taken up; show the rest as it is."""
+    from audio_emotion.training import TAKEN_UP
+
+    def watch(stage: str, done: int, total: int, remark: str) -> None:
+        if stage == TAKEN_UP:
+            say(f"{remark}: taken up again after epoch {done} of at most {total}")
+        else:
+            progress(stage, done, total, remark)
+
+    return watch
 
 
 def _train_folds(plan: "FoldsPlan", restart: bool, html: Path | None, as_json: bool) -> None:
@@ -129,7 +243,7 @@ def _train_folds(plan: "FoldsPlan", restart: bool, html: Path | None, as_json: b
     from audio_emotion.training import load_material
 
     with progress_bars() as progress:
-        material = load_material(plan.data, plan.labels, plan.strict, progress)
+        material = load_material(plan.data, plan.labels, plan.strict, progress, plan.config.rate)
         tell_left_out(material.left_out)
         runs = run_folds(plan, material, restart, progress)
     made, summary = reports(plan, runs, material.corpus.names), fold_means(runs)

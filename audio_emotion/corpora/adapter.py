@@ -7,7 +7,7 @@ from pathlib import Path
 from audio_emotion.corpora.base import Corpus, LeftOut, Utterance
 from audio_emotion.corpora.labels import LabelSet, label_set
 from audio_emotion.errors import CorpusError
-from audio_emotion.inputs import AUDIO_SUFFIXES
+from audio_emotion.inputs import AUDIO_SUFFIXES, search
 
 Counts = Mapping[tuple[str, str], int]
 """Utterances of each (speaker, label)."""
@@ -79,8 +79,8 @@ def from_names(
 
 
 def recordings(root: Path) -> list[Path]:
-    """Return every recording below ``root``, sorted."""
-    return sorted(path for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
+    """Return every recording below ``root``, sorted; folders that are links are searched too, each once."""
+    return [path for path in search(root, recursive=True) if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()]
 
 
 def collect(root: Path, read: Reader) -> tuple[tuple[Utterance, ...], tuple[LeftOut, ...]]:

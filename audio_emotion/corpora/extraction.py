@@ -6,6 +6,7 @@ from pathlib import Path
 from audio_emotion import audio, paths
 from audio_emotion.corpora.base import LeftOut, Progress
 from audio_emotion.errors import AudioError, CorpusError, UsageError
+from audio_emotion.inputs import search
 from audio_emotion.records import Waveform
 
 VIDEO_SUFFIXES = frozenset(
@@ -45,7 +46,7 @@ def extract_audio(
         raise UsageError(f"the rate is {sampling_rate} Hz, expected {audio.MIN_RATE} to {audio.MAX_RATE} Hz")
     if not source.is_dir():
         raise CorpusError(f"{source}: no such folder; name the folder that holds the videos")
-    videos = sorted(p for p in source.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file())
+    videos = [p for p in search(source, recursive=True) if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
     if not videos:
         raise CorpusError(f"{source}: holds no video; expected files such as *.mp4, *.mkv or *.webm, in it or below")
     made: dict[Path, Path] = {}

@@ -32,10 +32,10 @@ NAMED_FOLDS = {
 }
 """Test actors of RAVDESS, fold by fold: EmoBox (Ma et al. 2024) and Luna-Jiménez et al. 2021."""
 
-NAMES = (
-    "speaker, random, all; sets of folds: emobox, luna-jimenez, leave-one-speaker-out, K-fold, random-K-fold; "
-    "one fold of a set: its name and a number, as emobox-5"
-)
+SETS = "emobox, luna-jimenez, leave-one-speaker-out, K-fold as 5-fold, random-K-fold as random-10-fold"
+"""What a set of folds may be called, for messages."""
+
+NAMES = f"speaker, random, all; one fold of a set: its name and a number, as emobox-5, of {SETS}"
 """What a split may be called, for messages."""
 
 SIDES = ("train", "validation", "test")
@@ -192,7 +192,7 @@ def folds(
             data and ``allow_missing`` is false. With it, a fold without any of its actors is left out.
     """
     if not _is_set(name):
-        raise UsageError(f"no set of folds is called {name!r}; there are: {NAMES}")
+        raise UsageError(f"no set of folds is called {name!r}; there are: {SETS}")
     if name.startswith("random-"):
         parts = _test_recordings(utterances, _count(name), seed)
         members = [

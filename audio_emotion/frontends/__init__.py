@@ -1,8 +1,26 @@
 """Waveform → features, (batch, n_samples) → (batch, channels, bins, frames): one frontend a file.
 
-Frontends are torch modules: batched, on any device, exportable as one graph with the network.
+Frontends are torch modules: batched, on any device, exportable as one graph with the network, but for those that
+librosa makes.
 """
 
+from audio_emotion.descriptors import FrameDescriptorsConfig, ShortMfccConfig
+from audio_emotion.frontends.librosa_made import FrameDescriptors, ShortMfcc
+from audio_emotion.frontends.log_mel import CoarseLogMel, CoarseLogMelConfig, LogMelSpectrogram, LogMelSpectrogramConfig
 from audio_emotion.frontends.mel_mfcc import MelMfcc, MelMfccConfig
+from audio_emotion.frontends.raw_sound import RawSound, RawSoundConfig
 
-__all__ = ["MelMfcc", "MelMfccConfig"]
+__all__ = [
+    "CoarseLogMel",
+    "CoarseLogMelConfig",
+    "FrameDescriptors",
+    "FrameDescriptorsConfig",
+    "LogMelSpectrogram",
+    "LogMelSpectrogramConfig",
+    "MelMfcc",
+    "MelMfccConfig",
+    "RawSound",
+    "RawSoundConfig",
+    "ShortMfcc",
+    "ShortMfccConfig",
+]

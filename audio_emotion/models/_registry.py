@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from audio_emotion.errors import ModelError
 
@@ -23,6 +23,9 @@ class Entry:
         source: the paper or project that describes it.
         sampling_rate: Hz, of the sound it is trained on unless a config says otherwise; the frontend's default.
         window_s: seconds that it reads at once, likewise.
+        graph: what its ONNX graph takes: ``waveform``, or ``features``, where librosa makes them first.
+        reads: its input in words.
+        n_parameters: how many it has, at its own sizes and with eight labels; 0: as many as its checkpoint.
     """
 
     module: str
@@ -32,6 +35,9 @@ class Entry:
     source: str
     sampling_rate: int = 16_000
     window_s: float = 3.0
+    graph: Literal["waveform", "features"] = "waveform"
+    reads: str = ""
+    n_parameters: int = 0
 
 
 _ENTRIES: dict[str, Entry] = {}
@@ -58,10 +64,22 @@ def entry(name: str) -> Entry:
 def architectures() -> tuple[str, ...]:
     """Return every registered name, sorted.
 
-    >>> architectures()
-    ('two-channel-cnn',)
+    >>> architectures()[:3]
+    ('acnt', 'cnn-1d', 'cnn-bilstm-attention')
     """
     return tuple(sorted(_ENTRIES))
+
+
+def config_classes(name: str) -> tuple[type[Any], type[Any]]:
+    """Return the dataclasses of an architecture's own sizes and of its frontend's parameters.
+
+    Raises:
+        ModelError: no such architecture.
+    """
+    from audio_emotion import frontends
+
+    known = entry(name)
+    return getattr(import_module(known.module), known.config), getattr(frontends, known.frontend + "Config")
 
 
 def build(
@@ -80,15 +98,17 @@ def build(
 
     known = entry(name)
     module = import_module(known.module)
+    sizes_class, features_class = config_classes(name)
     try:
-        features = getattr(frontends, known.frontend + "Config")(**dict(frontend or {}))
-        sizes = getattr(module, known.config)(**{k: _frozen(v) for k, v in (parameters or {}).items()})
+        features = features_class(**dict(frontend or {}))
+        sizes = sizes_class(**{k: _frozen(v) for k, v in (parameters or {}).items()})
     except TypeError as error:
         raise ModelError(f"{name}: {error}; check the parameters in config.json") from error
+    network = getattr(module, known.network)(sizes, n_labels)
     return EmotionModel(
         getattr(frontends, known.frontend)(features),
-        getattr(module, known.network)(sizes, n_labels),
-        sizes=asdict(sizes),
+        network,
+        sizes=asdict(getattr(network, "config", sizes)),  # a network may complete them
         frontend_config=asdict(features),
     )
 
@@ -105,5 +125,118 @@ register(
         config="TwoChannelCnnConfig",
         frontend="MelMfcc",
         source="the two-channel student project",
+        reads="log-mel and MFCC, 2 × 64 × 188",
+        n_parameters=507_208,
+    ),
+)
+
+register(
+    "acnt",
+    Entry(
+        module="audio_emotion.models.acnt",
+        network="Acnt",
+        config="AcntConfig",
+        frontend="CoarseLogMel",
+        source="the CNN and transformer student project",
+        sampling_rate=22_050,
+        window_s=4.02,
+        reads="log-mel, 40 × 174",
+        n_parameters=846_072,
+    ),
+)
+
+register(
+    "study-base",
+    Entry(
+        module="audio_emotion.models.study_base",
+        network="StudyBase",
+        config="StudyBaseConfig",
+        frontend="LogMelSpectrogram",
+        source="the student study of four models",
+        reads="log-mel, 64 × 188",
+        n_parameters=241_640,
+    ),
+)
+
+register(
+    "study-enhanced",
+    Entry(
+        module="audio_emotion.models.study_enhanced",
+        network="StudyEnhanced",
+        config="StudyEnhancedConfig",
+        frontend="LogMelSpectrogram",
+        source="the student study of four models",
+        reads="log-mel, 64 × 188",
+        n_parameters=511_016,
+    ),
+)
+
+register(
+    "study-ultimate",
+    Entry(
+        module="audio_emotion.models.study_ultimate",
+        network="StudyUltimate",
+        config="StudyUltimateConfig",
+        frontend="MelMfcc",
+        source="the student study of four models",
+        reads="log-mel and MFCC, 2 × 64 × 188",
+        n_parameters=1_558_184,
+    ),
+)
+
+register(
+    "study-simplified",
+    Entry(
+        module="audio_emotion.models.study_simplified",
+        network="StudySimplified",
+        config="StudySimplifiedConfig",
+        frontend="LogMelSpectrogram",
+        source="the student study of four models",
+        reads="log-mel, 64 × 188",
+        n_parameters=2_345_000,
+    ),
+)
+
+register(
+    "cnn-bilstm-attention",
+    Entry(
+        module="audio_emotion.models.cnn_bilstm_attention",
+        network="CnnBilstmAttention",
+        config="CnnBilstmAttentionConfig",
+        frontend="FrameDescriptors",
+        source="the CNN-BiLSTM-attention student project",
+        sampling_rate=22_050,
+        window_s=20.0,
+        graph="features",
+        reads="68 descriptors of librosa, 68 × 862",
+        n_parameters=5_985_032,
+    ),
+)
+
+register(
+    "cnn-1d",
+    Entry(
+        module="audio_emotion.models.cnn_1d",
+        network="Cnn1d",
+        config="Cnn1dConfig",
+        frontend="ShortMfcc",
+        source="the 1-D CNN student project",
+        sampling_rate=8_025,
+        window_s=2.5,
+        graph="features",
+        reads="ZCR, RMS and 20 MFCC, 22 × 40",
+        n_parameters=2_726_408,
+    ),
+)
+
+register(
+    "wav2vec2",
+    Entry(
+        module="audio_emotion.models.wav2vec2",
+        network="Wav2Vec2",
+        config="Wav2Vec2Config",
+        frontend="RawSound",
+        source="Baevski et al. 2020, wav2vec 2.0; Chen et al. 2022, WavLM; Hsu et al. 2021, HuBERT",
+        reads="sound, 48000 samples",
     ),
 )

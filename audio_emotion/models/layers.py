@@ -1,7 +1,16 @@
-"""Parts that architectures share. Shapes: B batch, C channels, F bins (mel or MFCC), T frames."""
+"""Parts that architectures share.
+
+Shapes: B batch, C channels, F bins (mel or MFCC), T frames, D width of a transformer. ``frames`` is (B, 1, T) of 0
+and 1 and marks speech, see :func:`speech_frames`.
+"""
+
+import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+from audio_emotion.errors import ModelError
 
 _SPEECH_RANGE_DB = 50.0
 _DYNAMIC_RANGE_DB = 80.0
@@ -18,16 +27,29 @@ class ClipNorm(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         log_mel, mfcc = features.unbind(dim=1)  # (B, F, T) each
-        loudest = log_mel.amax(dim=1, keepdim=True)  # (B, 1, T)
-        peak = loudest.amax(dim=2, keepdim=True)
-        frames = (loudest > peak - _SPEECH_RANGE_DB).to(log_mel.dtype)
-        log_mel = torch.maximum(log_mel, peak - _DYNAMIC_RANGE_DB)
+        log_mel, frames = _speech(log_mel)
         return torch.stack([_standardise(log_mel, frames, (1, 2)), _standardise(mfcc, frames, (2,)) * frames], dim=1)
 
 
-def speech_frames(mfcc: Tensor) -> Tensor:
-    """Mark the frames that ``ClipNorm`` took for speech, all others being 0: (B, F, T) → (B, 1, T) of 0 and 1."""
-    return (mfcc.abs().amax(dim=1, keepdim=True) > 0).to(mfcc.dtype)
+class LogMelNorm(nn.Module):
+    """What ``ClipNorm`` does to its log-mel channel, and 0 outside speech: (B, 1, F, T) dB → (B, 1, F, T)."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        log_mel, frames = _speech(features[:, 0])
+        return (_standardise(log_mel, frames, (1, 2)) * frames)[:, None]
+
+
+def speech_frames(features: Tensor) -> Tensor:
+    """Mark the frames that a normalisation took for speech, all others being 0: (B, F, T) → (B, 1, T) of 0 and 1."""
+    return (features.abs().amax(dim=1, keepdim=True) > 0).to(features.dtype)
+
+
+def _speech(log_mel: Tensor) -> tuple[Tensor, Tensor]:
+    """Cut off what lies 80 dB below the loudest value, and mark speech: (B, F, T) → (B, F, T), (B, 1, T)."""
+    loudest = log_mel.amax(dim=1, keepdim=True)  # (B, 1, T)
+    peak = loudest.amax(dim=2, keepdim=True)
+    frames = (loudest > peak - _SPEECH_RANGE_DB).to(log_mel.dtype)
+    return torch.maximum(log_mel, peak - _DYNAMIC_RANGE_DB), frames
 
 
 def _standardise(x: Tensor, frames: Tensor, over: tuple[int, ...]) -> Tensor:
@@ -35,6 +57,25 @@ def _standardise(x: Tensor, frames: Tensor, over: tuple[int, ...]) -> Tensor:
     mean = (x * weight).sum(dim=over, keepdim=True)
     variance = ((x - mean).square() * weight).sum(dim=over, keepdim=True)
     return (x - mean) * torch.rsqrt(variance + 1e-3)
+
+
+class ConvBlock(nn.Module):
+    """Two 3 x 3 convolutions with batch normalisation and a shortcut, then max pooling, which halves F and T."""
+
+    def __init__(self, n_in: int, n_out: int, pool: tuple[int, int] = (2, 2)) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(n_in, n_out, 3, padding=1, bias=False),
+            nn.BatchNorm2d(n_out),
+            nn.ReLU(),
+            nn.Conv2d(n_out, n_out, 3, padding=1, bias=False),
+            nn.BatchNorm2d(n_out),
+        )
+        self.shortcut = nn.Conv2d(n_in, n_out, 1, bias=False)
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.max_pool2d(F.relu(self.body(x) + self.shortcut(x)), self.pool)
 
 
 class AttentiveStatistics(nn.Module):
@@ -49,7 +90,74 @@ class AttentiveStatistics(nn.Module):
         self.score = nn.Sequential(nn.Conv1d(channels, bottleneck, 1), nn.Tanh(), nn.Conv1d(bottleneck, channels, 1))
 
     def forward(self, x: Tensor, frames: Tensor) -> Tensor:
-        weight = (self.score(x) - 1e4 * (1 - frames)).softmax(dim=2)
+        weight = (self.score(x) + _no_weight(frames)).softmax(dim=2)
         mean = (x * weight).sum(dim=2)
         variance = ((x - mean[:, :, None]).square() * weight).sum(dim=2)
         return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
+
+
+def speech_mean(x: Tensor, frames: Tensor) -> Tensor:
+    """Return the mean over speech: (B, C, T) → (B, C); of a window without speech it is 0."""
+    return (x * frames).sum(dim=2) / frames.sum(dim=2).clamp_min(1)
+
+
+def _no_weight(frames: Tensor) -> Tensor:
+    """Return what a softmax's input gets added to leave frames out: finite, so that silence is no division by 0."""
+    return -1e4 * (1 - frames)
+
+
+class Positions(nn.Module):
+    """Add sines and cosines of each place in time: (B, T, D) → (B, T, D). Vaswani et al. 2017.
+
+    A window of more than ``max_len`` frames raises ModelError.
+    """
+
+    def __init__(self, width: int, max_len: int) -> None:
+        super().__init__()
+        place = torch.arange(max_len)[:, None]
+        angle = place * torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
+        self.waves: Tensor  # (max_len, D)
+        waves = torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1)[:, :width]
+        self.register_buffer("waves", waves, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1] > len(self.waves):
+            raise ModelError(f"a window has {x.shape[1]} frames, expected at most pe_max_len = {len(self.waves)}")
+        return x + self.waves[: x.shape[1]]
+
+
+class TokenBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation of each value of a token: (B, T, D) → (B, T, D)."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (torch's name)
+        return super().forward(input.transpose(1, 2)).transpose(1, 2)
+
+
+class EncoderLayer(nn.Module):
+    """A transformer encoder layer, normalised before each part: (B, T, D) → (B, T, D). Vaswani et al. 2017.
+
+    Not torch's own: that has layer normalisation alone, and in evaluation goes another way than in training and
+    export, with masks of its own. No frame listens to what is outside ``frames`` (B, 1, T).
+    """
+
+    def __init__(
+        self, width: int, n_heads: int, hidden: int, dropout: float, norm: type[nn.Module] = nn.LayerNorm
+    ) -> None:
+        super().__init__()
+        if width % n_heads:
+            raise ModelError(f"a width of {width} cannot be shared by {n_heads} heads; take a multiple")
+        self.n_heads = n_heads
+        self.before_attention, self.before_mlp = norm(width), norm(width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.joined = nn.Linear(width, width)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width), nn.Dropout(dropout)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, frames: Tensor) -> Tensor:
+        parts = self.query_key_value(self.before_attention(x)).unflatten(2, (3, self.n_heads, -1))
+        query, key, value = parts.permute(2, 0, 3, 1, 4)  # (B, heads, T, D / heads) each
+        heard = F.scaled_dot_product_attention(query, key, value, attn_mask=_no_weight(frames)[:, None])
+        x = x + self.dropout(self.joined(heard.transpose(1, 2).flatten(2)))
+        return torch.add(x, self.mlp(self.before_mlp(x)))

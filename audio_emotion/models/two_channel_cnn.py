@@ -14,7 +14,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_emotion.models.layers import AttentiveStatistics, ClipNorm, speech_frames
+from audio_emotion.models.layers import AttentiveStatistics, ClipNorm, ConvBlock, speech_frames
 
 
 @dataclass(frozen=True)
@@ -32,24 +32,6 @@ class TwoChannelCnnConfig:
     channels: tuple[int, int, int] = (32, 64, 128)
     hidden: int = 128
     dropout: float = 0.2
-
-
-class ConvBlock(nn.Module):
-    """Two 3 x 3 convolutions with batch normalisation and a shortcut, then 2 x 2 max pooling: halves F and T."""
-
-    def __init__(self, n_in: int, n_out: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(n_in, n_out, 3, padding=1, bias=False),
-            nn.BatchNorm2d(n_out),
-            nn.ReLU(),
-            nn.Conv2d(n_out, n_out, 3, padding=1, bias=False),
-            nn.BatchNorm2d(n_out),
-        )
-        self.shortcut = nn.Conv2d(n_in, n_out, 1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.max_pool2d(F.relu(self.body(x) + self.shortcut(x)), 2)
 
 
 class TwoChannelCnn(nn.Module):

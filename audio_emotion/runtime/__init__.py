@@ -1,12 +1,13 @@
 """Where a model runs: windows → logits, behind one protocol. Choosing a device imports no torch where there is none."""
 
 import ctypes
+import os
 import platform
 import sys
 from importlib.util import find_spec
 from typing import Protocol
 
-from audio_emotion.errors import DeviceError
+from audio_emotion.errors import DeviceError, UsageError
 from audio_emotion.records import FloatArray
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -26,15 +27,21 @@ def choose_device(name: str = "auto") -> str:
     """Turn ``auto`` into cuda, else mps, else cpu, as found; check that a device asked for by name is there.
 
     Raises:
-        DeviceError: the name is not one of :data:`DEVICES`, or its device is not on this machine.
+        UsageError: the name is not one of :data:`DEVICES`.
+        DeviceError: its device is not on this machine.
     """
     if name not in DEVICES:
-        raise DeviceError(f"no device is called {name!r}; choose one of {', '.join(DEVICES)}")
+        raise UsageError(f"no device is called {name!r}; choose one of {', '.join(DEVICES)}")
     if name == "auto":
         return "cuda" if _has_cuda() else "mps" if _has_mps() else "cpu"
     if (name == "cuda" and not _has_cuda()) or (name == "mps" and not _has_mps()):
         raise DeviceError(f"the device {name!r} was asked for, and this machine has none; use --device auto or cpu")
     return name
+
+
+def cores() -> int:
+    """Return how many processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _has_cuda() -> bool:

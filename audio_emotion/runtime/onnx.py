@@ -1,33 +1,56 @@
 """A model as an ONNX graph, on the CPU."""
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from audio_emotion.records import FloatArray
+from audio_emotion.runtime import cores
 
 
 class OnnxRuntime:
-    """Runs a graph that :mod:`audio_emotion.export` wrote: ``samples`` in, ``logits`` out.
+    """Runs a graph that :mod:`audio_emotion.export` wrote: ``samples``, or ``features``, in, ``logits`` out.
 
     Attributes:
-        window_samples: the length of a window, as the graph has it.
+        input_shape: of one window, or of its features, as the graph has it.
         n_labels: how many logits a window gets.
     """
 
     device = "cpu"
 
-    def __init__(self, graph: Path) -> None:
+    def __init__(self, graph: Path, features: Callable[[FloatArray], FloatArray] | None = None) -> None:
+        """Load a graph; where it begins behind the frontend, ``features`` makes its input of windows."""
         # Its builds report usage to their maker unless told not to, before they are imported.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = 1  # a window is too small to share; a batch's windows are
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        self.window_samples: int = self._session.get_inputs()[0].shape[1]
+        self._features = features
+        self._input: str = self._session.get_inputs()[0].name
+        self.input_shape: tuple[int, ...] = tuple(self._session.get_inputs()[0].shape[1:])
         self.n_labels: int = self._session.get_outputs()[0].shape[1]
 
     def logits(self, windows: FloatArray) -> FloatArray:
-        """Return logits (batch, n_labels) of windows (batch, window_samples)."""
-        logits: FloatArray = self._session.run(["logits"], {"samples": windows})[0]
+        """Return logits (batch, n_labels) of windows (batch, window_samples), each core reading some of them."""
+        given = windows if self._features is None else self._features(windows)
+        shares = np.array_split(given, min(cores(), len(given)))
+        if len(shares) == 1:
+            return self._run(given)
+        return np.concatenate(list(_threads().map(self._run, shares)))
+
+    def _run(self, given: FloatArray) -> FloatArray:
+        logits: FloatArray = self._session.run(["logits"], {self._input: given})[0]
         return logits
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Return the threads of every model on the CPU; they are started when a batch first asks for them."""
+    return ThreadPoolExecutor(cores(), "audio-emotion")

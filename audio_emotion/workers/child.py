@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from audio_emotion.errors import AudioEmotionError
+from audio_emotion.paths import shown
 from audio_emotion.workers.wire import Part, receive, send
 
 
@@ -67,17 +68,20 @@ def _serve(read: Callable[..., Iterator[Part]], path: str, settings: Mapping[str
                 _send_part(answers, last, last=False)
             last = part
         if last is None:
-            send(answers, {"failure": "error", "reason": f"{path}: the reader gave nothing"})
+            send(answers, {"failure": "error", "reason": f"{shown(path)}: the reader gave nothing"})
         else:
             _send_part(answers, last, last=True)
     except MemoryError:
-        send(answers, {"failure": "memory", "reason": f"{path}: decoding it needs more memory than a worker may take"})
+        send(
+            answers,
+            {"failure": "memory", "reason": f"{shown(path)}: decoding it needs more memory than a worker may take"},
+        )
     except AudioEmotionError as error:
         send(answers, {"failure": "decode", "reason": str(error)})
     except BrokenPipeError:
         os._exit(0)
     except (Exception, SystemExit) as error:  # one file's trouble, whatever it is, is no other's
-        send(answers, {"failure": "error", "reason": f"{path}: {type(error).__name__}: {error}"})
+        send(answers, {"failure": "error", "reason": f"{shown(path)}: {type(error).__name__}: {error}"})
 
 
 def _send_part(answers: IO[bytes], part: Part, *, last: bool) -> None:

@@ -5,7 +5,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from audio_emotion.workers.pool import Failure, Limits, Reader, Windows, _check, _Child, _GivenUpError
+from audio_emotion.workers.pool import check
+from audio_emotion.workers.process import Child
+from audio_emotion.workers.terms import Failure, GivenUpError, Limits, Reader, Windows
 
 _WATCH_S = 0.2
 
@@ -16,8 +18,8 @@ class Crew:
     def __init__(self, reader: Reader, jobs: int, limits: Limits) -> None:
         self._reader, self._limits = reader, limits
         self._lock = threading.Lock()
-        self._children: set[_Child] = set()
-        self._idle: queue.LifoQueue[_Child | None] = queue.LifoQueue()  # None: a place without a worker so far
+        self._children: set[Child] = set()
+        self._idle: queue.LifoQueue[Child | None] = queue.LifoQueue()  # None: a place without a worker so far
         for _ in range(jobs):
             self._idle.put(None)
         self._closed = threading.Event()
@@ -44,7 +46,7 @@ class Crew:
         """
         child = self._idle.get()
         try:
-            _check(path, self._limits)
+            check(path, self._limits)
             used, heard = child is not None, False
             while True:
                 child = child or self._new()
@@ -53,12 +55,12 @@ class Crew:
                         heard = True
                         yield windows
                     return
-                except _GivenUpError as given_up:
+                except GivenUpError as given_up:
                     child = self._kept(child)
                     if not (used and not heard and given_up.kind in {"crash", "memory"}):
                         raise
                     used = False
-        except _GivenUpError as given_up:
+        except GivenUpError as given_up:
             yield Failure(0, given_up.kind, " ".join(given_up.reason.split()))
         except BaseException:  # nobody takes the rest of what this worker has to say
             if child is not None:
@@ -76,14 +78,14 @@ class Crew:
             child.close()
         self._watch.join()
 
-    def _new(self) -> _Child:
-        child = _Child(self._reader, self._limits)
+    def _new(self) -> Child:
+        child = Child(self._reader, self._limits)
         with self._lock:
             self._children.add(child)
         child.greet()
         return child
 
-    def _kept(self, child: _Child | None) -> _Child | None:
+    def _kept(self, child: Child | None) -> Child | None:
         """Return a worker that can be asked again; where it has ended, give back what it held and return None."""
         if child is None or not child.ended:
             return child

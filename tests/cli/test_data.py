@@ -102,6 +102,17 @@ def test_prepare(cli, savee: Path, tmp_path: Path):
     assert cli("data", "check", tmp_path / "out" / "train.csv").returncode == 0
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_check_follows_linked_folders(cli, make_ravdess, tmp_path: Path):
+    real, linked = make_ravdess(tmp_path / "real", actors=2), tmp_path / "linked"
+    linked.mkdir()
+    for folder in real.iterdir():
+        (linked / folder.name).symlink_to(folder)
+    (linked / "Actor_01" / "again").symlink_to(linked)
+    result = cli("data", "check", f"ravdess={linked}")
+    assert "16 utterances, 2 speakers" in result.stdout
+
+
 def test_features(cli, savee: Path, tmp_path: Path):
     touch(savee, "DC_n01.wav")
     result = cli("data", "features", f"savee={savee}", "--out", tmp_path / "f.csv")

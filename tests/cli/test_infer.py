@@ -116,7 +116,7 @@ def test_what_is_not_there_is_one_line(cli, tmp_path: Path, clip: Path):
     (tmp_path / "empty").mkdir()
     assert_one_line(cli("infer", tmp_path / "empty"), 1, "is a folder")
     assert_one_line(cli("infer", clip, "--model", "nope"), 1, "nope", "default")
-    assert_one_line(cli("infer", clip, "--device", "tpu"), 1, "tpu")
+    assert_one_line(cli("infer", clip, "--device", "tpu"), 2, "tpu")
 
 
 @pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="this machine has cuda")

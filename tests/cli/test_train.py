@@ -4,11 +4,14 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
+from audio_emotion.cli import app
 from tests.conftest import ROOT
 from tests.sounds import voice
 
@@ -73,14 +76,52 @@ def test_ctrl_c_ends_with_one_line_and_nothing_half_written(tmp_path: Path, make
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (a background job ignores it)
     )
-    models = tmp_path / "home" / "models"
-    for _ in range(600):
-        if models.is_dir() and any(models.iterdir()):
+    log = tmp_path / "home" / "runs" / "two-channel-cnn" / "speaker-seed-0" / "log.jsonl"
+    for _ in range(1200):
+        if log.exists() and log.read_text():
             break
         time.sleep(0.1)
-    time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert errors == "audio-emotion: interrupted\n"
-    assert not list(models.iterdir())
+    assert errors.startswith("audio-emotion: interrupted; ")
+    assert errors.endswith("speaker-seed-0/checkpoint/state.safetensors holds the run; the same command goes on\n")
+    assert errors.count("\n") == 1
+    assert not (tmp_path / "home" / "models").exists()
+
+
+def test_a_dry_run_prints_a_config_its_data_and_its_cost(cli, tmp_path: Path, make_ravdess, environment):
+    make_ravdess(tmp_path / "corpus")
+    (tmp_path / "mine.toml").write_text("epochs = 9\nwindow_s = 1\n[optimizer]\nlr = 0.01\n")
+    options = ("--config", "mine.toml", "--lr", 0.02, "--set", "loss.name=focal", "--dry-run")
+    result = cli("train", *options, **environment)
+    assert result.returncode == 0, result.stderr
+    told = tomllib.loads(result.stdout)
+    assert (told["epochs"], told["optimizer"]["lr"], told["loss"]["name"]) == (9, 0.02, "focal")
+    assert "# train: 16 utterances of 2 speaker(s): ravdess/" in result.stdout
+    assert " parameters; 1 steps an epoch, 9 in at most 9 epochs" in result.stdout
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--folds", "emobox", "--split", "random"], "leave out --split"),
+        (["--seeds", "2", "--jobs", "1"], "--seeds, --jobs: only with --folds"),
+        (["--folds", "speaker"], "there are: emobox, luna-jimenez, leave-one-speaker-out, K-fold as 5-fold"),
+        (["--lr", "0", "--set", "epoch=3"], "epoch is unknown; did you mean epochs?; optimizer.lr is 0.0, expected"),
+    ],
+)
+def test_options_that_would_be_ignored_or_are_wrong(options, problem, home, tmp_path, make_ravdess, monkeypatch):
+    make_ravdess(tmp_path / "corpus", actors=1)
+    result = CliRunner().invoke(app, ["train", "--data", str(tmp_path / "corpus"), *options])
+    assert result.exit_code == 2
+    assert problem in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_folds_need_no_launcher(home, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = CliRunner().invoke(app, ["train", "--folds", "emobox"])
+    assert result.exit_code == 2
+    assert "start it without a launcher" in result.stderr

@@ -141,6 +141,19 @@ def test_names_keep_their_bytes(tmp_path: Path):
     assert float(heard[0][0].windows[0, 0]) == 9
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names there are not bytes")
+def test_odd_names_are_shown_on_one_line(tmp_path: Path):
+    words = ["missing", "abort", "bug", "empty", "hang", "raise"]
+    paths = [os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9\n" + word.encode()) for word in words]
+    for path, word in zip(paths[1:], words[1:], strict=True):
+        Path(path).write_text(word)
+    _, failures = collect(paths, limits=Limits(decode_s=1.0))
+    assert len(failures) == len(words)
+    for item in range(len(words) - 1):  # the last one's message is the reader's own
+        assert failures[item].reason.startswith(f"{tmp_path}/caf\\xe9\\n{words[item]}: ")
+        assert failures[item].reason.isprintable()
+
+
 @pytest.mark.parametrize("reader", ["tests.nowhere:read", "tests.poison:nothing", "nonsense"])
 def test_a_reader_that_is_not_there_is_one_error(tmp_path: Path, reader: str):
     with pytest.raises(AudioEmotionError, match="a decode worker cannot start: "):

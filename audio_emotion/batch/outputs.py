@@ -1,0 +1,168 @@
+"""What a batch leaves for its user: files for each input, and those for all together."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from audio_emotion import paths, report
+from audio_emotion.errors import StorageError
+from audio_emotion.journal import JOURNAL, Journal
+from audio_emotion.records import Prediction
+from audio_emotion.report import Answer, Writer
+
+RESULTS, FAILURES = "results", "failures"
+"""Names of the files for all inputs together, without their suffixes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A recording without an answer.
+
+    Attributes:
+        file: as the user named it.
+        kind: see :class:`audio_emotion.workers.Failure`.
+        reason: one line.
+    """
+
+    file: str
+    kind: str
+    reason: str
+
+
+class Outputs:
+    """The files for users in the output folder: one an input and format, and those for all inputs together."""
+
+    def __init__(self, folder: Path, root: str, formats: Sequence[str], labels: Sequence[str], per_input: bool) -> None:
+        self._folder = folder
+        self._root = root
+        self._formats = tuple(dict.fromkeys(formats))
+        self._labels = labels
+        self._per_input = per_input
+        self._made: set[Path] = set()
+
+    def _targets(self, path: str, formats: Iterable[str]) -> Iterator[tuple[Writer, Path]]:
+        name = output_name(path, self._root)
+        for format_name in formats:
+            writer = report.writer(format_name, self._labels)
+            yield writer, self._folder / (name + writer.suffix)
+
+    def lacks(self, path: str) -> bool:
+        """Tell whether a file of an answered input is missing."""
+        return self._per_input and not all(target.is_file() for _, target in self._targets(path, self._formats))
+
+    def write(self, path: str, answer: Answer) -> None:
+        """Write an input's files."""
+        if not self._per_input:
+            return
+        for writer, target in self._targets(path, self._formats):
+            if target.parent not in self._made:
+                _make(target.parent)
+                self._made.add(target.parent)
+            with paths.writing_text(target) as file:
+                file.write(writer.render([answer]))
+
+    def discard(self, path: str) -> None:
+        """Take away the files of an input that has no answer any more, in whichever format an earlier run left them."""
+        for _, target in self._targets(path, report.FORMATS):
+            paths.remove(target)
+
+    def withdraw_together(self) -> None:
+        """Take away the files for all inputs, which speak of a finished batch, while there is something to do."""
+        for format_name in report.FORMATS:
+            paths.remove(self._folder / (RESULTS + report.writer(format_name, self._labels).suffix))
+        paths.remove(self._folder / f"{FAILURES}.jsonl")
+
+    def _together(self) -> dict[str, Path]:
+        """Return the formats that can hold several answers, each with the path of its file for all inputs."""
+        writers = {name: report.writer(name, self._labels) for name in self._formats}
+        return {name: self._folder / (RESULTS + w.suffix) for name, w in writers.items() if w.combines}
+
+    def write_together(self, names: Iterable[str], journal: Journal) -> tuple[Failed, ...]:
+        """Write ``results.*`` and ``failures.jsonl`` in the order of the inputs, and return the failures."""
+        failures = []
+        with ExitStack() as stack:
+            together = []
+            for format_name, target in self._together().items():
+                file = stack.enter_context(paths.writing_text(target))
+                together.append((report.writer(format_name, self._labels, many=True), file))
+            lines = stack.enter_context(paths.writing_text(self._folder / f"{FAILURES}.jsonl"))
+            for writer, file in together:
+                file.write(writer.head())
+            for path in names:
+                content = journal.read(journal.entries[path])
+                if "failure" in content:
+                    failures.append(Failed(**content["failure"]))
+                    failure = {name: paths.encodable(text) for name, text in content["failure"].items()}
+                    lines.write(json.dumps(failure, ensure_ascii=False) + "\n")
+                    continue
+                answer = unpacked(content)
+                for writer, file in together:
+                    file.write(writer.answer(answer))
+            for writer, file in together:
+                file.write(writer.tail())
+        return tuple(failures)
+
+
+def packed(record: Answer | Prediction) -> dict[str, Any]:
+    """Return what JSON can write of an answer, with nothing left out or rounded; :func:`unpacked` turns it back."""
+    content = {entry.name: getattr(record, entry.name) for entry in fields(record)}
+    if isinstance(record, Answer):
+        segments = None if record.segments is None else [packed(said) for said in record.segments]
+        return content | {"prediction": packed(record.prediction), "segments": segments}
+    return content | {"scores": dict(record.scores)}
+
+
+def unpacked(content: Mapping[str, Any]) -> Answer:
+    """Turn a line of the journal back into what it was made from."""
+    packed = dict(content["answer"])
+    segments = packed["segments"]
+    packed["prediction"] = Prediction(**packed["prediction"])
+    packed["segments"] = None if segments is None else tuple(Prediction(**said) for said in segments)
+    return Answer(**packed)
+
+
+_REFUSED = '<>:"|?*\\'  # by some file system or shell
+_RESERVED = {RESULTS, FAILURES, Path(JOURNAL).stem}
+_LONGEST = 200  # bytes of a name, to which a suffix is added; most file systems allow 255
+
+
+def output_name(path: str, root: str) -> str:
+    """Return what an input's output files are called, under the output folder and without the format's suffix.
+
+    It is the input's path below ``root``, so that a tree of inputs gives the same tree of outputs and no two inputs
+    share a name; what lies outside has ``__`` for each step up. Characters that some file systems refuse are escaped
+    as in a URL, and a long name is cut and told apart by a checksum.
+
+    >>> output_name("/data/calls/may/one.wav", "/data/calls")
+    'may/one.wav'
+    """
+    try:
+        relative = os.path.relpath(path, root or os.sep)
+    except ValueError:  # on another drive
+        relative = path
+    parts = ["__" if part == os.pardir else _output_part(part) for part in Path(relative).parts]
+    if len(parts) == 1 and parts[0] in _RESERVED:
+        parts = [f"%{ord(parts[0][0]):02X}{parts[0][1:]}"]
+    return "/".join(parts)
+
+
+def _output_part(part: str) -> str:
+    word = report.as_word(part, also=_REFUSED)
+    if len(word.encode()) <= _LONGEST:
+        return word
+    digest = hashlib.sha256(os.fsencode(part)).hexdigest()[:16]
+    return f"{word.encode()[: _LONGEST - 17].decode(errors='ignore')}~{digest}"
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make {paths.shown(folder)} ({error.strerror}); make it writable or name another"
+        ) from error

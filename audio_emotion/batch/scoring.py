@@ -1,0 +1,211 @@
+"""Recordings → answers: workers decode, and the model reads windows of many recordings together."""
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from audio_emotion import prediction
+from audio_emotion.audio import WHOLE, Part
+from audio_emotion.checkpoint import ModelConfig
+from audio_emotion.errors import UsageError
+from audio_emotion.prediction import Model
+from audio_emotion.records import FloatArray, Prediction
+from audio_emotion.report import Answer
+from audio_emotion.runtime import cores
+from audio_emotion.streaming import Assembler, TimelineConfig, overall
+from audio_emotion.workers import Failure, Limits, Pool, Reader, Windows
+
+BATCH = 64  # windows at once; somewhat more where a reader hands over several
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """All that is known of a recording when its last window has been through the model.
+
+    Attributes:
+        logits: (n_windows, n_labels).
+        notes: what the reader said beside each part.
+        end_s: how far the reader came, in seconds.
+    """
+
+    logits: FloatArray
+    notes: tuple[Mapping[str, Any], ...]
+    end_s: float
+
+
+Said = tuple[Prediction, tuple[Prediction, ...] | None]
+"""The answer for a recording as a whole, and along its time or None."""
+
+
+def one_answer(part: Part = WHOLE, min_confidence: float = 0.0) -> Callable[[Heard, ModelConfig], Said]:
+    """Return what answers for a recording as a whole, from the windows of :func:`audio_emotion.readers.whole`."""
+
+    def said(heard: Heard, config: ModelConfig) -> Said:
+        n_windows = len(heard.logits)
+        logits = heard.logits.mean(axis=0) if n_windows else None
+        answer = prediction.answer(logits, config, part.start, heard.end_s, n_windows, part.channel)
+        return prediction.sure_enough(answer, min_confidence), None
+
+    return said
+
+
+def timeline_answer(timeline: TimelineConfig, part: Part = WHOLE) -> Callable[[Heard, ModelConfig], Said]:
+    """Return what answers along a recording's time, from the windows of :func:`audio_emotion.readers.timeline`."""
+
+    def said(heard: Heard, config: ModelConfig) -> Said:
+        assembler = Assembler(config, timeline, part.start, part.channel)
+        counts = [count for note in heard.notes for count in note["counts"]]
+        *logits, last = np.split(heard.logits, np.cumsum(counts)[:-1])
+        segments = assembler.take(logits) + assembler.finish(last, heard.notes[-1]["n"])
+        return overall(segments, config, part.channel), tuple(segments)
+
+    return said
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to do with each recording.
+
+    Attributes:
+        reader: name of the function that runs in the workers, see :class:`audio_emotion.workers.Reader`; it is given
+            the model's ``sampling_rate`` and ``window_samples``.
+        settings: its further arguments, in JSON's terms.
+        answer: makes the answer when the recording has been heard.
+        parameters: what ``answer`` was made with, in JSON's terms, so that a journal can tell.
+    """
+
+    reader: str = "audio_emotion.readers:whole"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    answer: Callable[[Heard, ModelConfig], Said] = field(default_factory=one_answer)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def task_of(timeline: TimelineConfig, part: Part = WHOLE, *, along_time: bool = False) -> Task:
+    """Return the task that answers each recording as a whole, or along its time.
+
+    For an answer as a whole, ``gate``, ``vad`` and ``min_confidence`` of ``timeline`` count.
+    """
+    if not along_time:
+        settings = {"part": asdict(part), "gate": timeline.gate, "vad": timeline.vad}
+        least = timeline.min_confidence
+        return Task("audio_emotion.readers:whole", settings, one_answer(part, least), {"min_confidence": least})
+    settings = {"part": asdict(part), "config": asdict(timeline)}
+    return Task("audio_emotion.readers:timeline", settings, timeline_answer(timeline, part))
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A recording's answer.
+
+    Attributes:
+        item: its number among the inputs.
+        answer: what is said of it.
+        duration_s: how long it is, in seconds.
+    """
+
+    item: int
+    answer: Answer
+    duration_s: float
+
+
+def default_jobs() -> int:
+    """Return how many decode workers to use: one for each two processors that this process may run on, 1 to 16."""
+    return max(1, min(16, cores() // 2))
+
+
+def score(
+    files: Sequence[str],
+    model: Model,
+    task: Task | None = None,
+    *,
+    jobs: int | None = None,
+    limits: Limits | None = None,
+) -> Generator[Scored | Failure, None, None]:
+    """Answer many recordings; each comes as it is finished, which need not be in their order, and none twice.
+
+    Raises:
+        UsageError: ``jobs`` is not at least 1.
+        AudioEmotionError: no worker can be started.
+    """
+    task = task or Task()
+    jobs = default_jobs() if jobs is None else jobs
+    if jobs < 1:
+        raise UsageError(f"{jobs} decode workers cannot work; use 1 or more")
+    shape = {"sampling_rate": model.config.sampling_rate, "window_samples": model.config.window_samples}
+    reader = Reader(task.reader, {**shape, **task.settings})
+    desk = _Desk(model, task, files)
+    with Pool(files, reader, min(jobs, len(files)), limits or Limits()) as pool:
+        for events in pool:
+            for event in events:
+                yield from desk.take(event)
+            if not events:  # slow decoders: better a small batch than a long wait
+                yield from desk.flush()
+    yield from desk.flush()
+
+
+@dataclass(eq=False, slots=True)
+class _Open:
+    """A recording of which some windows have come."""
+
+    notes: list[Mapping[str, Any]] = field(default_factory=list)
+    logits: list[FloatArray] = field(default_factory=list)
+    n_waiting: int = 0
+    end_s: float = 0.0
+    complete: bool = False
+
+
+class _Desk:
+    """Where windows of many recordings wait for the model, and recordings for their last window."""
+
+    def __init__(self, model: Model, task: Task, files: Sequence[str]) -> None:
+        self._model = model
+        self._task = task
+        self._files = files
+        self._open: dict[int, _Open] = {}
+        self._waiting: list[tuple[int, FloatArray]] = []
+        self._n_waiting = 0
+
+    def take(self, event: Windows | Failure) -> Iterator[Scored | Failure]:
+        """Put windows to those that wait; give out what needs no more waiting."""
+        if isinstance(event, Failure):
+            self._open.pop(event.item, None)
+            yield event
+            return
+        recording = self._open.setdefault(event.item, _Open())
+        recording.notes.append(event.note)
+        recording.end_s, recording.complete = event.end_s, event.last
+        if event.windows is not None:
+            self._waiting.append((event.item, event.windows))
+            self._n_waiting += len(event.windows)
+            recording.n_waiting += len(event.windows)
+        yield from self._finish(event.item)
+        if self._n_waiting >= BATCH:
+            yield from self.flush()
+
+    def flush(self) -> Iterator[Scored | Failure]:
+        """Put all that waits through the model."""
+        waiting, self._waiting, self._n_waiting = self._waiting, [], 0
+        waiting = [(item, windows) for item, windows in waiting if item in self._open]
+        if not waiting:
+            return
+        logits = self._model.runtime.logits(np.concatenate([windows for _, windows in waiting]))
+        ends = np.cumsum([len(windows) for _, windows in waiting])
+        for (item, _), own in zip(waiting, np.split(logits, ends[:-1]), strict=True):
+            self._open[item].logits.append(own)
+            self._open[item].n_waiting -= len(own)
+        for item in dict.fromkeys(item for item, _ in waiting):
+            yield from self._finish(item)
+
+    def _finish(self, item: int) -> Iterator[Scored]:
+        recording = self._open[item]
+        if not recording.complete or recording.n_waiting:
+            return
+        del self._open[item]
+        config = self._model.config
+        none = np.empty((0, len(config.labels)), np.float32)
+        heard = Heard(np.concatenate([none, *recording.logits]), tuple(recording.notes), recording.end_s)
+        said, segments = self._task.answer(heard, config)
+        answer = Answer(self._files[item], config.name, self._model.runtime.device, said, segments)
+        yield Scored(item, answer, heard.end_s)

@@ -1,0 +1,102 @@
+"""Which options of ``infer`` go together; what does not is refused before anything is loaded or heard."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from audio_emotion import report
+from audio_emotion.cli._request import STDIN, Channels, Request
+from audio_emotion.errors import UsageError
+
+_TELL_CHANNELS = ("text", "json", "jsonl", "rttm")
+_PARTNERS = {
+    "--timeline": ("window", "hop", "merge", "min_duration", "smooth"),
+    "--output-dir DIR": ("jobs", "restart", "max_duration", "max_size", "decode_timeout"),
+}
+"""Options that say nothing without another one."""
+
+
+def check_partners(ctx: typer.Context, along_time: bool, into_folder: bool) -> None:
+    """Refuse an option that would say nothing, its partner not being there."""
+    for (partner, names), there in zip(_PARTNERS.items(), (along_time, into_folder), strict=True):
+        for name in names:
+            if not there and _is_given(ctx, name):
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} says nothing without {partner}; add that, or leave {option} out")
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def channels_of(text: str) -> Channels:
+    """Return what ``--channels`` means."""
+    if text in ("mix", "each"):
+        return text  # type: ignore[return-value]
+    if text.isdecimal() and int(text):
+        return int(text)
+    raise UsageError(f"the channels are {text!r}, expected mix, each, or a number from 1")
+
+
+def formats_of(formats: list[str] | None, as_json: bool, several: bool, request: Request) -> tuple[str, ...]:
+    """Return the formats asked for, checked against each other."""
+    chosen = tuple(dict.fromkeys([*(formats or []), *(["json"] if as_json else [])])) or (
+        "json" if several else "text",
+    )
+    for name in chosen:
+        report.writer(name, ())
+    if len(chosen) > 1 and not several:
+        raise UsageError(f"formats {', '.join(chosen)} cannot all go to standard output; add --output-dir DIR")
+    mute = [name for name in chosen if name not in _TELL_CHANNELS]
+    if request.channels == "each" and mute:
+        raise UsageError(f"the format {mute[0]} does not tell channels apart; use {', '.join(_TELL_CHANNELS)}")
+    return chosen
+
+
+def check_fit(
+    recordings: Sequence[Path],
+    request: Request,
+    kinds: Sequence[str],
+    plot: Path | None,
+    output_dir: Path | None,
+    top_k: int | None,
+) -> None:
+    """Refuse options that do not go together, before anything is loaded or heard."""
+    from_stdin = Path(STDIN) in recordings
+    one_channel = request.channels != "each"
+    if request.segments is not None:
+        _refuse(
+            "--segments",
+            {"--timeline": request.along_time, "--start": request.start > 0, "--end": request.end is not None},
+        )
+    if output_dir is not None:
+        unfit: dict[str, Any] = {
+            "--channels each": not one_channel,
+            "--segments": request.segments is not None,
+            "--plot": plot is not None,
+            "--top-k": top_k is not None,
+            "standard input (-)": from_stdin,
+        }
+        _refuse("--output-dir", unfit)
+        return
+    if len(recordings) > 1 and not report.writer(kinds[0], ()).combines:
+        raise UsageError(
+            f"the format {kinds[0]} holds one recording, and {len(recordings)} are named; "
+            "add --output-dir DIR, which gives each a file of its own"
+        )
+    if plot is not None:
+        from audio_emotion.plot_timeline import kind_of
+
+        kind_of(plot)
+        if len(recordings) > 1:
+            raise UsageError(f"--plot draws one recording, and {len(recordings)} are named")
+        _refuse("--plot", {"--channels each": not one_channel, "standard input (-)": from_stdin})
+
+
+def _refuse(option: str, others: Mapping[str, bool]) -> None:
+    for other, asked in others.items():
+        if asked:
+            raise UsageError(f"{other} does not go with {option}; leave one of them out")

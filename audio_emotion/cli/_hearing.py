@@ -1,0 +1,133 @@
+"""``infer`` without a folder to write into: one recording after the other, to standard output."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import typer
+
+from audio_emotion import audio
+from audio_emotion.audio import Part
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, say
+from audio_emotion.cli._request import STDIN, STDIN_NAME, Request, standard_input
+from audio_emotion.errors import AudioError
+from audio_emotion.paths import shown
+from audio_emotion.prediction import Model, sure_enough
+from audio_emotion.records import Prediction
+from audio_emotion.report import Answer, Source, Writer
+from audio_emotion.streaming import overall, score_segments, timeline
+
+Sound = Path | BinaryIO
+
+
+class Page:
+    """Standard output, on which nothing stands before the first answer."""
+
+    def __init__(self, writer: Writer, heading: str) -> None:
+        self.writer = writer
+        self._heading = heading
+        self._begun = False
+
+    def write(self, text: str) -> None:
+        """Print what belongs to an answer, at once."""
+        if text and not self._begun:
+            self._begun = True
+            text = self._heading + self.writer.head() + text
+        print(text, end="", flush=True)
+
+    def close(self, answered: bool) -> None:
+        """Print what stands after the last answer; a document without a line, and an empty list, are whole too."""
+        if self._begun:
+            self.write(self.writer.tail())
+        elif answered or self.writer.many:
+            print((self._heading if answered else "") + self.writer.head() + self.writer.tail(), end="")
+
+
+def to_stdout(recordings: Sequence[Path], model: Model, request: Request, page: Page, plot: Path | None) -> None:
+    """Answer each recording; one that cannot be answered is told, and the others go on."""
+    tell: Callable[[str], None] = (lambda note: None) if request.quiet else say
+    done = failed = 0
+    for recording in recordings:
+        try:
+            for answer in _answers(recording, model, request, page, tell):
+                done += 1
+                if plot:
+                    _draw(recording, request, answer, model, plot)
+                    tell(f"plot written to {shown(plot)}")
+        except AudioError as error:
+            failed += 1
+            say(str(error))
+    page.close(answered=done > 0)
+    if failed:
+        raise typer.Exit(SOME_FAILED if done else NOTHING_DONE)
+
+
+def _answers(
+    recording: Path, model: Model, request: Request, page: Page, tell: Callable[[str], None]
+) -> Iterator[Answer]:
+    """Answer one recording, channel by channel, writing as it is heard."""
+    name = STDIN_NAME if str(recording) == STDIN else None
+    source: Sound = standard_input() if name else recording
+    told = Source(str(recording), model.config.name, model.runtime.device)
+    for channel in audio.channel_numbers(source, request.channels, request.stream, name=name):
+        part = request.part(channel)
+        if request.along_time or request.segments is not None:
+            yield _along_time(_heard(model, source, request, part, name), told, model, channel, page)
+            continue
+        settings = request.timeline
+        said = model.predict(source, part=part, gate=settings.gate, vad=settings.vad, name=name)
+        answer = Answer(told.file, told.model, told.device, sure_enough(said, settings.min_confidence))
+        page.write(page.writer.answer(answer))
+        _note_length(name or shown(recording), said, model, tell)
+        yield answer
+    rate = audio.probe(source, request.stream, name=name).sampling_rate
+    if rate < model.config.sampling_rate:
+        tell(
+            f"note: {name or shown(recording)} has {rate} Hz, below the model's {model.config.sampling_rate} Hz: "
+            "it lacks what the model heard in training"
+        )
+
+
+def _note_length(name: str, said: Prediction, model: Model, tell: Callable[[str], None]) -> None:
+    seconds, window_s = said.end - said.start, model.config.window_samples / model.config.sampling_rate
+    if seconds < window_s:
+        tell(
+            f"note: {name} is short: it lasts {seconds:.1f} s and the model listens to {window_s:g} s at a time, "
+            "so take the answer with care"
+        )
+
+
+def _heard(model: Model, source: Sound, request: Request, part: Part, name: str | None) -> Iterator[Prediction]:
+    """Yield what is said of each window, or of each segment that was given."""
+    settings = request.timeline
+    if request.segments is None:
+        yield from timeline(model, source, config=settings, part=part, name=name)
+        return
+    scored = score_segments(model, source, request.segments, part=part, gate=settings.gate, vad=settings.vad, name=name)
+    for _, said in scored:
+        yield sure_enough(said, settings.min_confidence)
+
+
+def _along_time(heard: Iterator[Prediction], told: Source, model: Model, channel: int | None, page: Page) -> Answer:
+    """Write segments as they come, then what closes them."""
+    said: list[Prediction] = []
+    for segment in heard:
+        page.write(("" if said else page.writer.begin(told)) + page.writer.segment(told, segment))
+        said.append(segment)
+    answer = Answer(told.file, told.model, told.device, overall(said, model.config, channel), tuple(said))
+    page.write(("" if said else page.writer.begin(told)) + page.writer.end(answer))
+    return answer
+
+
+def _draw(recording: Path, request: Request, answer: Answer, model: Model, target: Path) -> None:
+    from audio_emotion.plot_timeline import draw_timeline, save
+
+    waveform = audio.load(recording, model.config.sampling_rate, request.part(answer.prediction.channel))
+    save(draw_timeline(waveform, answer), target)
+
+
+def text_stream_of(kind: str) -> None:
+    """Let stdout be UTF-8 with LF line ends for what programs read, unless it is a terminal."""
+    if kind != "text" and not sys.stdout.isatty() and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")

@@ -1,0 +1,83 @@
+"""What ``infer`` is asked to do with each recording."""
+
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, BinaryIO, Literal, cast
+
+from audio_emotion.audio import Part
+from audio_emotion.errors import AudioError, reason
+from audio_emotion.streaming import TimelineConfig
+
+if TYPE_CHECKING:
+    from audio_emotion.segments import Segment
+
+STDIN = "-"
+STDIN_NAME = "standard input"
+
+_STDIN_BYTES = 4 * 2**30
+_IN_MEMORY = 64 * 2**20
+
+Channels = int | Literal["mix", "each"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of each recording.
+
+    Attributes:
+        timeline: how windows are cut and answered.
+        along_time: whether an answer along the time is wanted, or one for the whole.
+        segments: stretches to answer instead; None: none are given.
+        start: seconds.
+        end: seconds; None: to the end.
+        channels: which are heard.
+        stream: which audio stream of a container.
+        quiet: whether nothing is said but results and errors.
+    """
+
+    timeline: TimelineConfig
+    along_time: bool = False
+    segments: "tuple[Segment, ...] | None" = None
+    start: float = 0.0
+    end: float | None = None
+    channels: Channels = "mix"
+    stream: int = 1
+    quiet: bool = False
+
+    def part(self, channel: int | None) -> Part:
+        """Return the part of a recording that is heard."""
+        return Part(self.start, self.end, channel, self.stream)
+
+
+def standard_input() -> BinaryIO:
+    """Return what comes on stdin, up to 4 GiB, as a file that can be rewound; the larger ones lie on disk.
+
+    Raises:
+        AudioError: it is a folder or a device, cannot be read, is larger, or does not fit on the disk.
+    """
+    held = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (closed by whoever drops it)
+    n_bytes = 0
+    try:
+        _check_stdin()
+        while block := sys.stdin.buffer.read(2**20):
+            n_bytes += len(block)
+            if n_bytes > _STDIN_BYTES:
+                raise AudioError(f"{STDIN_NAME}: is larger than {_STDIN_BYTES // 2**30} GiB; name a file instead")
+            held.write(block)
+    except OSError as error:
+        raise AudioError(f"{STDIN_NAME}: cannot be read ({reason(error)})") from error
+    return cast(BinaryIO, held)
+
+
+def _check_stdin() -> None:
+    """Refuse a device, which may have no end; a terminal has one, and /dev/null nothing but."""
+    try:
+        found = os.fstat(sys.stdin.fileno())
+    except (OSError, ValueError):  # no file of the system's
+        return
+    if stat.S_ISCHR(found.st_mode) and not sys.stdin.isatty() and found.st_rdev != Path(os.devnull).stat().st_rdev:
+        raise AudioError(f"{STDIN_NAME}: is a device, expected a recording")

@@ -1,0 +1,36 @@
+"""``audio-emotion augment``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audio_emotion.cli._app import command
+
+app = typer.Typer(help="Hear what augmentation makes of a recording.", no_args_is_help=True)
+
+
+@app.callback()
+def augment() -> None:
+    """Hear what augmentation makes of a recording."""
+
+
+@app.command()
+@command
+def preview(
+    file: Annotated[Path, typer.Argument(help="A recording.", metavar="FILE")],
+    out: Annotated[Path, typer.Argument(help="Folder to write to.", metavar="OUT_DIR")],
+    seed: Annotated[int, typer.Option(help="Of every draw.", min=0)] = 0,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A transform's name, as noise; several times. Without it: all.")
+    ] = None,
+    background: Annotated[
+        str | None, typer.Option(help="Folder of recordings for the transform of that name.", metavar="DIR")
+    ] = None,
+    rate: Annotated[int, typer.Option(help="Sampling rate in Hz.", min=8_000, max=48_000)] = 16_000,
+) -> None:
+    """Write a recording as it is and as each transform changes it, and say what was drawn."""
+    from audio_emotion.augment.preview import preview as run
+
+    for path, told in run(file, out, rate, seed, only or (), background):
+        print(f"{path}\t{told}")

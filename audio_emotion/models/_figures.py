@@ -1,0 +1,14 @@
+"""What each architecture reached in the comparison: ``figures.json``, which ``training/compare.py`` writes."""
+
+import json
+from pathlib import Path
+
+FIGURES_PATH = Path(__file__).parent / "figures.json"
+
+
+def measured(name: str) -> str | None:
+    """Return an architecture's figures in words, with the protocol; None if it has not been measured."""
+    if not FIGURES_PATH.exists():
+        return None
+    said: dict[str, str] = json.loads(FIGURES_PATH.read_text("utf-8"))
+    return said.get(name)

@@ -1,0 +1,283 @@
+"""What `infer` says to options and streams that cannot be right; in this process, so that many can be asked."""
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import typer.main
+from typer.testing import CliRunner, Result
+
+from audio_emotion.cli import app
+from tests.sounds import RATE, encoded, voice
+
+posix = pytest.mark.skipif(os.name == "nt", reason="has other devices and names")
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a clip of 2 s, a longer one, and an empty folder, to work in."""
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("clip.wav", voice(2), RATE)
+    soundfile.write("long.wav", voice(5), RATE)
+    Path("empty").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def infer(here: Path) -> Run:
+    def run(*arguments: object, content: bytes = b"") -> Result:
+        return CliRunner().invoke(app, ["infer", *map(str, arguments)], input=content, prog_name="audio-emotion")
+
+    return run
+
+
+def refused(result: Result, code: int, words: str) -> None:
+    assert result.exit_code == code, (result.exit_code, result.stderr)
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert words in result.stderr
+    assert result.stdout == ""
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--start nan", "'--start': it is nan, expected 0 or more; try 'audio-emotion infer --help'"),
+        ("--start=-1", "'--start': it is -1"),
+        ("--start 3 --end 2", "the end is 2 s, expected more than the start, 3 s"),
+        ("--end nan", "'--end': it is nan, expected more than 0"),
+        ("--end inf", "'--end': it is inf"),
+        ("--min-confidence 1.5", "'--min-confidence': it is 1.5, expected 0 to 1"),
+        ("--timeline --window nan", "'--window': it is nan, expected 0.1 to 600"),
+        ("--timeline --hop 0", "'--hop': it is 0, expected 0.01 to 600"),
+        ("--timeline --hop 5", "the hop is 5 s and the window 3 s"),
+        ("--timeline --min-duration=-inf", "'--min-duration': it is -inf"),
+        ("--timeline --smooth mean", "smooth is 'mean', expected median or viterbi"),
+        ("--output-dir out --max-size nan", "'--max-size': it is nan, expected more than 0"),
+        ("--output-dir out --max-size inf", "'--max-size': it is inf"),
+        ("--output-dir out --max-duration 0", "'--max-duration': it is 0, expected more than 0"),
+        ("--output-dir out --decode-timeout=-1", "'--decode-timeout': it is -1"),
+        ("--hop 0.5", "--hop says nothing without --timeline"),
+        ("--window 3", "--window says nothing without --timeline"),
+        ("--merge", "--merge says nothing without --timeline"),
+        ("--min-duration 2", "--min-duration says nothing without --timeline"),
+        ("--smooth median", "--smooth says nothing without --timeline"),
+        ("-j 2", "--jobs says nothing without --output-dir"),
+        ("--restart", "--restart says nothing without --output-dir"),
+        ("--max-size 4", "--max-size says nothing without --output-dir"),
+        ("--plot x.gif", "x.gif: a plot is a .png or an .svg file"),
+        ("--plot x.png long.wav", "--plot draws one recording, and 2 are named"),
+        ("--plot x.png --channels each", "--channels each does not go with --plot"),
+        ("--output-dir out --plot x.png", "--plot does not go with --output-dir"),
+        ("--output-dir out -", "standard input (-) does not go with --output-dir"),
+        ("- -", "standard input (-) is named 2 times"),
+        ("''", "the name of a recording is empty"),
+        ("--segments turns.csv --timeline", "--timeline does not go with --segments"),
+        ("--segments turns.csv --start 1", "--start does not go with --segments"),
+        ("long.wav --format srt", "the format srt holds one recording, and 2 are named; add --output-dir"),
+        ("long.wav --timeline --format vtt", "the format vtt holds one recording, and 2 are named"),
+        ("--device abacus", "no device is called 'abacus'"),
+        ("--backend abacus", "no backend is called 'abacus'"),
+        ("--format xml", "xml"),
+        ("--jsom", "no such option: --jsom"),
+        ("--top-k none", "'--top-k'"),
+        ("--model", "option '--model' requires an argument; try 'audio-emotion --help'"),
+    ],
+)
+def test_what_can_never_be_right_is_one_line_and_two(infer: Run, options: str, words: str):
+    Path("turns.csv").write_text("start,end\n0,1\n")
+    refused(infer("clip.wav", *shlex.split(options)), 2, words)
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("none.wav", "none.wav: no such file; check the path"),
+        ("clip.wav --model none", "no model 'none'"),
+        ("empty", "empty: is a folder in which no file is named as recordings are (*.wav, *.mp3, *.mp4 ...)"),
+        ("clip.wav --output-dir clip.wav", "clip.wav: is a file, expected a folder for the answers"),
+        ("clip.wav --start 5", "holds no samples after 5 s"),
+        ("clip.wav --channels 2", "has 1 channel(s)"),
+        ("clip.wav --stream 2", "stream 2 was asked for"),
+    ],
+)
+def test_what_is_not_here_is_one_line_and_one(infer: Run, arguments: str, words: str):
+    refused(infer(*shlex.split(arguments)), 1, words)
+
+
+def test_nothing_is_printed_before_the_first_answer(infer: Run):
+    for options in ([], ["--timeline"], ["--format", "csv"], ["--json"]):
+        assert infer("none.wav", *options).stdout == ""
+    assert json.loads(infer("none.wav", "nor-this.wav", "--json").stdout) == []
+    mixed = infer("none.wav", "clip.wav")
+    assert mixed.exit_code == 3
+    assert mixed.stdout.startswith("Using device: cpu\n\nclip.wav\nPredicted emotion: ")
+    soundfile.write("silence.wav", np.zeros(5 * RATE), RATE)
+    assert infer("silence.wav", "--timeline", "--format", "vtt").stdout == "WEBVTT\n\n"
+
+
+def test_a_short_clip_is_noted_unless_quiet(infer: Run):
+    assert "note: clip.wav is short: it lasts 2.0 s and the model listens to 3 s at a time" in infer("clip.wav").stderr
+    quiet = infer("clip.wav", "-q")
+    assert (quiet.exit_code, quiet.stderr) == (0, "")
+    assert infer("long.wav").stderr == ""
+    assert "--top-k shortens the text form only" in infer("long.wav", "--json", "--top-k", 1).stderr
+
+
+def test_a_clip_is_answered_alike_as_a_whole_and_as_a_timeline_of_one_window(infer: Run):
+    sound = np.concatenate([np.zeros(RATE // 2), voice(1.2), 1e-4 * np.random.default_rng(0).standard_normal(RATE)])
+    soundfile.write("padded.wav", sound, RATE)
+    whole = json.loads(infer("padded.wav", "--json").stdout)
+    along = json.loads(infer("padded.wav", "--json", "--timeline").stdout)
+    assert len(along["segments"]) == 1
+    assert along["segments"][0]["scores"] == pytest.approx(whole["scores"], abs=1e-6)
+    assert (along["start"], along["end"], along["label"]) == (whole["start"], whole["end"], whole["label"])
+
+
+# --- streams ----------------------------------------------------------------------------------------------------------
+
+
+def ended(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Run with the streams as they are; the exit code, and what was said."""
+    with pytest.raises(SystemExit) as end:
+        app(["infer", *arguments], prog_name="audio-emotion")
+    return int(end.value.code or 0), capsys.readouterr().err
+
+
+def test_closed_streams_end_in_one_line(here: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    with monkeypatch.context() as closed:
+        closed.setattr(sys, "stdin", None)
+        assert ended(capsys, "-") == (
+            1, "audio-emotion: standard input: is empty (0 bytes), expected a recording\n",
+        )  # fmt: skip
+    with monkeypatch.context() as closed:
+        closed.setattr(sys, "stdout", None)
+        code, said = ended(capsys, "long.wav", "--json")
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith("audio-emotion: standard output cannot be written (")
+    with monkeypatch.context() as closed:
+        closed.setattr(sys, "stderr", None)
+        assert ended(capsys, "none.wav") == (1, "")
+    assert "none.wav" not in capsys.readouterr().out, "errors do not go to stdout instead"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no device that is always full")
+@pytest.mark.parametrize("arguments", [["long.wav"], ["long.wav", "--timeline", "-f", "csv"], ["--help"]])
+def test_a_full_stdout_ends_in_one_line(here: Path, monkeypatch: pytest.MonkeyPatch, capsys, arguments: list[str]):
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        code, said = ended(capsys, *arguments)
+        monkeypatch.undo()
+    assert code == 1
+    assert said == (
+        "audio-emotion: standard output cannot be written (No space left on device); free space there, or send it "
+        "elsewhere\n"
+    )
+
+
+@posix
+def test_any_name_can_be_printed_on_any_terminal(here: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    name = os.fsdecode("Ü".encode() + b"\xff\n.wav")
+    Path(name).write_bytes(encoded(voice(4)))
+    for kind in ("text", "json", "csv"):
+        with Path("said").open("w", encoding="ascii") as stdout:
+            monkeypatch.setattr(sys, "stdout", stdout)
+            assert ended(capsys, name, "long.wav", "--format", kind) == (0, "")
+            monkeypatch.undo()
+        monkeypatch.chdir(here)
+        said = Path("said").read_text("utf-8")
+        assert ("\\xdc\\xff\\n.wav" if kind == "text" else "Ü\\xff\n.wav".encode().decode()) in (
+            json.loads(said)[0]["file"] if kind == "json" else said
+        )
+
+
+def test_standard_input_that_stops_on_its_way_is_answered_as_far_as_it_goes(infer: Run):
+    whole = encoded(voice(8), file_format="FLAC")
+    answer = json.loads(infer("-", "--json", content=whole[: len(whole) // 2]).stdout)
+    assert 3 < answer["end"] < 6
+    refused(infer("-", "--json", content=whole[:20]), 1, "standard input: ")
+    refused(infer("-", "--json"), 1, "standard input: is empty (0 bytes)")
+
+
+@posix
+def test_standard_input_without_end_is_refused(here: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    with Path("/dev/zero").open() as endless:
+        monkeypatch.setattr(sys, "stdin", endless)
+        assert ended(capsys, "-") == (1, "audio-emotion: standard input: is a device, expected a recording\n")
+    read, write = os.pipe()
+    os.write(write, bytes(60_000))
+    os.close(write)
+    monkeypatch.setattr("audio_emotion.cli._request._STDIN_BYTES", 50_000)
+    with os.fdopen(read) as pipe:
+        monkeypatch.setattr(sys, "stdin", pipe)
+        code, said = ended(capsys, "-")
+    assert (code, said.count("\n")) == (1, 1)
+    assert "standard input: is larger than" in said
+
+
+# --- folders ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_run_names_what_an_earlier_one_could_not_read(infer: Run):
+    Path("bad.wav").write_bytes(b"no sound at all")
+    for addition in ("", " (found by an earlier run)"):
+        result = infer("long.wav", "bad.wav", "--output-dir", "out", "-j", 1)
+        assert result.exit_code == 3
+        first, second = result.stderr.splitlines()
+        assert first.startswith("audio-emotion: bad.wav: cannot be decoded")
+        assert first.endswith(addition)
+        assert "1 failed; answers are in out" in second
+    quiet = infer("long.wav", "--output-dir", "out", "-j", 1, "-q")
+    assert (quiet.exit_code, quiet.stderr, quiet.stdout) == (0, "", "")
+
+
+# --- help -------------------------------------------------------------------------------------------------------------
+
+
+def commands() -> list[tuple[str, object]]:
+    found, open_ = [], [("audio-emotion", typer.main.get_command(app))]
+    while open_:
+        path, one = open_.pop()
+        below = getattr(one, "commands", {})
+        open_ += [(f"{path} {name}", command) for name, command in below.items()]
+        found += [] if below else [(path, one)]
+    return found
+
+
+WITH_EXAMPLES = [(path, one) for path, one in commands() if getattr(one, "epilog", None)]
+
+
+@pytest.mark.parametrize(("path", "one"), WITH_EXAMPLES, ids=[path for path, _ in WITH_EXAMPLES])
+def test_the_examples_of_the_help_are_commands(path: str, one, here: Path):
+    examples = [line.strip() for line in one.epilog.strip().splitlines()]
+    shown = CliRunner().invoke(app, [*path.split()[1:], "--help"], prog_name="audio-emotion").stdout
+    for example in examples:
+        assert f"\n  {example}" in shown
+        assert example.startswith(path)
+        words = shlex.split(example.split(" > ")[0])[len(path.split()) :]
+        one.make_context(path, words)  # raises at an option that is not there
+
+
+def test_the_help_of_infer_has_sections(infer: Run):
+    shown = infer("--help").stdout
+    sections = [line for line in shown.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert sections == [
+        "Arguments:", "Input:", "Model:", "Answer:", "Timeline:", "Output:", "Batch:", "Options:", "Examples:",
+    ]  # fmt: skip
+    assert "\n  FILE...  Recordings" in shown
+
+
+def test_typos_are_helped(here: Path):
+    result = CliRunner().invoke(app, ["infre", "x.wav"], prog_name="audio-emotion")
+    refused(result, 2, "no such command 'infre'. Did you mean 'infer'? Try 'audio-emotion --help'")
+    nothing = CliRunner().invoke(app, [], prog_name="audio-emotion")
+    assert nothing.exit_code == 2
+    assert nothing.stderr.startswith("Usage: audio-emotion ")

@@ -1,0 +1,125 @@
+"""Train the bundled model on every speaker, and give it the temperature and figures of its recipe's folds.
+
+    python training/compare.py --models two-channel-cnn     # the folds, if they have no records yet
+    python training/bundle.py
+    python training/bundle.py --figures     # the weights stay; temperature and figures are those of the records
+
+The recipe is ``training/configs/two-channel-cnn.toml``. Its figures are those of the runs that
+``training/compare.py`` recorded on EmoBox folds 1-5, where every utterance is answered by a model that has not heard
+its speaker; its temperature is fitted on the same answers. The calibration error after it is that of each fold's
+answers under the temperature of all other folds, so that no answer is judged by a temperature that it helped to choose.
+Writes ``audio_emotion/weights/default`` and ``training/records/bundled.json``.
+"""
+
+import argparse
+import csv
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from compare import CONFIGS, RECORDS, keep
+
+from audio_emotion import card, checkpoint, metrics, paths
+from audio_emotion.emotions import emotions
+from audio_emotion.evaluation import fit_temperature
+from audio_emotion.fitting.config import read
+from audio_emotion.training import train
+
+NAME = "two-channel-cnn"
+RECORD = Path(__file__).parent / "records" / "bundled.json"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold's test side: what its model said, log-probabilities (n, n_labels), the labels' numbers, the figures."""
+
+    log: np.ndarray
+    targets: np.ndarray
+    figures: dict[str, float]
+
+
+def folds() -> list[Fold]:
+    """Read the records of EmoBox folds 1-5, all seeds."""
+    found = []
+    for path in sorted(RECORDS.glob(f"{NAME}-emobox-*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        log = np.array([[float(row[label]) for label in emotions()] for row in rows])
+        targets = np.array([emotions().index(row["label"]) for row in rows])
+        found.append(Fold(log, targets, json.loads(path.with_suffix(".json").read_text("utf-8"))["figures"]))
+    if len(found) < 5:
+        raise SystemExit(f"{len(found)} records of {NAME} in {RECORDS}, expected 5; run training/compare.py first")
+    return found
+
+
+def temperature(some: Sequence[Fold]) -> float:
+    """Return the temperature that fits the answers of some folds."""
+    return fit_temperature(np.concatenate([fold.log for fold in some]), np.concatenate([fold.targets for fold in some]))
+
+
+def calibration_error(log: np.ndarray, targets: np.ndarray) -> float:
+    """Return the expected calibration error, of log-probabilities (n, n_labels)."""
+    odds = np.exp(log - log.max(axis=1, keepdims=True))
+    probabilities = odds / odds.sum(axis=1, keepdims=True)
+    return metrics.calibration_error(
+        metrics.reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets)
+    )
+
+
+def figures(held_out: Sequence[Fold]) -> dict[str, object]:
+    """Return what the card shows."""
+    uars = [fold.figures["uar"] for fold in held_out]
+    targets = np.concatenate([fold.targets for fold in held_out])
+    scaled = [
+        fold.log / temperature([*held_out[:i], *held_out[i + 1 :]]) for i, fold in enumerate(held_out)
+    ]  # each fold under the temperature of all others
+    return {
+        "protocol": f"this recipe on EmoBox folds 1-5 of RAVDESS speech, speaker-independent, {len(uars)} runs",
+        "test utterances": len(targets),
+        "UAR": float(np.mean(uars)),
+        "UAR by run": ", ".join(f"{100 * uar:.1f}" for uar in uars),
+        "accuracy": float(np.mean([fold.figures["wa"] for fold in held_out])),
+        "ECE before the temperature": calibration_error(np.concatenate([fold.log for fold in held_out]), targets),
+        "ECE with the other folds' temperature": calibration_error(np.concatenate(scaled), targets),
+    }
+
+
+def bundle(folder: Path, held_out: Sequence[Fold]) -> checkpoint.ModelConfig:
+    """Give a model trained on everybody its recipe's temperature and figures, and put it into the package."""
+    config = checkpoint.read(folder)
+    config = replace(config, name=NAME, temperature=temperature(held_out), figures=figures(held_out))
+    with paths.writing(paths.bundled_model_dir()) as target:
+        shutil.copytree(folder, target, dirs_exist_ok=True)
+        checkpoint.write(target, config, card.render(config))
+    return checkpoint.read(paths.bundled_model_dir())
+
+
+def show(stage: str, done: int, total: int, remark: str) -> None:
+    """Say how far the training has come."""
+    if stage == "training":
+        print(f"epoch {done} of {total}, {remark}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--figures", action="store_true", help="train nothing")
+    held_out, folder = folds(), paths.bundled_model_dir()
+    if not parser.parse_args().figures:
+        recipe = read(CONFIGS / f"{NAME}.toml")
+        folder = train(name=f"{NAME}-all", split="all", config=recipe, device="cpu", progress=show).folder
+    config = bundle(folder, held_out)
+    record = {
+        "figures": config.figures,
+        "temperature": config.temperature,
+        "training": config.training,
+        "sha256": config.sha256,
+    }
+    keep(RECORD, record)
+    print(json.dumps(record["figures"], indent=1))
+
+
+if __name__ == "__main__":
+    main()
