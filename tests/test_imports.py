@@ -22,7 +22,7 @@ LEVELS = {
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
     | {"live"}
     | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"},
-    5: {"cli", "weights"},
+    5: {"cli", "web", "weights"},
 }
 # What a level holds of its own: decoding behind the cache, and the signatures that both search and decoding go by; a
 # runtime that builds a model; verbs that build on verbs.
@@ -68,6 +68,7 @@ ALLOWED = {
     ("folds", "evaluation_report"),
     ("folds", "fitting"),
     ("folds", "training"),
+    ("cli", "web"),
 }
 LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 

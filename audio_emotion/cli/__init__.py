@@ -12,6 +12,8 @@ from audio_emotion.cli.infer import EXAMPLES as INFER
 from audio_emotion.cli.infer import infer
 from audio_emotion.cli.listen import EXAMPLES as LISTEN
 from audio_emotion.cli.listen import listen
+from audio_emotion.cli.serve import EXAMPLES as SERVE
+from audio_emotion.cli.serve import serve
 from audio_emotion.cli.train import train
 
 TRAIN = """
@@ -32,6 +34,7 @@ app.command(cls=Command, epilog=INFER)(infer)
 app.command(cls=Command, epilog=LISTEN)(listen)
 app.command(cls=Command, epilog=TRAIN)(train)
 app.command(cls=Command, epilog=EVALUATE)(evaluate)
+app.command(cls=Command, epilog=SERVE)(serve)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.add_typer(augment.app, name="augment")
