@@ -6,7 +6,7 @@
     ├── CorpusError              1   a folder or table of recordings that cannot be trained or tested on
     ├── DownloadError            1   a download that failed or does not match its checksum
     ├── ModelError               1   a model folder that is absent, incomplete or altered
-    ├── DeviceError              1   a device that was asked for by name and is not there
+    ├── DeviceError              1   a device, to compute on or to listen to, that is not there
     ├── TrainingError            1   a run that cannot go on: a loss that is no number, no memory left
     └── StorageError             1   a folder or file that cannot be written
 
@@ -43,7 +43,7 @@ class ModelError(AudioEmotionError):
 
 
 class DeviceError(AudioEmotionError):
-    """A compute device that was asked for by name and is not there."""
+    """A device, to compute on or to listen to, that is not there."""
 
 
 class TrainingError(AudioEmotionError):

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 COLUMNS = 1_500
 """Points or frames across the picture, however long the recording: what a screen can show."""
 
-_FRAME, _BANDS = 1024, 96
+FRAME, BANDS = 1024, 96
+"""Samples of a frame, and bands of a spectrogram."""
+
 _FLOOR_DB = 80.0  # below the loudest cell
 
 
@@ -86,13 +88,13 @@ def _draw_mel(axes: "Axes", waveform: Waveform) -> None:
         origin="lower",
         aspect="auto",
         cmap="magma",
-        extent=(0, waveform.duration, 0, _BANDS),
+        extent=(0, waveform.duration, 0, BANDS),
         vmin=levels.max() - _FLOOR_DB,
         vmax=levels.max(),
     )
     ticks = [khz for khz in (0.25, 0.5, 1, 2, 4, 8, 16) if khz < top]
     scale = _to_mel(np.array([0.0, *(1000 * khz for khz in ticks), 1000 * top]))
-    axes.set_yticks(_BANDS * scale[1:-1] / scale[-1], [f"{khz:g}" for khz in ticks])
+    axes.set_yticks(BANDS * scale[1:-1] / scale[-1], [f"{khz:g}" for khz in ticks])
     axes.set_ylabel("frequency (kHz)")
 
 
@@ -101,11 +103,15 @@ def mel_levels(samples: FloatArray, sampling_rate: int) -> npt.NDArray[np.float6
 
     Frames of 1,024 samples stand evenly over the recording, overlapping in a short one, apart in a long one.
     """
-    padded = np.pad(samples, _FRAME // 2)
-    n_frames = min(COLUMNS, 1 + len(samples) // (_FRAME // 4))
+    padded = np.pad(samples, FRAME // 2)
+    n_frames = min(COLUMNS, 1 + len(samples) // (FRAME // 4))
     starts = np.linspace(0, len(samples), n_frames).astype(np.int64)
-    frames = np.stack([padded[start : start + _FRAME] for start in starts]) * np.hanning(_FRAME)
-    power = np.abs(np.fft.rfft(frames)) ** 2 / (_FRAME / 2) ** 2
+    return frame_levels(np.stack([padded[start : start + FRAME] for start in starts]), sampling_rate)
+
+
+def frame_levels(frames: FloatArray, sampling_rate: int) -> npt.NDArray[np.float64]:
+    """Return the level of each mel band in dB re full scale, (96, n_frames), of frames (n_frames, 1024)."""
+    power = np.abs(np.fft.rfft(frames * np.hanning(FRAME))) ** 2 / (FRAME / 2) ** 2
     return np.asarray(10 * np.log10(np.maximum(power @ _bands(sampling_rate).T, 1e-12)).T)
 
 
@@ -119,12 +125,12 @@ def _bands(sampling_rate: int) -> npt.NDArray[np.float64]:
 
     These are for the eye. What the model reads is in :mod:`audio_emotion.frontends`.
     """
-    bins = _to_mel(np.fft.rfftfreq(_FRAME, 1 / sampling_rate))
-    edges = np.linspace(0, bins[-1], _BANDS + 2)
+    bins = _to_mel(np.fft.rfftfreq(FRAME, 1 / sampling_rate))
+    edges = np.linspace(0, bins[-1], BANDS + 2)
     centre, width = edges[1:-1, None], edges[1]
     bands = np.maximum(0, 1 - np.abs(bins - centre) / width)
     nearest = np.abs(bins - centre).argmin(axis=1)
-    rows = np.arange(_BANDS)
+    rows = np.arange(BANDS)
     bands[rows, nearest] = np.maximum(bands[rows, nearest], 1e-3)
     return np.asarray(bands / bands.sum(axis=1, keepdims=True))
 

@@ -1,12 +1,14 @@
 """What a decode worker makes of a recording: see :class:`audio_emotion.workers.Reader`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from audio_emotion import audio
 from audio_emotion.gate import passes
+from audio_emotion.records import FloatArray
 from audio_emotion.streaming import Cutter, TimelineConfig
 from audio_emotion.windows import utterance_windows
 from audio_emotion.workers.wire import Part
@@ -27,10 +29,21 @@ def whole(
     ``part`` holds the fields of :class:`audio_emotion.audio.Part`.
     """
     chosen = audio.Part(**(part or {}))
-    n_samples, windows = utterance_windows(
-        lambda: audio.blocks(path, sampling_rate, chosen), sampling_rate, window_samples, _WINDOWS
-    )
-    end_s = chosen.start + n_samples / sampling_rate
+    blocks = partial(audio.blocks, path, sampling_rate, chosen)
+    yield from whole_of(blocks, sampling_rate, window_samples, chosen.start, gate, vad)
+
+
+def whole_of(
+    read: Callable[[], Iterable[FloatArray]],
+    sampling_rate: int,
+    window_samples: int,
+    start: float,
+    gate: bool,
+    vad: bool,
+) -> Iterator[Part]:
+    """Do as :func:`whole` with a sound whose blocks ``read`` gives from the beginning, each time it is called."""
+    n_samples, windows = utterance_windows(read, sampling_rate, window_samples, _WINDOWS)
+    end_s = start + n_samples / sampling_rate
     yield Part(np.empty((0, window_samples), np.float32), end_s, {"end_s": end_s})
     for batch in windows:
         yield Part(batch[passes(batch, sampling_rate, gate, vad)], end_s, {"end_s": end_s})
@@ -49,13 +62,21 @@ def timeline(
     timeline window is by itself. ``config`` holds the fields of :class:`audio_emotion.streaming.TimelineConfig`.
     """
     chosen = audio.Part(**(part or {}))
-    cutter = Cutter(sampling_rate, window_samples, TimelineConfig(**(config or {})))
+    blocks = audio.blocks(path, sampling_rate, chosen)
+    yield from timeline_of(blocks, sampling_rate, window_samples, chosen.start, TimelineConfig(**(config or {})))
 
-    def message(speech: list[Any]) -> Part:
-        end_s = chosen.start + cutter.n_samples / sampling_rate
+
+def timeline_of(
+    blocks: Iterable[FloatArray], sampling_rate: int, window_samples: int, start: float, config: TimelineConfig
+) -> Iterator[Part]:
+    """Do as :func:`timeline` with the blocks of a sound."""
+    cutter = Cutter(sampling_rate, window_samples, config)
+
+    def message(speech: list[FloatArray]) -> Part:
+        end_s = start + cutter.n_samples / sampling_rate
         return Part(np.concatenate(speech), end_s, {"counts": [len(own) for own in speech], "n": cutter.n_samples})
 
-    for block in audio.blocks(path, sampling_rate, chosen):
+    for block in blocks:
         for speech in cutter.push(block):
             yield message(speech)
     yield message(cutter.flush())

@@ -22,8 +22,9 @@ from audio_emotion.errors import CorpusError
 from audio_emotion.evaluation import Evaluation, evaluate_utterances, fit_temperature
 from audio_emotion.export import fits_a_graph, write_weights
 from audio_emotion.fitting import TrainConfig, origin, run, settings, transfer
+from audio_emotion.fitting.cost import Cost, measure
 from audio_emotion.fitting.data import Side
-from audio_emotion.fitting.loop import Cost, Listener, Step, fit, measure
+from audio_emotion.fitting.loop import Listener, Step, fit
 from audio_emotion.fitting.placement import is_main, main_process_first
 from audio_emotion.fitting.run import Keeping, Run
 from audio_emotion.fitting.state import Epoch, Keeper

@@ -20,9 +20,9 @@ LEVELS = {
     2: {"corpora", "models", "runtime"},
     3: {"checkpoint", "card"},
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
-    | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"}
-    | {"tuning"},
-    5: {"cli", "weights"},
+    | {"live", "tuning"}
+    | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"},
+    5: {"cli", "web", "weights"},
 }
 # What a level holds of its own: decoding behind the cache, and the signatures that both search and decoding go by; a
 # runtime that builds a model; verbs that build on verbs.
@@ -46,6 +46,8 @@ ALLOWED = {
     ("batch", "prediction"),
     ("batch", "report"),
     ("batch", "workers"),
+    ("live", "prediction"),
+    ("live", "streaming"),
     ("plot_timeline", "report"),
     ("plots", "metrics"),
     ("evaluation", "metrics"),
@@ -70,6 +72,7 @@ ALLOWED = {
     ("tuning", "fitting"),
     ("tuning", "plots"),
     ("tuning", "training"),
+    ("cli", "web"),
 }
 LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 

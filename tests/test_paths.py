@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,20 @@ def test_encodable_keeps_line_breaks():
     assert paths.encodable("a\nb") == "a\nb"
     assert paths.encodable(os.fsdecode(b"a\xffb")) == r"a\xffb"
     assert paths.encodable("Größe 1.wav") == "Größe 1.wav"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asking for a process would end it there")
+def test_what_a_killed_process_left_is_removed_by_the_next_one(tmp_path: Path):
+    code = (
+        "import os, sys; from pathlib import Path; from audio_emotion import paths\n"
+        "with paths.writing(Path(sys.argv[1])) as folder:\n    (folder / 'half').touch(); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "mine")], check=False, env=os.environ)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".mine.")
+    with paths.writing(tmp_path / "other"):
+        assert left.exists(), "another's is left alone"
+    with paths.writing(tmp_path / "mine") as folder, paths.writing(tmp_path / "mine") as second:
+        assert not left.exists()
+        assert folder.exists(), "that of a running process is left alone"
+        (second / "whole").touch()

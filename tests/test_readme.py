@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import tomllib
+from functools import cache
 
 import pytest
 
@@ -30,6 +31,12 @@ def test_every_command_and_option_exists(cli):
     commands = [line for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
     ours = [shlex.split(line, comments=True) for line in commands if line.startswith("audio-emotion ")]
     assert ours
+
+    @cache
+    def help_of(*command: str) -> str:
+        result = cli(*command, "--help", COLUMNS="300")
+        return result.stdout if result.returncode == 0 else ""
+
     for words in ours:
         path = []
         for word in words[1:]:
@@ -38,8 +45,7 @@ def test_every_command_and_option_exists(cli):
             path.append(word)
         help_text = ""
         while path and not help_text:
-            result = cli(*path, "--help", COLUMNS="300")
-            help_text = result.stdout if result.returncode == 0 else ""
+            help_text = help_of(*path)
             path = path if help_text else path[:-1]
         assert help_text, words
         for option in (word for word in words if word.startswith("--")):

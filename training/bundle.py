@@ -2,6 +2,7 @@
 
     python training/compare.py --models two-channel-cnn     # the folds, if they have no records yet
     python training/bundle.py
+    python training/bundle.py --figures     # the weights stay; temperature and figures are those of the records
 
 The recipe is ``training/configs/two-channel-cnn.toml``. Its figures are those of the runs that
 ``training/compare.py`` recorded on EmoBox folds 1-5, where every utterance is answered by a model that has not heard
@@ -10,6 +11,7 @@ answers under the temperature of all other folds, so that no answer is judged by
 Writes ``audio_emotion/weights/default`` and ``training/records/bundled.json``.
 """
 
+import argparse
 import csv
 import json
 import shutil
@@ -24,7 +26,7 @@ from audio_emotion import card, checkpoint, metrics, paths
 from audio_emotion.emotions import emotions
 from audio_emotion.evaluation import fit_temperature
 from audio_emotion.fitting.config import read
-from audio_emotion.training import Trained, train
+from audio_emotion.training import train
 
 NAME = "two-channel-cnn"
 RECORD = Path(__file__).parent / "records" / "bundled.json"
@@ -85,13 +87,13 @@ def figures(held_out: Sequence[Fold]) -> dict[str, object]:
     }
 
 
-def bundle(trained: Trained, held_out: Sequence[Fold]) -> checkpoint.ModelConfig:
-    """Put a model trained on everybody into the package, with its recipe's temperature and figures."""
-    config = checkpoint.read(trained.folder)
+def bundle(folder: Path, held_out: Sequence[Fold]) -> checkpoint.ModelConfig:
+    """Give a model trained on everybody its recipe's temperature and figures, and put it into the package."""
+    config = checkpoint.read(folder)
     config = replace(config, name=NAME, temperature=temperature(held_out), figures=figures(held_out))
-    checkpoint.write(trained.folder, config, card.render(config))
     with paths.writing(paths.bundled_model_dir()) as target:
-        shutil.copytree(trained.folder, target, dirs_exist_ok=True)
+        shutil.copytree(folder, target, dirs_exist_ok=True)
+        checkpoint.write(target, config, card.render(config))
     return checkpoint.read(paths.bundled_model_dir())
 
 
@@ -102,9 +104,13 @@ def show(stage: str, done: int, total: int, remark: str) -> None:
 
 
 def main() -> None:
-    held_out = folds()
-    trained = train(name=f"{NAME}-all", split="all", config=read(CONFIGS / f"{NAME}.toml"), device="cpu", progress=show)
-    config = bundle(trained, held_out)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--figures", action="store_true", help="train nothing")
+    held_out, folder = folds(), paths.bundled_model_dir()
+    if not parser.parse_args().figures:
+        recipe = read(CONFIGS / f"{NAME}.toml")
+        folder = train(name=f"{NAME}-all", split="all", config=recipe, device="cpu", progress=show).folder
+    config = bundle(folder, held_out)
     record = {
         "figures": config.figures,
         "temperature": config.temperature,

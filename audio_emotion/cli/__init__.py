@@ -10,6 +10,10 @@ from audio_emotion.cli.evaluate import EXAMPLES as EVALUATE
 from audio_emotion.cli.evaluate import evaluate
 from audio_emotion.cli.infer import EXAMPLES as INFER
 from audio_emotion.cli.infer import infer
+from audio_emotion.cli.listen import EXAMPLES as LISTEN
+from audio_emotion.cli.listen import listen
+from audio_emotion.cli.serve import EXAMPLES as SERVE
+from audio_emotion.cli.serve import serve
 from audio_emotion.cli.train import train
 
 TRAIN = """
@@ -27,8 +31,10 @@ app = typer.Typer(
     cls=Group,
 )
 app.command(cls=Command, epilog=INFER)(infer)
+app.command(cls=Command, epilog=LISTEN)(listen)
 app.command(cls=Command, epilog=TRAIN)(train)
 app.command(cls=Command, epilog=EVALUATE)(evaluate)
+app.command(cls=Command, epilog=SERVE)(serve)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.add_typer(augment.app, name="augment")

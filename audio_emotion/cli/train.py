@@ -206,11 +206,13 @@ def _dry_run(what: _What, config: "TrainConfig", folds: str | None) -> None:
 def _material(what: _What, config: "TrainConfig", progress: "Progress", split: str) -> "tuple[Material, Split]":
     """Decode the recordings, say which cannot be used, and split the rest."""
     from audio_emotion.corpora.splits import cross_corpus, split_utterances
+    from audio_emotion.fitting.placement import is_main
     from audio_emotion.training import load_material
 
     validate = config.patience > 0
     material = load_material(what.data, what.labels, what.strict, progress, config.rate)
-    tell_left_out(material.left_out)
+    if is_main():
+        tell_left_out(material.left_out)
     utterances = material.corpus.utterances
     if not what.test_data:
         return material, split_utterances(split, utterances, config.seed, validate, what.allow_missing)
@@ -223,7 +225,7 @@ def _train_one(what: _What, name: str, config: "TrainConfig", keeping: "Keeping"
     from audio_emotion.fitting.placement import is_main
     from audio_emotion.training import train_material
 
-    with progress_bars() as progress:
+    with progress_bars(quiet=not is_main()) as progress:
         material, split = _material(what, config, progress, what.split)
         watching = _telling(progress)
         trained = train_material(material, name, split, config, what.device, progress=watching, keeping=keeping)

@@ -154,21 +154,6 @@ def raw_features(model: EmotionModel, windows: FloatArray) -> FloatArray:
     return features
 
 
-class FeatureRuntime:
-    """Runs the network alone, in evaluation mode: features that were computed once → logits."""
-
-    def __init__(self, model: EmotionModel, device: str) -> None:
-        self.device = device
-        self._network = model.network.eval()
-
-    @torch.inference_mode()
-    def logits(self, features: FloatArray) -> FloatArray:
-        """Return logits (batch, n_labels) of what the frontend gave."""
-        x = self._network.get_submodule("normalise")(torch.from_numpy(features).to(self.device))
-        logits: FloatArray = self._network(x).cpu().numpy()
-        return logits
-
-
 def _middle(samples: FloatArray, window: int) -> FloatArray:
     covering = spans(len(samples), window)
     start, end = covering[len(covering) // 2]

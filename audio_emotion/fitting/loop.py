@@ -22,7 +22,8 @@ from torch import Tensor
 from audio_emotion.errors import TrainingError
 from audio_emotion.fitting import placement
 from audio_emotion.fitting.config import TrainConfig
-from audio_emotion.fitting.data import FeatureRuntime, Loader, Share, Side, Told, raw_features
+from audio_emotion.fitting.data import Loader, Share, Side, Told
+from audio_emotion.fitting.held_out import HeldOut
 from audio_emotion.fitting.optimisation import Loss, Schedule, make_optimizer
 from audio_emotion.fitting.state import (
     Epoch,
@@ -36,12 +37,9 @@ from audio_emotion.fitting.state import (
     under,
     unpack_optimizer,
 )
-from audio_emotion.metrics import uar
 from audio_emotion.models import build
 from audio_emotion.models.emotion_model import EmotionModel
-from audio_emotion.prediction import pooled_logits, speech_windows
 from audio_emotion.records import FloatArray, IntArray
-from audio_emotion.runtime.torch import TorchRuntime
 
 Chunk = list[tuple[IntArray, FloatArray]]
 """The batches of one step: the utterances of each, and what this process reads of them."""
@@ -71,25 +69,6 @@ class Listener:
     progress: Told = _nothing
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a run takes.
-
-    Attributes:
-        parameters: trainable numbers.
-        steps_per_epoch: batches of an epoch.
-        seconds_per_step: as measured.
-        measured_steps: on how many.
-        preparing_s: seconds before the first epoch.
-    """
-
-    parameters: int
-    steps_per_epoch: int
-    seconds_per_step: float
-    measured_steps: int
-    preparing_s: float
-
-
 def fit(
     train: Side,
     validation: Side,
@@ -115,26 +94,11 @@ def fit(
         fitting = Fitting(train, n_labels, config, device, listener, begin)
         if keeper and (kept := keeper.load()):
             fitting.restore(*kept)
-        held_out = _HeldOut(validation, fitting.model, config, device) if validation.sounds else None
+        held_out = HeldOut(validation, fitting.model, config, device) if validation.sounds else None
         with _interrupts() as interrupted:
             while not fitting.standing.is_over(config.epochs, config.patience):
                 fitting.epoch(held_out, keeper, interrupted)
     return fitting.result()
-
-
-def measure(train: Side, n_labels: int, config: TrainConfig, device: str, n_steps: int = 4) -> Cost:
-    """Run a few steps of a new model, the first of them uncounted, and forget it."""
-    n = min(len(train.sounds), n_steps * config.batch_size * config.accumulation)
-    part = Side(train.sounds[:n], train.targets[:n])
-    with torch.random.fork_rng(), placement.memory_told(config, device):
-        began = time.monotonic()
-        fitting = Fitting(part, n_labels, config, device, Listener())
-        preparing = (time.monotonic() - began) * len(train.sounds) / n
-        seconds = fitting.times()
-    parameters = sum(p.numel() for p in fitting.model.parameters() if p.requires_grad)
-    steps = -(-len(train.sounds) // config.batch_size)
-    counted = seconds[1:] or seconds
-    return Cost(parameters, steps, sum(counted) / len(counted), len(counted), preparing)
 
 
 class Fitting:
@@ -179,7 +143,7 @@ class Fitting:
         """The model that is validated and kept: the running mean, or the trained one itself."""
         return self._average.module if self._average else self.model  # type: ignore[return-value]
 
-    def epoch(self, held_out: "_HeldOut | None", keeper: Keeper | None, interrupted: threading.Event) -> None:
+    def epoch(self, held_out: "HeldOut | None", keeper: Keeper | None, interrupted: threading.Event) -> None:
         """Go through what is left of an epoch, validate, and keep the state."""
         for _ in self._steps():
             stop = self._anywhere(interrupted.is_set())
@@ -292,7 +256,7 @@ class Fitting:
             f"the batch, or take a lower --lr (now {self._lr:g}) or precision fp32: {', '.join(files)}"
         )
 
-    def _validate(self, held_out: "_HeldOut") -> float:
+    def _validate(self, held_out: "HeldOut") -> float:
         """Let the main process judge: batch normalisation's means differ a little between processes."""
         score = torch.zeros((), device=self._accelerator.device)
         if self._accelerator.is_main_process:
@@ -315,24 +279,6 @@ class Fitting:
     @property
     def _lr(self) -> float:
         return float(self._optimizer.param_groups[0]["lr"])
-
-
-class _HeldOut:
-    """The validation side, its windows cut and, for ``cached`` frontends, their features computed once."""
-
-    def __init__(self, side: Side, model: EmotionModel, config: TrainConfig, device: str) -> None:
-        self._device, self._targets = device, side.targets
-        self._runtime = FeatureRuntime if getattr(model.frontend, "cached", False) else TorchRuntime
-        self._heard = [speech_windows(samples, config.window_samples, config.rate) for samples in side.sounds]
-        if self._runtime is FeatureRuntime:
-            self._heard = [raw_features(model, windows) if len(windows) else windows for windows in self._heard]
-            shape = next(x.shape[1:] for x in self._heard if len(x))
-            self._heard = [x if len(x) else np.empty((0, *shape), np.float32) for x in self._heard]
-
-    def uar(self, model: EmotionModel) -> float:
-        """Return the mean recall over the labels, 0 to 1; an utterance without speech counts as wrong."""
-        logits = pooled_logits(self._runtime(model, self._device), self._heard)
-        return uar(self._targets, [-1 if x is None else int(x.argmax()) for x in logits])
 
 
 def _average(model: EmotionModel, decay: float) -> "torch.optim.swa_utils.AveragedModel | None":

@@ -126,7 +126,7 @@ register(
         frontend="MelMfcc",
         source="the two-channel student project",
         reads="log-mel and MFCC, 2 × 64 × 188",
-        n_parameters=177_736,
+        n_parameters=507_208,
     ),
 )
 

@@ -29,7 +29,7 @@ class TwoChannelCnnConfig:
     """
 
     n_bins: int = 64
-    channels: tuple[int, int, int] = (16, 32, 64)
+    channels: tuple[int, int, int] = (32, 64, 128)
     hidden: int = 128
     dropout: float = 0.2
 

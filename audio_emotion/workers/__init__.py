@@ -1,13 +1,15 @@
 """Decoding in processes of its own, so that a file that crashes, hangs or swallows memory costs no other file.
 
-``pool`` is the side that asks, ``process`` one worker as it sees it, ``child`` the program in the worker, ``wire`` the
-form of what passes between them, and ``terms`` what both sides call it.
+``pool`` is the side that asks for many recordings, ``crew`` the one that asks for one at a time, ``process`` one worker
+as they see it, ``child`` the program in the worker, ``wire`` the form of what passes between them, and ``terms`` what
+both sides call it.
 The workers import numpy and a reader, and never torch or a model. What comes from them is JSON and raw samples, not
 pickles: a decoder that a damaged recording takes over has no way to run code in the process that it talks to.
 """
 
+from audio_emotion.workers.crew import Crew
 from audio_emotion.workers.pool import Pool
 from audio_emotion.workers.terms import Failure, Limits, Reader, Windows
 from audio_emotion.workers.wire import Part
 
-__all__ = ["Failure", "Limits", "Part", "Pool", "Reader", "Windows"]
+__all__ = ["Crew", "Failure", "Limits", "Part", "Pool", "Reader", "Windows"]

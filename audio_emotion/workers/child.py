@@ -28,9 +28,10 @@ def main() -> None:
         send(answers, {"broken": f"{type(error).__name__}: {error}"})
         return
     send(answers, {"ready": True})
-    paths = _incoming(requests)
+    incoming = _incoming(requests)
     while True:
-        _serve(read, paths.get(), hello["settings"], answers)
+        request = incoming.get()
+        _serve(read, request["path"], hello["settings"] | request["settings"], answers)
 
 
 def _pipes() -> tuple[IO[bytes], IO[bytes]]:
@@ -40,22 +41,22 @@ def _pipes() -> tuple[IO[bytes], IO[bytes]]:
     return sys.stdin.buffer, answers
 
 
-def _incoming(requests: IO[bytes]) -> "queue.SimpleQueue[str]":
-    """Return the queue of paths to read; a thread fills it, and ends the process when the one that asks is gone.
+def _incoming(requests: IO[bytes]) -> "queue.SimpleQueue[dict[str, Any]]":
+    """Return the queue of what to read; a thread fills it, and ends the process when the one that asks is gone.
 
     So no worker outlives a killed parent, even while its decoder hangs.
     """
-    paths: queue.SimpleQueue[str] = queue.SimpleQueue()
+    incoming: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
     def listen() -> None:
         try:
             while True:
-                paths.put(receive(requests)[0]["path"])
+                incoming.put(receive(requests)[0])
         except (EOFError, OSError):
             os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()
-    return paths
+    return incoming
 
 
 def _serve(read: Callable[..., Iterator[Part]], path: str, settings: Mapping[str, Any], answers: IO[bytes]) -> None:

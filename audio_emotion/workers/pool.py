@@ -126,7 +126,7 @@ class Pool:
         """
         used, heard = child is not None, False
         try:
-            _check(path, self._limits)
+            check(path, self._limits)
             child = child or self._start()
             for windows in child.read(item, path):
                 self._shelf.put(windows)
@@ -160,7 +160,7 @@ class Pool:
             self._children.discard(child)
 
 
-def _check(path: str, limits: Limits) -> None:
+def check(path: str, limits: Limits) -> None:
     """Refuse what is no file to open: decoders would wait for a pipe, or read a device, for ever."""
     try:
         status = Path(path).stat()

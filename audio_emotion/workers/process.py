@@ -66,11 +66,11 @@ class Child:
         if "broken" in header:
             raise AudioEmotionError(f"a decode worker cannot start: {header['broken']}; check the installation")
 
-    def read(self, item: int, path: str) -> Iterator[Windows]:
-        """Yield a recording's windows, while it keeps within the limits."""
+    def read(self, item: int, path: str, settings: Mapping[str, Any] | None = None) -> Iterator[Windows]:
+        """Yield a recording's windows, while it keeps within the limits; ``settings`` go before the reader's own."""
         waited_s = heard_s = 0.0
         last = False
-        self._send({"path": path}, path)
+        self._send({"path": path, "settings": dict(settings or {})}, path)
         while not last:
             before = time.monotonic()
             header, windows = self._answer(self._limits.decode_s * (1 + heard_s // HOUR_S) - waited_s, path)

@@ -18,8 +18,9 @@ from torch import nn
 
 from audio_emotion.errors import DeviceError, StorageError, TrainingError
 from audio_emotion.fitting import LossConfig, OptimizerConfig, ScheduleConfig, TrainConfig
+from audio_emotion.fitting.cost import measure
 from audio_emotion.fitting.data import Share, groups
-from audio_emotion.fitting.loop import Fitting, Listener, Step, fit, measure
+from audio_emotion.fitting.loop import Fitting, Listener, Step, fit
 from audio_emotion.fitting.placement import precision
 from audio_emotion.fitting.state import Epoch, Keeper
 from tests.conftest import ROOT

@@ -20,8 +20,8 @@ def test_a_recipe_is_one_of_its_architecture_and_says_how_it_is_run(path: Path):
     assert expected.startswith("# Expected: ")
 
 
-def test_every_recipe_is_an_architectures():
-    assert {path.stem for path in CONFIGS} <= set(architectures())
+def test_every_architecture_has_a_recipe():
+    assert {path.stem for path in CONFIGS} == set(architectures())
 
 
 def test_acnt_is_trained_as_its_project_says():

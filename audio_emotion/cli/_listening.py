@@ -1,0 +1,215 @@
+"""What ``listen`` does once its options are read."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from audio_emotion import live, report
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, say
+from audio_emotion.cli._hearing import text_stream_of
+from audio_emotion.errors import AudioEmotionError, StorageError
+from audio_emotion.live import Heard, LineFile, Session, Summary, Waiting, WavFile
+from audio_emotion.paths import shown
+from audio_emotion.prediction import Model
+from audio_emotion.streaming import Stream, TimelineConfig
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a session.
+
+    Attributes:
+        timeline: how windows are cut and answered.
+        form: of the output: ``view``, ``plain`` or ``jsonl``.
+        save: where answers are written as well; None: nowhere.
+        record: where the sound is written; None: nowhere.
+        duration_s: after which to end; None: when asked to, or when the sound ends.
+        quiet: whether errors alone are told.
+
+    Raises:
+        StorageError: a file is there already.
+    """
+
+    timeline: TimelineConfig
+    form: str
+    save: Path | None
+    record: Path | None
+    duration_s: float | None
+    quiet: bool
+
+    def __post_init__(self) -> None:
+        for path in filter(None, (self.save, self.record)):
+            if path.exists():
+                raise StorageError(
+                    f"{shown(path)} is there already, and would be lost; remove it, or name another file"
+                )
+
+    def tell(self, message: str) -> None:
+        """Say what is no error."""
+        if not self.quiet:
+            say(message)
+
+
+def listen_to_file(path: Path, realtime: bool, model: Model, request: Request) -> None:
+    """Listen to a recording."""
+    _listen(live.PlayedFile(path, model, realtime), model, request)
+
+
+def listen_to_device(wanted: str | None, wait_s: float, model: Model, request: Request) -> None:
+    """Listen to a microphone."""
+    with _libraries_silenced():
+        _listen(live.Microphone(live.PortAudio(), wanted, wait_s), model, request)
+
+
+def can_be_redrawn() -> bool:
+    """Tell whether standard output is a terminal that shows bars, and can be told to show other ones."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and "utf" in sys.stdout.encoding.lower()
+
+
+def list_devices() -> None:
+    """Print the microphones."""
+    devices = live.PortAudio().devices()
+    for device in devices:
+        mark = "  (default)" if device.is_default else ""
+        print(f"{device.number:3}  {device.name}, {device.n_channels} channels, {device.sampling_rate} Hz{mark}")
+    if not devices:
+        say("no input device is there; connect a microphone, and see whether the system lists it")
+        raise typer.Exit(NOTHING_DONE)
+
+
+@contextmanager
+def _libraries_silenced() -> Iterator[None]:
+    """Keep what ALSA and PortAudio write to stderr by themselves out of it: it would tear the view apart."""
+    ours, theirs = sys.stderr, os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    sys.stderr = os.fdopen(theirs, "w", buffering=1, encoding=ours.encoding, errors=ours.errors)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(theirs, 2)
+        os.close(nothing)
+        sys.stderr.close()
+        sys.stderr = ours
+
+
+def _listen(source: live.Source, model: Model, request: Request) -> None:
+    text_stream_of("jsonl" if request.form == "jsonl" else "text")
+    session = Session(Stream(model, source.form.sampling_rate, request.timeline))
+    told = report.Source(source.name, model.config.name, model.runtime.device)
+    failure = None
+    with ExitStack() as files, _until_interrupted(request.duration_s) as stop:
+        recorded = files.enter_context(WavFile(request.record, source.form)) if request.record else None
+        outputs: list[live.Output] = [_output(request, source, model, told, files)]
+        if request.save:  # before what is shown: a reader that ends takes no line away from the file
+            lines = files.enter_context(LineFile(request.save))
+            outputs.insert(0, Saved(report.writer("jsonl", model.config.labels), told, lines))
+        try:
+            live.run(source, session, outputs, stop, recorded)
+        except AudioEmotionError as error:
+            failure = error
+        except BrokenPipeError:
+            if stop.is_set():  # Ctrl-C ended the reader as well
+                _tell(session.summary(), request, to_reader=False)
+            raise
+    summary = session.summary()
+    if failure is not None and not summary.n_answers:
+        raise failure
+    _tell(summary, request, to_reader=request.form != "jsonl")
+    if failure is not None:
+        say(str(failure))
+        raise typer.Exit(SOME_FAILED)
+
+
+def _output(request: Request, source: live.Source, model: Model, told: report.Source, files: ExitStack) -> live.Output:
+    if request.form == "view":
+        from audio_emotion.cli._live_view import View
+
+        return files.enter_context(View(told, model.config.labels))
+    rate, needed = source.form.sampling_rate, model.config.sampling_rate
+    lacks = f", below the model's {needed} Hz: it lacks what the model heard in training" if rate < needed else ""
+    request.tell(f"listening to {shown(source.name)} at {rate} Hz{lacks}; Ctrl-C ends")
+    return Lines(report.writer("jsonl" if request.form == "jsonl" else "text", model.config.labels), told)
+
+
+@contextmanager
+def _until_interrupted(duration: float | None) -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C, the system's wish to end, or the end of the time sets; a second Ctrl-C interrupts."""
+    stop = threading.Event()
+
+    def asked(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    timer = threading.Timer(duration, stop.set) if duration else None
+    if timer:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Lines:
+    """A line an answer, on standard output."""
+
+    def __init__(self, writer: report.Writer, told: report.Source) -> None:
+        self._writer, self._told = writer, told
+        self._is_waiting = False
+
+    def heard(self, heard: Heard) -> None:
+        print(self._writer.segment(self._told, heard.said), end="", flush=True)
+
+    def moved(self, session: Session) -> None:
+        if self._is_waiting:
+            say(f"{shown(self._told.file)}: the device is back")
+        self._is_waiting = False
+
+    def waiting(self, waiting: Waiting) -> None:
+        if not self._is_waiting:
+            say(f"{shown(self._told.file)}: the device is gone; waiting {waiting.limit_s:g} s for it")
+        self._is_waiting = True
+
+
+class Saved:
+    """A line an answer, in a file."""
+
+    def __init__(self, writer: report.Writer, told: report.Source, file: LineFile) -> None:
+        self._writer, self._told, self._file = writer, told, file
+
+    def heard(self, heard: Heard) -> None:
+        self._file.write(self._writer.segment(self._told, heard.said))
+
+    def moved(self, session: Session) -> None:
+        pass
+
+    def waiting(self, waiting: Waiting) -> None:
+        pass
+
+
+def _tell(summary: Summary, request: Request, to_reader: bool) -> None:
+    """Say what the session was; to a reader of standard output, the emotions there."""
+    shares = ", ".join(f"{label} {100 * share:.1f}%" for label, share in summary.shares.items()) or "nothing was heard"
+    if to_reader:
+        print(f"\nShare of time: {shares}", flush=True)
+    else:
+        request.tell(f"share of time: {shares}")
+    request.tell(f"{summary.seconds:.1f} s heard, {summary.n_answers} answers; {100 * summary.cpu:.0f}% of one core")
+    latency, most = summary.latency_s(0.5), summary.latency_s(0.95)
+    if latency is not None and most is not None:
+        lost = f"{summary.n_overflows} overflows" if summary.n_overflows else "no overflow"
+        request.tell(
+            f"from sound to answer {1000 * latency:.0f} ms beyond the hop (95% within {1000 * most:.0f} ms); {lost}, "
+            f"{summary.lost_s:.1f} s lost"
+        )

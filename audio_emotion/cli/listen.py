@@ -1,0 +1,137 @@
+"""``audio-emotion listen``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audio_emotion.cli._app import command, limited
+from audio_emotion.errors import UsageError
+
+EXAMPLES = """
+    audio-emotion listen
+    audio-emotion listen --device-name usb --save session.jsonl --record session.wav
+    audio-emotion listen --jsonl > answers.jsonl
+    audio-emotion listen --file talk.mp3 --realtime
+"""
+
+
+@command
+def listen(
+    device_name: Annotated[
+        str | None,
+        typer.Option(
+            help="The microphone: its number, its name, or part of that.", metavar="NAME", rich_help_panel="Input"
+        ),
+    ] = None,
+    list_devices: Annotated[
+        bool, typer.Option("--list-devices", help="List the microphones, and end.", rich_help_panel="Input")
+    ] = False,
+    wait: Annotated[
+        float,
+        typer.Option(
+            help="Wait so long for a device that is unplugged.",
+            callback=limited(0),
+            metavar="SECONDS",
+            rich_help_panel="Input",
+        ),
+    ] = 30.0,
+    file: Annotated[
+        Path | None, typer.Option(help="Listen to a recording instead.", metavar="FILE", rich_help_panel="Input")
+    ] = None,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Play it as if it were spoken now.", rich_help_panel="Input")
+    ] = False,
+    duration: Annotated[
+        float | None,
+        typer.Option(
+            help="End after so long.", callback=limited(0, above=True), metavar="SECONDS", rich_help_panel="Input"
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="A stored model's name, or a model folder.", metavar="MODEL", rich_help_panel="Model")
+    ] = "default",
+    device: Annotated[
+        str,
+        typer.Option(help="auto, cpu, cuda or mps: where the model runs.", metavar="NAME", rich_help_panel="Model"),
+    ] = "auto",
+    window: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds behind each answer, 0.1 to 600; the model's own if not given.",
+            callback=limited(0.1, 600),
+            metavar="SECONDS",
+            rich_help_panel="Answer",
+        ),
+    ] = None,
+    hop: Annotated[
+        float,
+        typer.Option(
+            help="Seconds from answer to answer, at most those of the window.",
+            callback=limited(0.01, 600),
+            metavar="SECONDS",
+            rich_help_panel="Answer",
+        ),
+    ] = 0.5,
+    gate: Annotated[
+        bool,
+        typer.Option(
+            "--gate/--no-gate", help="Answer 'no speech' to silence, hum and noise.", rich_help_panel="Answer"
+        ),
+    ] = True,
+    vad: Annotated[
+        bool, typer.Option("--vad", help="Also to music and babble (extra 'vad').", rich_help_panel="Answer")
+    ] = False,
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            help="Answer 'unknown' below this probability, 0 to 1.",
+            callback=limited(0, 1),
+            metavar="P",
+            rich_help_panel="Answer",
+        ),
+    ] = 0.0,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="A JSON object a line, for programs.", rich_help_panel="Output")
+    ] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Lines instead of the view, in a terminal too.", rich_help_panel="Output")
+    ] = False,
+    save: Annotated[
+        Path | None,
+        typer.Option(help="Write the answers here as well, as JSON lines.", metavar="FILE", rich_help_panel="Output"),
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Record the sound here, as WAV.", metavar="FILE", rich_help_panel="Output")
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No notes and no figures; errors are told.", rich_help_panel="Output")
+    ] = False,
+) -> None:
+    """Say which emotion is heard, while it is spoken; Ctrl-C ends it with a summary."""
+    clashes = {
+        "--realtime is how a file is played; name one with --file": realtime and not file,
+        "--record is for a microphone; with --file there is a recording already": file and record,
+        "--file and --device-name are two things to listen to; leave one of them out": file and device_name,
+        "--jsonl and --plain are two forms of output; leave one of them out": jsonl and plain,
+        "--save and --record name one file; name two": record is not None and save == record,
+    }
+    for problem, clash in clashes.items():
+        if clash:
+            raise UsageError(problem)
+    # from here on, numpy is needed, whose import `--help` need not wait for
+    from audio_emotion.cli import _listening
+    from audio_emotion.prediction import load_model
+    from audio_emotion.streaming import TimelineConfig
+
+    if list_devices:
+        _listening.list_devices()
+        return
+    form = "jsonl" if jsonl else "view" if not plain and _listening.can_be_redrawn() else "plain"
+    config = TimelineConfig(window, hop, gate=gate, vad=vad, min_confidence=min_confidence)
+    request = _listening.Request(config, form, save, record, duration, quiet)
+    loaded = load_model(model, device)
+    if file is not None:
+        _listening.listen_to_file(file, realtime, loaded, request)
+    else:
+        _listening.listen_to_device(device_name, wait, loaded, request)

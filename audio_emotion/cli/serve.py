@@ -1,0 +1,183 @@
+"""``audio-emotion serve``."""
+
+import os
+import signal
+import socket
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audio_emotion.checkpoint import stored
+from audio_emotion.cli._app import command, say
+from audio_emotion.errors import StorageError, UsageError, reason
+from audio_emotion.paths import shown
+from audio_emotion.web.settings import ServeConfig
+
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+EXAMPLES = """
+    audio-emotion serve
+    audio-emotion serve --port 0 --model mine --model default
+    audio-emotion serve --host 0.0.0.0 --token-file token
+"""
+
+_NEEDS = ("fastapi", "fastapi_offline", "multipart", "prometheus_client", "uvicorn", "websockets")
+_DEFAULTS = ServeConfig()
+_CONNECTIONS = 1000  # open at once; beyond it 503
+_FINISH_S = 60  # for what is under way when the server is told to end
+
+
+@command
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel="Network")] = _DEFAULTS.host,
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0: any that is free.", min=0, max=65_535, rich_help_panel="Network")
+    ] = 8000,
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file with the token that requests must show.", rich_help_panel="Network")
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Serve other machines without a token.", rich_help_panel="Network")
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name that this machine is called by, as behind a proxy.", rich_help_panel="Network"),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A stored model or a model folder, the first the default; all stored ones if none."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = _DEFAULTS.device,
+    backend: Annotated[str, typer.Option(help="auto, onnx or torch.")] = _DEFAULTS.backend,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", help="Recordings read at once.", min=1, rich_help_panel="Limits")
+    ] = None,
+    max_queue: Annotated[
+        int, typer.Option(help="Recordings that may wait beside those; then 429.", min=0, rich_help_panel="Limits")
+    ] = _DEFAULTS.max_queue,
+    max_streams: Annotated[
+        int, typer.Option(help="Streams at once; then 429.", min=1, rich_help_panel="Limits")
+    ] = _DEFAULTS.max_streams,
+    max_upload: Annotated[
+        float, typer.Option(help="MiB of an upload.", rich_help_panel="Limits")
+    ] = _DEFAULTS.upload_bytes / 2**20,
+    max_duration: Annotated[
+        float, typer.Option(help="Minutes of a recording or stream.", rich_help_panel="Limits")
+    ] = _DEFAULTS.duration_s / 60,
+    decode_timeout: Annotated[
+        float, typer.Option(help="Seconds of a decoder for an hour of sound.", rich_help_panel="Limits")
+    ] = _DEFAULTS.decode_s,
+    answer_timeout: Annotated[
+        float, typer.Option(help="Seconds of reading and answering a recording.", rich_help_panel="Limits")
+    ] = _DEFAULTS.answer_s,
+    body_timeout: Annotated[
+        float, typer.Option(help="Seconds for an upload to arrive.", rich_help_panel="Limits")
+    ] = _DEFAULTS.body_s,
+    idle_timeout: Annotated[
+        float, typer.Option(help="Seconds of silence on a connection.", rich_help_panel="Limits")
+    ] = _DEFAULTS.idle_s,
+) -> None:
+    """Serve a page and a REST interface, to this machine alone unless told otherwise."""
+    _check_installed()
+    config = ServeConfig(
+        host=host,
+        models=tuple(model) if model else stored(),
+        device=device,
+        backend=backend,
+        token=_token(token_file) if token_file else None,
+        hosts=tuple(allow_host or ()),
+        jobs=jobs or max(2, min(16, os.cpu_count() or 1)),
+        max_queue=max_queue,
+        max_streams=max_streams,
+        upload_bytes=round(max_upload * 2**20),
+        duration_s=60 * max_duration,
+        decode_s=decode_timeout,
+        answer_s=answer_timeout,
+        body_s=body_timeout,
+        idle_s=idle_timeout,
+    )
+    if not config.is_local and config.token is None and not insecure:
+        raise UsageError(
+            f"other machines can reach {host}, and no token is asked for; add --token-file FILE, or --insecure if "
+            "everyone may use it"
+        )
+    with listening(host, port) as bound:
+        server = server_of(config)
+        url_host = f"[{host}]" if ":" in host else host
+        say(f"serving on http://{url_host}:{bound.getsockname()[1]}/ (Ctrl-C ends)")
+        # at SIGTERM uvicorn finishes what is under way, then raises the signal again: the end was asked for
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        server.run(sockets=[bound])
+    if not server.started:
+        raise typer.Exit(1)
+
+
+def _check_installed() -> None:
+    if missing := [name for name in _NEEDS if find_spec(name) is None]:
+        raise UsageError(
+            f"the service needs packages that are not installed ({', '.join(missing)}); "
+            "run: pip install 'audio-emotion[web]'"
+        )
+
+
+def _token(file: Path) -> str:
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{shown(file)}: cannot be read ({reason(error)}); expected a file with a token") from error
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens, so that an address in use is told before a model is loaded."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise UsageError(f"cannot listen on {host} ({reason(error)}); name an address of this machine") from error
+    try:
+        if os.name != "nt":
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen()
+    except OSError as error:
+        bound.close()
+        raise UsageError(f"cannot listen on {host}:{port} ({reason(error)}); choose another --port") from error
+    return bound
+
+
+def server_of(config: ServeConfig) -> "Server":
+    """Return a server whose first model is loaded; it closes what answers when it ends.
+
+    Raises:
+        AudioEmotionError: a model cannot be loaded, or no decode worker started.
+    """
+    import uvicorn
+
+    from audio_emotion.web.app import create_app
+    from audio_emotion.web.hearing import Hearing
+
+    hearing = Hearing(config)
+    try:
+        hearing.start()
+    except BaseException:
+        hearing.close()
+        raise
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(hearing),
+            lifespan="on",
+            ws_max_size=2**20,
+            ws_max_queue=4,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=_CONNECTIONS,
+            timeout_graceful_shutdown=_FINISH_S,
+        )
+    )

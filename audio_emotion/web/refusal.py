@@ -1,0 +1,11 @@
+"""What a request is refused with."""
+
+from starlette.exceptions import HTTPException
+
+
+class Refusal(HTTPException):
+    """A request that is not answered: a status of HTTP and one line, what was got, what was expected, what to do."""
+
+    def __init__(self, status: int, reason: str, retry_after_s: int | None = None) -> None:
+        headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+        super().__init__(status, reason, headers)

@@ -1,0 +1,54 @@
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi", reason="needs the extra `web`")
+
+from starlette.testclient import TestClient
+
+from audio_emotion.web.app import create_app
+from audio_emotion.web.hearing import Hearing
+from audio_emotion.web.settings import ServeConfig
+from tests.conftest import ROOT
+from tests.sounds import encoded, voice
+
+HOST = "http://localhost"
+SAMPLE = ROOT / "inference" / "samples" / "happy.wav"
+
+
+@contextmanager
+def served(**settings: Any) -> Iterator[TestClient]:
+    """A service in this process, and a client of it; ``client.hearing`` is what answers."""
+    hearing = Hearing(ServeConfig(**settings))
+    with TestClient(create_app(hearing), base_url=HOST) as client:
+        client.hearing = hearing  # type: ignore[attr-defined]
+        yield client
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[TestClient]:
+    """A service as it is by default but for short limits, shared by all tests that leave it as it is."""
+    with served(duration_s=60.0, upload_bytes=2**21, idle_s=2.0) as client:
+        yield client
+
+
+@pytest.fixture
+def ask(client: TestClient) -> Callable[..., Any]:
+    """Upload bytes or a file and return the response."""
+
+    def post(content: bytes | Path, query: str = "", name: str = "clip.wav", by: TestClient = client) -> Any:
+        content = content.read_bytes() if isinstance(content, Path) else content
+        return by.post(f"/v1/emotions?{query}", files={"file": (name, content)})
+
+    return post
+
+
+@pytest.fixture(scope="session")
+def clip() -> bytes:
+    """Nine seconds of a made voice, with a pause."""
+    sound = voice(9.0)
+    sound[4 * 16_000 : 5 * 16_000] = 0
+    return encoded(sound)
