@@ -119,7 +119,7 @@ def search_history(scores: Mapping[int, float], full: set[int], theme: Theme) ->
         best.append(so_far)
     axes.step(sorted(full), best, where="post", color=theme.second, linewidth=1.5)
     axes.set(xlabel="trial", ylabel="validation UAR, %")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     return _svg(figure, theme)
 
 

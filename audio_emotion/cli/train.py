@@ -129,7 +129,12 @@ def train(
     from audio_emotion.fitting.config import changes, merged, read
     from audio_emotion.fitting.run import Keeping
 
-    options = {"architecture": architecture, "epochs": epochs, "patience": patience, "batch_size": batch_size}
+    options: dict[str, Any] = {
+        "architecture": architecture,
+        "epochs": epochs,
+        "patience": patience,
+        "batch_size": batch_size,
+    }
     options |= {"origin": begin_with, "freeze": freeze or None}
     table: dict[str, Any] = {key: value for key, value in (options | {"seed": seed}).items() if value is not None}
     if lr is not None:

@@ -136,7 +136,7 @@ def _head(model: EmotionModel, n_labels: int, name: str) -> str:
     linear = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     if not linear or linear[-1][1].out_features != n_labels:
         raise ModelError(f"{name!r} does not end in a linear layer of {n_labels} labels; train with its own labels")
-    return linear[-1][0]
+    return str(linear[-1][0])
 
 
 def _check(config: TrainConfig, origin: ModelConfig) -> None:
