@@ -91,8 +91,9 @@ def test_weights_are_taken_over_but_for_a_new_head():
     state = model.state_dict()
     assert all(torch.equal(state[name], stored[name].reshape(state[name].shape)) for name in stored if name not in HEAD)
     assert state[HEAD[0]].shape[0] == 3
+    object.__setattr__(config, "window_s", 1.0)
     with pytest.raises(ModelError, match=r"window_samples 16000 .*from_table"):
-        begin(TrainConfig(origin="default", parameters=config.parameters, window_s=1.0), LABELS)
+        begin(config, LABELS)
 
 
 def test_frozen_layers_stay_and_their_batch_norms_are_still():
