@@ -27,6 +27,7 @@ def render(config: ModelConfig) -> str:
             f"Corpora: {', '.join(training['corpora'])}. Split: {training['split']}. "
             f"Training speakers: {', '.join(training['speakers']['train'])}.",
             f"Licence of the weights, as of the recordings: {training['licence']}.",
+            *_made_from(training.get("from")),
             "",
             "## Figures",
             *_figures(config.figures),
@@ -39,6 +40,21 @@ def render(config: ModelConfig) -> str:
             "",
         ]
     )
+
+
+def _made_from(origin: Mapping[str, Any] | None) -> list[str]:
+    """Say which model was trained further, what came with it, and what of it was kept."""
+    if not origin:
+        return []
+    new = f"new: {', '.join(origin['new'])}" if origin["new"] else "none of them new"
+    frozen = f"; {len(origin['frozen'])} of them were not trained" if origin["frozen"] else ""
+    return [
+        "",
+        f"Made from `{origin['model']}` (weights {origin['sha256'][:12]}), which was trained on "
+        f"{', '.join(origin.get('corpora', ['corpora that it does not record']))}, licence "
+        f"{origin.get('licence', 'unknown')}: its speakers and its licence are counted above. "
+        f"{origin['taken over']} tensors were taken over{frozen}; {new}.",
+    ]
 
 
 def _figures(figures: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,5 @@
 """Folds and seeds: one training run each, side by side, and taken up again after a stop."""
 
-import hashlib
 import json
 import multiprocessing
 import os
@@ -22,7 +21,7 @@ from audio_emotion.corpora.splits import folds as make_folds
 from audio_emotion.errors import StorageError, UsageError
 from audio_emotion.evaluation import Evaluation, Summary, pool, summarise
 from audio_emotion.evaluation_report import Provenance, Report
-from audio_emotion.fitting import TrainConfig, settings
+from audio_emotion.fitting import TrainConfig, origin, settings
 from audio_emotion.fitting.run import finish
 from audio_emotion.runtime import choose_device
 from audio_emotion.training import Material, load_material, silent, train_split
@@ -100,12 +99,14 @@ def run_folds(plan: FoldsPlan, material: Material, restart: bool = False, progre
 def reports(plan: FoldsPlan, runs: Sequence[FoldRun], corpora: tuple[str, ...]) -> list[Report]:
     """Report on each seed: the test sides of all its folds together, every utterance once.
 
-    No fold's model has heard those it was tested on, unless the folds are random: then all have been heard.
+    No fold's model has heard those it was tested on, unless the folds are random: then all have been heard; so have
+    those that the model was trained on with which all folds begin.
     """
     made = []
     for seed in dict.fromkeys(run.seed for run in runs):
         evaluation = pool([run.evaluation for run in runs if run.seed == seed])
         heard = evaluation.speakers if plan.folds.startswith("random") else ()
+        heard += origin.heard(plan.config.origin) if plan.config.origin else ()
         model = Provenance(plan.name, plan.config.architecture, corpora, plan.folds, {"train": heard})
         intervals = evaluation.intervals(np.random.default_rng(seed))
         made.append(Report(f"{plan.folds}, all folds, seed {seed}", model, evaluation, intervals))
@@ -209,11 +210,10 @@ def _open(plan: FoldsPlan, material: Material, restart: bool) -> None:
 
 def _mark(plan: FoldsPlan, material: Material) -> dict[str, object]:
     """Return all that must be the same for runs to belong together; more seeds may be added."""
-    heard = "\n".join(sorted(f"{u.digest} {u.label} {u.speaker}" for u in material.corpus.utterances))
     mark = {
         "folds": plan.folds,
         "labels": plan.labels,
-        "recordings": hashlib.sha256(heard.encode()).hexdigest(),
+        "recordings": material.fingerprint,
         "version": audio_emotion.__version__,
     }
     options = settings.flat(json.loads(json.dumps(asdict(plan.config))))

@@ -95,8 +95,63 @@ def training_curves(histories: Mapping[str, History], theme: Theme) -> str:
         )
     losses.set(ylabel="training loss")
     scores.set(ylabel="validation UAR, %", xlabel="epoch")
-    scores.xaxis.get_major_locator().set_params(integer=True)
+    _whole_numbers(scores)
     return _svg(figure, theme)
+
+
+def _whole_numbers(axes: "Axes") -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One setting of a search: its value by trial, its choices if it has any, and whether its axis goes by ratio."""
+
+    values: Mapping[int, Any]
+    choices: tuple[str, ...]
+    log: bool
+
+
+def search_history(scores: Mapping[int, float], full: set[int], theme: Theme) -> str:
+    """Draw each trial's validation UAR in per cent by its number, those not in ``full`` hollow, and the best so far."""
+    figure = _figure(6.0, 3.4)
+    axes = figure.subplots()
+    _dots(axes, {number: number for number in scores}, scores, full, theme)
+    best, so_far = [], float("-inf")
+    for number in sorted(full):
+        so_far = max(so_far, scores[number])
+        best.append(so_far)
+    axes.step(sorted(full), best, where="post", color=theme.second, linewidth=1.5)
+    axes.set(xlabel="trial", ylabel="validation UAR, %")
+    _whole_numbers(axes)
+    return _svg(figure, theme)
+
+
+def search_slices(scores: Mapping[int, float], full: set[int], slices: Mapping[str, Slice], theme: Theme) -> str:
+    """Draw the validation UAR over each setting of a search, a panel each."""
+    n_columns = min(3, len(slices))
+    n_rows = -(-len(slices) // n_columns)
+    figure = _figure(3.2 * n_columns, 2.6 * n_rows)
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for axes, (name, one) in zip(panels, slices.items(), strict=False):
+        places = {n: one.choices.index(v) if one.choices else v for n, v in one.values.items()}
+        if one.log:
+            axes.set_xscale("log")
+        _dots(axes, places, scores, full, theme)
+        axes.set(xlabel=name, ylabel="UAR, %")
+        if one.choices:
+            axes.set_xticks(range(len(one.choices)), one.choices, rotation=20)
+    for axes in panels[len(slices) :]:
+        axes.set_visible(False)
+    return _svg(figure, theme)
+
+
+def _dots(axes: "Axes", x: Mapping[int, Any], y: Mapping[int, float], full: set[int], theme: Theme) -> None:
+    for numbers, fill in ((full, theme.accent), (set(x) - full, "none")):
+        shown = sorted(numbers & set(x))
+        axes.scatter([x[n] for n in shown], [y[n] for n in shown], s=22, facecolors=fill, edgecolors=theme.accent)
 
 
 def _figure(width: float, height: float) -> "Figure":

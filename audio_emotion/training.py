@@ -1,7 +1,8 @@
 """Training: recordings and a split in, a model folder out."""
 
+import hashlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -20,7 +21,7 @@ from audio_emotion.corpora.splits import SIDES, Split, split_utterances
 from audio_emotion.errors import CorpusError
 from audio_emotion.evaluation import Evaluation, evaluate_utterances, fit_temperature
 from audio_emotion.export import fits_a_graph, write_weights
-from audio_emotion.fitting import TrainConfig, run, settings
+from audio_emotion.fitting import TrainConfig, origin, run, settings, transfer
 from audio_emotion.fitting.cost import Cost, measure
 from audio_emotion.fitting.data import Side
 from audio_emotion.fitting.loop import Listener, Step, fit
@@ -60,6 +61,12 @@ class Material:
     sounds: Mapping[str, FloatArray]
     labels: LabelSet
     unreadable: tuple[LeftOut, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """What changes when a recording, its label or its speaker does."""
+        heard = "\n".join(sorted(f"{u.digest} {u.label} {u.speaker}" for u in self.corpus.utterances))
+        return hashlib.sha256(heard.encode()).hexdigest()
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -228,6 +235,7 @@ def train_split(
     Raises:
         CorpusError: the training side holds one emotion alone.
     """
+    split = replace(split, heard=origin.heard(config.origin)) if config.origin else split
     emotions = {utterance.label for utterance in split.train}
     if len(emotions) < 2:
         raise CorpusError(f"all {len(split.train)} utterance(s) to train on are {emotions.pop()}; add another emotion")
@@ -237,7 +245,7 @@ def train_split(
     keeper = opened.keeper if opened else Keeper(run_folder / run.CHECKPOINT / run.STATE)
     try:
         listener = _listener(config, opened, progress)
-        model = fit(train_side, validation_side, len(material.labels.labels), config, device, listener, keeper)
+        model = _fit(train_side, validation_side, material.labels, config, device, listener, keeper)
     finally:
         if opened:
             opened.draw()
@@ -276,6 +284,33 @@ def _listener(config: TrainConfig, opened: Run | None, progress: Progress) -> Li
     return Listener(on_step, on_epoch, progress)
 
 
+def fit_sides(
+    material: Material,
+    train_on: Sequence[Utterance],
+    validate_on: Sequence[Utterance],
+    config: TrainConfig,
+    device: str,
+    on_epoch: Callable[[Epoch], None],
+) -> EmotionModel:
+    """Fit a network on some utterances and validate it on others after each epoch; nothing is stored."""
+    train_side, validation_side = (_side(material, side) for side in (train_on, validate_on))
+    return _fit(train_side, validation_side, material.labels, config, device, Listener(on_epoch=on_epoch), None)
+
+
+def _fit(
+    train_on: Side,
+    validate_on: Side,
+    labels: LabelSet,
+    config: TrainConfig,
+    device: str,
+    listener: Listener,
+    keeper: Keeper | None,
+) -> EmotionModel:
+    """Fit the network that the config names for these labels: a new one, or one that is another model's."""
+    begin = None if config.origin is None else lambda: transfer.begin(config, labels.labels)[0]
+    return fit(train_on, validate_on, len(labels.labels), config, device, listener, keeper, begin)
+
+
 def estimate(material: Material, split: Split, config: TrainConfig, device: str = "auto") -> Estimate:
     """Say what a run is made of and, from a few of its steps, what it would cost."""
     side, n_labels = _side(material, split.train), len(material.labels.labels)
@@ -309,6 +344,21 @@ def _describe(
     temperature: float,
     history: Sequence[Epoch],
 ) -> ModelConfig:
+    training = {
+        "corpora": list(material.corpus.names),
+        "licence": material.corpus.licence,
+        "labels": material.labels.description,
+        "split": split.name,
+        "speakers": split.speakers,
+        "utterances": split.sizes,
+        "options": settings.table_of(config.resolved()),
+        "history": [asdict(epoch) for epoch in history],
+        "versions": {"python": platform.python_version()}
+        | {p: version(p) for p in ("torch", "accelerate", "numpy", "librosa")},
+    }
+    if config.origin:
+        training |= origin.passed_on(config.origin, training)
+        training["from"] = transfer.record(config, material.labels.labels)
     return ModelConfig(
         name=name,
         architecture=config.architecture,
@@ -320,18 +370,7 @@ def _describe(
         temperature=temperature,
         package_version=audio_emotion.__version__,
         graph=entry(config.architecture).graph if fits_a_graph(model) else "none",
-        training={
-            "corpora": list(material.corpus.names),
-            "licence": material.corpus.licence,
-            "labels": material.labels.description,
-            "split": split.name,
-            "speakers": split.speakers,
-            "utterances": split.sizes,
-            "options": settings.table_of(config.resolved()),
-            "history": [asdict(epoch) for epoch in history],
-            "versions": {"python": platform.python_version()}
-            | {p: version(p) for p in ("torch", "accelerate", "numpy", "librosa")},
-        },
+        training=training,
     )
 
 

@@ -21,7 +21,8 @@ LEVELS = {
     3: {"checkpoint", "card"},
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
     | {"live"}
-    | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"},
+    | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"}
+    | {"tuning"},
     5: {"cli", "web", "weights"},
 }
 # What a level holds of its own: decoding behind the cache, and the signatures that both search and decoding go by; a
@@ -69,6 +70,10 @@ ALLOWED = {
     ("folds", "fitting"),
     ("folds", "training"),
     ("cli", "web"),
+    ("tuning", "evaluation_report"),
+    ("tuning", "fitting"),
+    ("tuning", "plots"),
+    ("tuning", "training"),
 }
 LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 

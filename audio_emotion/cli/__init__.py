@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from audio_emotion.cli import augment, data, models
+from audio_emotion.cli import augment, data, models, tune
 from audio_emotion.cli._app import Command, Group
 from audio_emotion.cli.evaluate import EXAMPLES as EVALUATE
 from audio_emotion.cli.evaluate import evaluate
@@ -38,6 +38,7 @@ app.command(cls=Command, epilog=SERVE)(serve)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.add_typer(augment.app, name="augment")
+app.add_typer(tune.app, name="tune")
 
 
 @app.callback(invoke_without_command=True)

@@ -38,6 +38,23 @@ def train(
         list[str] | None,
         typer.Option("--set", help="One setting of the config, as optimizer.weight_decay=0.05; several times."),
     ] = None,
+    begin_with: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Train a model at hand further, on your own recordings: default, a stored one's name, or a path. "
+            "Without options of your own: few epochs, a low learning rate, no validation side.",
+            metavar="MODEL",
+        ),
+    ] = None,
+    freeze: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A layer of --from that stays as it is, by its name or a pattern, as stem or 'blocks.*'; several "
+            "times.",
+            metavar="PATTERN",
+        ),
+    ] = None,
     architecture: Annotated[
         str | None, typer.Option(help="The network, by name.", show_default="two-channel-cnn")
     ] = None,
@@ -112,7 +129,13 @@ def train(
     from audio_emotion.fitting.config import changes, merged, read
     from audio_emotion.fitting.run import Keeping
 
-    options = {"architecture": architecture, "epochs": epochs, "patience": patience, "batch_size": batch_size}
+    options: dict[str, Any] = {
+        "architecture": architecture,
+        "epochs": epochs,
+        "patience": patience,
+        "batch_size": batch_size,
+    }
+    options |= {"origin": begin_with, "freeze": freeze or None}
     table: dict[str, Any] = {key: value for key, value in (options | {"seed": seed}).items() if value is not None}
     if lr is not None:
         table["optimizer"] = {"lr": lr}

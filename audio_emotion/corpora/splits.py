@@ -59,6 +59,7 @@ class Split:
         validation: chooses the epoch and the temperature.
         test: reported on.
         remark: what a reader of its figures must know beside its name, as actors that were missing.
+        heard: speakers that the model had heard before it was trained on this split.
 
     Raises:
         CorpusError: a recording stands on two sides, or, unless the split is random, a speaker; or nothing is
@@ -70,6 +71,7 @@ class Split:
     validation: tuple[Utterance, ...]
     test: tuple[Utterance, ...]
     remark: str = ""
+    heard: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.train:
@@ -90,8 +92,10 @@ class Split:
     @property
     def protocol(self) -> str:
         """How the figures of this split may be called."""
-        kind = "speaker-dependent" if self.speaker_dependent else "speaker-independent"
-        return ", ".join(filter(None, (self.name, kind, self.remark)))
+        known = sorted({u.speaker for u in self.test} & set(self.heard))
+        kind = "speaker-dependent" if self.speaker_dependent or known else "speaker-independent"
+        told = f"the model that it began with had heard {', '.join(known)}" if known else ""
+        return ", ".join(filter(None, (self.name, kind, self.remark, told)))
 
     @property
     def speakers(self) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from typing import Any
 from audio_emotion import augment as augmentation
 from audio_emotion import models
 from audio_emotion.errors import ModelError, UsageError
-from audio_emotion.fitting import settings
+from audio_emotion.fitting import origin, settings
 from audio_emotion.fitting.settings import choice, number
 
 
@@ -86,6 +86,9 @@ class TrainConfig:
         frontend: the frontend's, likewise.
         optimizer, schedule, loss: tables of their own.
         augment: each transform of the sound by name with its parameters, these and no others; None: the default set.
+        origin: a model at hand that the run begins with, by name or path; it settles the architecture, its sizes,
+            the frontend, the sampling rate and the window. None: new weights.
+        freeze: layers of the origin that stay as they are, as globs over their names; None: none.
 
     Raises:
         UsageError: every problem at once.
@@ -108,6 +111,8 @@ class TrainConfig:
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     augment: Mapping[str, Any] | None = None
+    origin: str | None = None
+    freeze: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         _refuse(find_problems(asdict(self)))
@@ -170,7 +175,7 @@ def from_table(table: Mapping[str, Any], source: str = "") -> TrainConfig:
         UsageError: every problem at once; ``source`` is named before them.
     """
     _refuse(find_problems(table), source)
-    config: TrainConfig = settings.build(TrainConfig, table)
+    config: TrainConfig = settings.build(TrainConfig, origin.completed(table)[0])
     return config
 
 
@@ -209,7 +214,8 @@ def changes(assignments: Iterable[str]) -> dict[str, Any]:
 
 def find_problems(table: Mapping[str, Any]) -> list[str]:
     """Return everything that is wrong with a nested mapping that is to become a :class:`TrainConfig`."""
-    found = settings.problems(TrainConfig, table)
+    table, found = origin.completed(table)
+    found += settings.problems(TrainConfig, table)
     if isinstance(table.get("augment"), Mapping):
         found += augmentation.problems(table["augment"])
     found += _architecture_problems(table)

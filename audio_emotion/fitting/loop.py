@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice, pairwise
 from typing import Any
 
@@ -76,9 +77,11 @@ def fit(
     device: str,
     listener: Listener = Listener(),
     keeper: Keeper | None = None,
+    begin: Callable[[], EmotionModel] | None = None,
 ) -> EmotionModel:
     """Train a new model on ``train``, or go on where ``keeper`` says that a run with the same arguments stopped.
 
+    ``begin`` gives the first weights of a model that is not new, with what of it is frozen.
     With a validation side and patience, the weights of its best epoch are kept; else those of the last. torch's
     global generator is seeded, for the first weights and dropout, and left as it was found.
 
@@ -88,7 +91,7 @@ def fit(
         KeyboardInterrupt: Ctrl-C, when the step was done and its state kept; its message says how to go on.
     """
     with torch.random.fork_rng(), placement.memory_told(config, device):
-        fitting = Fitting(train, n_labels, config, device, listener)
+        fitting = Fitting(train, n_labels, config, device, listener, begin)
         if keeper and (kept := keeper.load()):
             fitting.restore(*kept)
         held_out = HeldOut(validation, fitting.model, config, device) if validation.sounds else None
@@ -106,13 +109,22 @@ class Fitting:
         standing: how far it has come.
     """
 
-    def __init__(self, train: Side, n_labels: int, config: TrainConfig, device: str, listener: Listener) -> None:
+    def __init__(
+        self,
+        train: Side,
+        n_labels: int,
+        config: TrainConfig,
+        device: str,
+        listener: Listener,
+        begin: Callable[[], EmotionModel] | None = None,
+    ) -> None:
         self._config, self._side, self._listener = config, train, listener
         self._accelerator = placement.make_accelerator(device)
         self._share = Share(self._accelerator.process_index, self._accelerator.num_processes)
         self._dtype = placement.precision(config, device)
         torch.manual_seed(config.seed)
-        self.model = build(config.architecture, n_labels, config.parameters, config.frontend_table)
+        new = partial(build, config.architecture, n_labels, config.parameters, config.frontend_table)
+        self.model = (begin or new)()
         self.model.to(self._accelerator.device)
         self._average = _average(self.model, config.ema)
         self._loader = Loader(train, self.model, n_labels, config, self._share, listener.progress)

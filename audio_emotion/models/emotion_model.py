@@ -1,7 +1,7 @@
 """Frontend, normalisation and network in one module: waveform in, logits out."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor, nn
 
@@ -15,6 +15,7 @@ class EmotionModel(nn.Module):
     Attributes:
         sizes: the network's sizes, as a model folder stores them.
         frontend_config: the frontend's.
+        still: batch normalisations that stay in evaluation mode, as frozen ones do.
     """
 
     def __init__(
@@ -29,6 +30,14 @@ class EmotionModel(nn.Module):
         self.network = network
         self.sizes = dict(sizes)
         self.frontend_config = dict(frontend_config)
+        self.still: list[nn.Module] = []
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode, but for what is to stay still."""
+        super().train(mode)
+        for module in self.still:
+            module.eval()
+        return self
 
     def features(self, samples: Tensor) -> Tensor:
         """Return what the network reads, (batch, channels, bins, frames), each clip normalised by itself."""
