@@ -253,7 +253,8 @@ def _value_problems(dimension: Dimension, variants: Sequence[Mapping[str, Any]])
     reading = [variant for variant in good if _applies(dimension.key, variant)] or good
     found: list[str] = []
     for end in dimension.ends:
-        found += min([find_problems(_with(variant, {dimension.key: end})) for variant in reading], key=len)
+        fewest: list[str] = min((find_problems(_with(variant, {dimension.key: end})) for variant in reading), key=len)
+        found += fewest
     return [f"search: {problem}" for problem in found]
 
 
