@@ -95,14 +95,8 @@ def training_curves(histories: Mapping[str, History], theme: Theme) -> str:
         )
     losses.set(ylabel="training loss")
     scores.set(ylabel="validation UAR, %", xlabel="epoch")
-    _whole_numbers(scores)
+    scores.xaxis.get_major_locator().set_params(integer=True)
     return _svg(figure, theme)
-
-
-def _whole_numbers(axes: "Axes") -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +119,7 @@ def search_history(scores: Mapping[int, float], full: set[int], theme: Theme) ->
         best.append(so_far)
     axes.step(sorted(full), best, where="post", color=theme.second, linewidth=1.5)
     axes.set(xlabel="trial", ylabel="validation UAR, %")
-    _whole_numbers(axes)
+    axes.locator_params(axis="x", integer=True)
     return _svg(figure, theme)
 
 

@@ -20,9 +20,8 @@ LEVELS = {
     2: {"corpora", "models", "runtime"},
     3: {"checkpoint", "card"},
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
-    | {"live"}
-    | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"}
-    | {"tuning"},
+    | {"live", "tuning"}
+    | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"},
     5: {"cli", "web", "weights"},
 }
 # What a level holds of its own: decoding behind the cache, and the signatures that both search and decoding go by; a
@@ -69,11 +68,11 @@ ALLOWED = {
     ("folds", "evaluation_report"),
     ("folds", "fitting"),
     ("folds", "training"),
-    ("cli", "web"),
     ("tuning", "evaluation_report"),
     ("tuning", "fitting"),
     ("tuning", "plots"),
     ("tuning", "training"),
+    ("cli", "web"),
 }
 LEVEL_OF = {room: level for level, rooms in LEVELS.items() for room in rooms}
 

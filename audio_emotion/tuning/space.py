@@ -92,7 +92,7 @@ class Space:
     def most_epochs(self) -> int:
         """How many epochs the longest trial has."""
         searched = [max(d.ends) for d in self.dimensions if d.key == "epochs"]
-        return int(searched[0]) if searched else int(self.base.get("epochs", TrainConfig.epochs))
+        return int(searched[0]) if searched else self.config({}).epochs
 
     def choose(self, pick: Callable[[Dimension], Any]) -> dict[str, Any]:
         """Ask ``pick`` for a value of each dimension that applies to what was picked before it."""

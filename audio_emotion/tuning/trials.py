@@ -7,6 +7,7 @@ its settings are tried again. What a fresh trial tries depends on the seed, its 
 """
 
 import uuid
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from audio_emotion.errors import StorageError, UsageError
 from audio_emotion.tuning.space import Dimension, Space
 
 if TYPE_CHECKING:
+    from filelock import FileLock
     from optuna import Study
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, Trial
@@ -80,6 +82,20 @@ def import_optuna() -> Any:
     return optuna
 
 
+class _SystemLock:
+    """The journal's lock, which ends with its process, where Optuna's own waits half a minute for a dead one."""
+
+    def __init__(self, lock: "FileLock") -> None:
+        self._lock = lock
+
+    def acquire(self) -> bool:
+        self._lock.acquire()
+        return True
+
+    def release(self) -> None:
+        self._lock.release()
+
+
 class Record:
     """The trials of one search, in a folder."""
 
@@ -106,20 +122,10 @@ class Record:
 
     def _opened(self, journal: Path) -> "Study":
         from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-
-        lock = self._lock
-
-        class SystemLock(JournalFileOpenLock):  # type: ignore[misc]  # ends with its process, where Optuna's own waits 30 s for a dead one
-            def acquire(self) -> bool:
-                lock.acquire()
-                return True
-
-            def release(self) -> None:
-                lock.release()
+        from optuna.storages.journal import JournalFileBackend
 
         study: Study = self._optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(journal), SystemLock(str(journal)))),
+            storage=JournalStorage(JournalFileBackend(str(journal), _SystemLock(self._lock))),
             study_name="search",
             direction="maximize",
             load_if_exists=True,
@@ -184,7 +190,12 @@ class Record:
 
         if sum(t.state == "complete" for t in self.tried()) < 4:
             return {}
-        return dict(get_param_importances(self.study, evaluator=PedAnovaImportanceEvaluator()))
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # few trials: it says that all settings then count the same, as the table does
+            found: dict[str, float] = get_param_importances(self.study, evaluator=PedAnovaImportanceEvaluator())
+        return found
 
     def _read(self, trial: "FrozenTrial") -> Tried:
         state, problem = trial.state.name.lower(), trial.user_attrs.get("problem", "")
@@ -203,10 +214,15 @@ class Record:
         )
 
     def _running(self) -> "list[FrozenTrial]":
-        return list(self.study.get_trials(deepcopy=False, states=(self._optuna.trial.TrialState.RUNNING,)))
+        return self._in("RUNNING")
 
     def _waiting(self) -> "list[FrozenTrial]":
-        return list(self.study.get_trials(deepcopy=False, states=(self._optuna.trial.TrialState.WAITING,)))
+        return self._in("WAITING")
+
+    def _in(self, state: str) -> "list[FrozenTrial]":
+        states = (self._optuna.trial.TrialState[state],)
+        found: list[FrozenTrial] = self.study.get_trials(deepcopy=False, states=states)
+        return found
 
     def _is_alive(self, trial: "FrozenTrial") -> bool:
         from filelock import FileLock, Timeout
