@@ -23,11 +23,18 @@ from audio_emotion.fitting.data import Share, groups
 from audio_emotion.fitting.loop import Fitting, Listener, Step, fit
 from audio_emotion.fitting.placement import precision
 from audio_emotion.fitting.state import Epoch, Keeper
+from audio_emotion.models import _registry
 from tests.conftest import ROOT
 from tests.fitting import nets
 
-nets.register()
 TRAIN, HELD_OUT = nets.side(24), nets.side(8, first=100)
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register the small network for one test: what stays registered is tested as an architecture."""
+    monkeypatch.setattr(_registry, "_ENTRIES", dict(_registry._ENTRIES))
+    nets.register()
 
 
 class KilledError(Exception):
@@ -48,24 +55,27 @@ def kill_after(epoch: int, batches: int):
 
 
 RECIPES = {
-    "default": nets.config(),
-    "all else": nets.config(
-        optimizer={"name": "sgd", "lr": 0.05},
-        schedule={"name": "plateau", "patience": 1},
-        loss={"name": "focal", "class_weights": True},
-        ema=0.9,
-        accumulation=2,
-        patience=1,
-    ),
-    "adam, cosine": nets.config(
-        optimizer={"name": "adam"}, schedule={"name": "cosine", "warmup_epochs": 1}, patience=0, ema=0.5
-    ),
+    "default": {},
+    "all else": {
+        "optimizer": {"name": "sgd", "lr": 0.05},
+        "schedule": {"name": "plateau", "patience": 1},
+        "loss": {"name": "focal", "class_weights": True},
+        "ema": 0.9,
+        "accumulation": 2,
+        "patience": 1,
+    },
+    "adam, cosine": {
+        "optimizer": {"name": "adam"},
+        "schedule": {"name": "cosine", "warmup_epochs": 1},
+        "patience": 0,
+        "ema": 0.5,
+    },
 }
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_run_that_was_killed_anywhere_ends_as_one_left_alone(recipe: str, tmp_path: Path):
-    config = RECIPES[recipe]
+    config = nets.config(**RECIPES[recipe])
     epochs: list[Epoch] = []
     alone = run(config, on_epoch=epochs.append)
     assert len(epochs) > 1
@@ -267,6 +277,7 @@ from audio_emotion.fitting.placement import is_main
 from tests.fitting import nets, test_loop
 if __name__ == "__main__":
     told = []
+    nets.register()
     config = nets.config(**test_loop.TOGETHER)
     model = fit(test_loop.TRAIN, test_loop.HELD_OUT, 4, config, "cpu", Listener(on_epoch=told.append))
     if is_main():
