@@ -46,7 +46,9 @@ def _made_from(origin: Mapping[str, Any] | None) -> list[str]:
     """Say which model was trained further, what came with it, and what of it was kept."""
     if not origin:
         return []
-    new = f"new: {', '.join(origin['new'])}" if origin["new"] else "none of them new"
+    rows = origin["labels taken over in them"]
+    known = f" (but for the rows of {', '.join(rows)})" if rows else ""
+    new = f"new: {', '.join(origin['new'])}{known}" if origin["new"] else "all there are"
     frozen = f"; {len(origin['frozen'])} of them were not trained" if origin["frozen"] else ""
     return [
         "",

@@ -26,8 +26,9 @@ class Taken:
     Attributes:
         model: that model's name, as it was asked for.
         sha256: of its weight file.
-        n_taken: tensors that were taken over.
-        new: the names of those that begin anew.
+        n_taken: tensors that were taken over whole.
+        new: the names of the others, which are the head's.
+        rows: the labels whose rows in the head were taken over all the same.
         frozen: the names of those that training does not change.
     """
 
@@ -35,19 +36,15 @@ class Taken:
     sha256: str
     n_taken: int
     new: tuple[str, ...]
+    rows: tuple[str, ...]
     frozen: tuple[str, ...]
-
-    def __str__(self) -> str:
-        new = f"new: {', '.join(self.new)}" if self.new else "none is new"
-        frozen = f"; {len(self.frozen)} frozen" if self.frozen else ""
-        return f"{self.n_taken} tensors of {self.model!r} taken over, {new}{frozen}"
 
 
 def begin(config: TrainConfig, labels: Sequence[str]) -> tuple[EmotionModel, Taken | None]:
     """Return the network of a run for these labels, on the CPU, and what of it is another model's.
 
-    Without ``config.origin`` all of it is new. A head, the last linear layer, is taken over where the labels and
-    their order are the same.
+    Without ``config.origin`` all of it is new. Where the labels or their order differ, the head, which is the last
+    linear layer, is new but for the rows of the labels that the origin has too.
 
     Raises:
         ModelError: the origin is damaged, has no such head, or is another than the config says.
@@ -65,10 +62,16 @@ def begin(config: TrainConfig, labels: Sequence[str]) -> tuple[EmotionModel, Tak
     head = _head(trained, len(origin.labels), config.origin) if tuple(labels) != origin.labels else ""
     state = trained.state_dict()
     taken = {name: tensor for name, tensor in state.items() if not head or not name.startswith(f"{head}.")}
-    model.load_state_dict(model.state_dict() | taken)
+    fresh = model.state_dict()
+    new, rows = (
+        tuple(name for name in state if name not in taken),
+        tuple(x for x in labels if head and x in origin.labels),
+    )
+    for name in new:
+        fresh[name][[labels.index(x) for x in rows]] = state[name][[origin.labels.index(x) for x in rows]]
+    model.load_state_dict(fresh | taken)
     frozen = freeze(model, config.freeze or (), head)
-    new = tuple(name for name in state if name not in taken)
-    return model, Taken(config.origin, origin.sha256[checkpoint.TENSORS], len(taken), new, frozen)
+    return model, Taken(config.origin, origin.sha256[checkpoint.TENSORS], len(taken), new, rows, frozen)
 
 
 def record(config: TrainConfig, labels: Sequence[str]) -> dict[str, Any]:
@@ -82,6 +85,7 @@ def record(config: TrainConfig, labels: Sequence[str]) -> dict[str, Any]:
         "sha256": taken.sha256,
         "taken over": taken.n_taken,
         "new": list(taken.new),
+        "labels taken over in them": list(taken.rows),
         "frozen": list(taken.frozen),
         **{key: origin.training[key] for key in ("corpora", "licence", "speakers") if key in origin.training},
         "labels": list(origin.labels),

@@ -91,6 +91,14 @@ def test_weights_are_taken_over_but_for_a_new_head():
     state = model.state_dict()
     assert all(torch.equal(state[name], stored[name].reshape(state[name].shape)) for name in stored if name not in HEAD)
     assert state[HEAD[0]].shape[0] == 3
+    assert taken.rows == LABELS
+    rows = [emotions().index(label) for label in LABELS]
+    assert all(torch.equal(state[name], stored[name][rows]) for name in HEAD), "what the model knows of a label stays"
+    model, taken = begin(config, ("bored", "happy"))
+    state = model.state_dict()
+    assert taken.rows == ("happy",)
+    assert torch.equal(state[HEAD[0]][1], stored[HEAD[0]][emotions().index("happy")])
+    assert not any(torch.equal(state[HEAD[0]][0], row) for row in stored[HEAD[0]])
     object.__setattr__(config, "window_s", 1.0)
     with pytest.raises(ModelError, match=r"window_samples 16000 .*from_table"):
         begin(config, LABELS)
@@ -134,7 +142,7 @@ def test_a_fine_tuned_model_says_what_it_was_made_from(home: Path, tmp_path: Pat
     assert training["licence"] == "CC-BY-NC-SA-4.0 AND unknown"
     card = (trained.folder / checkpoint.CARD).read_text()
     assert "Made from `two-channel-cnn`" in card
-    assert "new: network.head.5.weight, network.head.5.bias" in card
+    assert "new: network.head.5.weight, network.head.5.bias (but for the rows of neutral, happy, angry)" in card
 
     corpus = gather(parse_sources([str(make_ravdess(tmp_path / "heard", actors=2))]))
     said = evaluate_utterances(load_model("mine", "cpu"), corpus.utterances)
