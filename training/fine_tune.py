@@ -7,8 +7,9 @@ Writes training/records/fine-tuning.json.
 For each corpus and each draw, two speakers are drawn; up to twenty of their clips a label are trained on with what
 ``train --from default`` takes where it is told nothing else, and all clips of every other speaker are tested on. The
 bundled model, untouched, answers the same test clips. UAR goes over the labels that corpus and bundled model share; a
-second figure of the untouched model lets it choose among those labels alone. Nothing was chosen on these corpora's
-test clips; the defaults were settled before this was first run.
+second figure of the untouched model lets it choose among those labels alone. Epochs, learning rate and batch were
+settled before this was first run. That the head keeps the rows of labels that both models have was decided after a run
+on three draws of EmoDB with a wholly new head (55.2, 35.4 and 44.6 % UAR); nothing else was tried.
 """
 
 import json
