@@ -1,5 +1,6 @@
 """Every registered architecture keeps the contract of :mod:`tests.models.contract`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,27 @@ from audio_emotion import frontends
 from audio_emotion.errors import ModelError
 from audio_emotion.models import Entry, architectures, build, entry, register
 from audio_emotion.runtime.torch import TorchRuntime
-from tests.models.contract import CHECKS, N_LABELS, SMALL, Check, Subject, it_learns_sixteen_clips_by_heart
+from tests.models.contract import (
+    CHECKS,
+    N_LABELS,
+    SMALL,
+    Check,
+    Subject,
+    it_learns_sixteen_clips_by_heart,
+    what_is_stored_comes_back_and_the_graph_agrees,
+)
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", architectures())
+def cases() -> Iterator[object]:
+    """Every check of every architecture; exporting takes seconds each, and all but two are left to the slow tests."""
+    for name in architectures():
+        for check in CHECKS:
+            dear = check is what_is_stored_comes_back_and_the_graph_agrees and name not in ("two-channel-cnn", "cnn-1d")
+            marks = pytest.mark.slow if dear else ()
+            yield pytest.param(name, check, id=f"{name}-{check.__name__}", marks=marks)
+
+
+@pytest.mark.parametrize(("name", "check"), cases())
 def test_contract(name: str, check: Check, tmp_path: Path):
     if name == "wav2vec2":
         pytest.importorskip("transformers")
