@@ -106,19 +106,25 @@ def recording(path: Path, files: Sequence[Path], seconds: float) -> Path:
     raise AssertionError
 
 
+# A process's peak begins at that of the one it is forked from, so a small one starts it and looks.
+WATCH = """
+import resource, subprocess, sys, time
+began = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+seconds = time.perf_counter() - began
+print(seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10))
+"""
+
+
 def command(*arguments: str) -> dict[str, float]:
     """Run the command line in a process of its own; return its wall seconds and peak MiB."""
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "audio_emotion", "infer", *arguments, "--device", "cpu"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    infer = [sys.executable, "-m", "audio_emotion", "infer", *arguments, "--device", "cpu"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    told = subprocess.run(
+        [sys.executable, "-c", WATCH, *infer], env=environment, stdout=subprocess.PIPE, text=True, check=True
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    assert status == 0, arguments
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return {"seconds": round(time.perf_counter() - began, 2), "peak_MiB": round(usage.ru_maxrss / unit)}
+    seconds, peak = map(float, told.stdout.split())
+    return {"seconds": round(seconds, 2), "peak_MiB": round(peak)}
 
 
 def timelines(files: Sequence[Path], hours: Sequence[float]) -> dict[str, dict[str, float]]:
