@@ -11,6 +11,11 @@ from tests.sounds import RATE, voice
 
 ROOT = Path(__file__).parent.parent
 
+# librosa's compiled functions are cached beside it; two processes that first write there at once leave a cache that
+# crashes whoever loads it. So each of the test processes has a cache of its own.
+if WORKER := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".pytest_cache" / f"numba-{WORKER}")
+
 
 @pytest.fixture(scope="session")
 def recordings() -> Path:
