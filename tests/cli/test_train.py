@@ -33,6 +33,7 @@ def test_train_then_list_then_infer(cli, tmp_path: Path, make_ravdess, environme
     assert answer["model"] == "mine"
 
 
+@pytest.mark.slow
 def test_a_random_split_is_labelled_speaker_dependent(cli, tmp_path: Path, make_ravdess, environment):
     make_ravdess(tmp_path / "corpus", actors=3, takes=2)
     trained = cli("train", "--epochs", 1, "--split", "random", **environment)

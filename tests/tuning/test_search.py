@@ -174,6 +174,7 @@ def start(plan: SearchPlan, dies_in: int, n_trials: int, tmp_path: Path) -> subp
     return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)})
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_tries_the_same(plan: SearchPlan, tmp_path: Path):
     plan = replace(plan, sampler="random")
     assert start(plan, 1, 3, tmp_path).wait(120) == 9
