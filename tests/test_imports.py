@@ -49,6 +49,8 @@ ALLOWED = {
     ("batch", "workers"),
     ("live", "prediction"),
     ("live", "streaming"),
+    ("export", "metrics"),
+    ("export", "prediction"),
     ("plot_timeline", "report"),
     ("plots", "metrics"),
     ("evaluation", "metrics"),

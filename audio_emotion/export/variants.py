@@ -95,7 +95,7 @@ def _onnx_int8(origin: Origin, target: Path) -> None:
 
 
 def _ort(source: Callable[[Origin, Path], None]) -> Callable[[Origin, Path], None]:
-    """Return what writes an ONNX variant in ONNX Runtime's own format, with what any processor can run."""
+    """Return what writes an ONNX variant in ONNX Runtime's own format, optimised for any processor."""
 
     def make(origin: Origin, target: Path) -> None:
         import onnxruntime
@@ -105,7 +105,7 @@ def _ort(source: Callable[[Origin, Path], None]) -> Callable[[Origin, Path], Non
             source(origin, graph)
             options = onnxruntime.SessionOptions()
             options.log_severity_level = 3
-            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
             options.optimized_model_filepath = str(target)
             options.add_session_config_entry("session.save_model_format", "ORT")
             onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
