@@ -10,9 +10,9 @@ from audio_emotion.cli import app
 
 HEAD = """# Commands
 
-Made from the commands' own help, which `audio-emotion COMMAND --help` prints. Results go to standard output, all else to
-standard error. The exit code is 0 when all went well, 1 when nothing could be done, 2 for what can never be right, 3 when
-some inputs failed, 130 after Ctrl-C.
+Made from the commands' own help, which `audio-emotion COMMAND --help` prints. Results go to standard output, all else
+to standard error. The exit code is 0 when all went well, 1 when nothing could be done, 2 for what can never be right,
+3 when some inputs failed, 130 after Ctrl-C.
 """
 
 

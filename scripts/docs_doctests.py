@@ -18,14 +18,5 @@ class FencedDoctests(Extension):
 
 
 def fenced(text: str) -> str:
-    """Return a docstring's text with its examples fenced.
-
-    >>> print(fenced("Add.\\n\\n>>> 1 + 1\\n2"))
-    Add.
-    <BLANKLINE>
-    ```pycon
-    >>> 1 + 1
-    2
-    ```
-    """
+    """Return a docstring's text with its examples fenced."""
     return _EXAMPLE.sub(lambda example: f"```pycon\n{example[0]}\n```", text)
