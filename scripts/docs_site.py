@@ -1,8 +1,8 @@
 """What MkDocs asks while it builds the site (`hooks` in mkdocs.yml).
 
 Pages link to files of the checkout as they do for who reads them there: `../training/compare.py`. Whatever a page links
-to outside `docs/` becomes part of the site under `source/`, a Markdown file as a page, a folder as a list, anything else
-as it is. The reference of the commands is made from the commands.
+to outside `docs/` becomes part of the site under `source/`, a Markdown file as a page, a folder as a list, and anything
+else as it is. The reference of the commands is made from the commands.
 """
 
 import posixpath

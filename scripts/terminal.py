@@ -90,6 +90,8 @@ def drawn(screens: list[tuple[list[Line], float]], total: float) -> str:
     for number, (lines, end) in enumerate(screens):
         until = end if number + 1 < len(screens) else total
         styles.append(_shown(f"s{number}", begin, until, total))
+        if number:
+            styles.append(f"#s{number}{{opacity:0}}\n")  # where nothing moves, the first screen alone
         rows = []
         for row, line in enumerate(lines):
             name = f"s{number}l{row}"
@@ -118,8 +120,7 @@ def _shown(name: str, begin: float, end: float, total: float) -> str:
     frames = f"0%{{opacity:0}}{on:.2f}%{{opacity:1}}{off:.2f}%{{opacity:{1 if end >= total else 0}}}"
     if begin == 0:
         frames = frames.replace("0%{opacity:0}0.00%", "0%", 1)
-    still = "" if begin == 0 or end == total else "opacity:0;"  # where nothing moves, the first screen alone
-    return f"#{name}{{{still}animation:{name} {total:.1f}s step-end infinite}}@keyframes {name}{{{frames}}}\n"
+    return f"#{name}{{animation:{name} {total:.1f}s step-end infinite}}@keyframes {name}{{{frames}}}\n"
 
 
 def _typed(name: str, line: Line, total: float) -> str:
