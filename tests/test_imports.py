@@ -22,7 +22,7 @@ LEVELS = {
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
     | {"live", "tuning"}
     | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export"}
-    | {"quantization", "training", "folds"},
+    | {"training", "folds"},
     5: {"cli", "web", "weights"},
 }
 # What a level holds of its own: decoding behind the cache, and the signatures that both search and decoding go by; a
@@ -49,6 +49,8 @@ ALLOWED = {
     ("batch", "workers"),
     ("live", "prediction"),
     ("live", "streaming"),
+    ("export", "metrics"),
+    ("export", "prediction"),
     ("plot_timeline", "report"),
     ("plots", "metrics"),
     ("evaluation", "metrics"),

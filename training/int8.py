@@ -21,8 +21,8 @@ from compare import keep
 from audio_emotion import card, checkpoint
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.evaluation import Evaluation, evaluate_utterances
+from audio_emotion.export.int8 import write_int8
 from audio_emotion.prediction import load_model, speech_windows
-from audio_emotion.quantization import write_int8
 from audio_emotion.records import FloatArray
 from audio_emotion.training import Material, load_material
 

@@ -5,7 +5,7 @@ import onnx
 import pytest
 
 from audio_emotion import checkpoint, paths
-from audio_emotion.quantization import write_int8
+from audio_emotion.export.int8 import write_int8
 from audio_emotion.records import FloatArray
 from audio_emotion.runtime.onnx import OnnxRuntime
 from tests.sounds import voice

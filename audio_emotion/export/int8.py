@@ -22,7 +22,7 @@ def write_int8(graph: Path, target: Path, inputs: FloatArray) -> None:
     """Write the ONNX ``graph`` to ``target`` with convolutions in integers.
 
     Args:
-        graph: what :func:`audio_emotion.export.write_graph` wrote.
+        graph: what :func:`audio_emotion.export.weights.write_graph` wrote.
         target: where the other goes; what was there is replaced.
         inputs: windows, or features, as the graph reads them, (n, ...); some hundred of speech that the model was
             trained on, never of a test side.
