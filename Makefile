@@ -26,9 +26,9 @@ test-all:
 test-lowest:
 	scripts/test-lowest
 
-# The documentation as a site, in build/site; a warning is an error, and nothing is fetched.
+# The documentation as a site, in build/site; nothing is fetched. A warning is an error (with --quiet it would be none).
 docs: .venv/ready
-	NO_MKDOCS_2_WARNING=1 scripts/poetry run mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 scripts/poetry run mkdocs build --strict
 
 # What CI runs beside the tests.
 check: .venv/ready

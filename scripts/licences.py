@@ -1,7 +1,7 @@
 """Write docs/licences.md: every package that the project needs, and its licence: `python -m scripts.licences`.
 
-The packages are those that pyproject.toml names, with what they need in their turn; what is said of each is what its own
-metadata say, in the environment that this runs in. Run it where all extras are installed.
+The packages are those that pyproject.toml names, with what they need in their turn; what is said of each is what its
+own metadata say, in the environment that this runs in. Run it where all extras are installed.
 """
 
 import re
@@ -19,9 +19,9 @@ HEAD = """# Dependencies and licences
 
 The code is under the [MIT licence](../LICENSE), the bundled weights are under
 [CC BY-NC-SA 4.0](../audio_emotion/weights/LICENSE). This is what they stand on, as each package says of itself, written
-by [scripts/licences.py](../scripts/licences.py) on a Linux machine without CUDA. With CUDA, torch brings NVIDIA's libraries
-along, which have NVIDIA's own licence. PyAV's wheels hold FFmpeg (LGPL-3.0-or-later by its own word) and soundfile's hold
-libsndfile (LGPL-2.1-or-later).
+by [scripts/licences.py](../scripts/licences.py) on a Linux machine without CUDA. With CUDA, torch brings NVIDIA's
+libraries along, which have NVIDIA's own licence. PyAV's wheels hold FFmpeg (LGPL-3.0-or-later by its own word) and
+soundfile's hold libsndfile (LGPL-2.1-or-later).
 """
 CLASSIFIER = "License :: "
 LONGEST = 60  # characters of a licence's name: what is longer is its text
