@@ -16,6 +16,7 @@ import soundfile
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from audio_emotion import __version__
 from audio_emotion.cli import app
 from tests.conftest import ROOT
 from tests.sounds import RATE, voice
@@ -146,6 +147,17 @@ def test_the_site_is_built_without_a_warning_and_fetches_nothing(tmp_path: Path)
         outside = [tag for tag in fetched.findall(page.read_text("utf-8")) if 'rel="canonical"' not in tag]
         assert not outside, f"{page.name}: {outside}"
     assert "audio-emotion infer" in (tmp_path / "site" / "reference" / "cli.html").read_text("utf-8")
+
+
+def test_the_repository_files_can_be_read_and_say_the_version():
+    yaml = pytest.importorskip("yaml")
+    files = [*(ROOT / ".github").rglob("*.yml"), ROOT / ".pre-commit-config.yaml", ROOT / "CITATION.cff"]
+    read = {path.name: yaml.safe_load(path.read_text("utf-8")) for path in files}
+    assert read["CITATION.cff"]["version"] == __version__
+    assert f"## {__version__}\n" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+    matrix = read["ci.yml"]["jobs"]["tests"]["strategy"]["matrix"]
+    assert (len(matrix["os"]), matrix["python"]) == (3, ["3.11", "3.12", "3.13"])
+    assert {"name", "description", "body"} <= set(read["bug.yml"])
 
 
 def test_the_licences_of_all_that_pyproject_names_are_listed():
