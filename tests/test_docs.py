@@ -99,11 +99,11 @@ def desk(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(ROOT / "inference" / "samples", "inference/samples")
     for folder, speakers in (("recordings", ("anna", "ben", "carla", "dora")), ("elsewhere", ("emil",))):
         for number, label in enumerate(("neutral", "happy", "angry")):
-            for speaker in speakers:
+            for person, speaker in enumerate(speakers):
                 for take in range(2):
                     path = tmp_path / folder / label / speaker / f"{take}.wav"
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    seed = 100 * number + 10 * take + len(speaker)
+                    seed = 1_000 * len(folder) + 100 * number + 10 * take + person
                     soundfile.write(path, voice(0.7, seed=seed, pitch_hz=90.0 + 40 * number), RATE)
     soundfile.write("new.wav", voice(1.0), RATE)
     return tmp_path
