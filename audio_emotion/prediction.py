@@ -1,5 +1,7 @@
 """One recording → one answer. Training's evaluation and every command go through here."""
 
+import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,6 +32,8 @@ BATCH = 16
 and 16 at once, on one core)."""
 
 BACKENDS = ("auto", "onnx", "torch")
+
+_LOG = logging.getLogger(__name__)
 
 
 class Model:
@@ -81,7 +85,7 @@ class Model:
 
         Raises:
             AudioError: there is nothing to judge.
-            UsageError: ``vad`` without its package.
+            PackageError: ``vad`` without its package.
 
         >>> import numpy as np
         >>> from audio_emotion import load_model
@@ -192,13 +196,19 @@ def load_model(
     device = choose_device("cpu" if backend == "onnx" and device == "auto" else device)
     if backend == "onnx" and device != "cpu":
         raise UsageError(f"the onnx backend runs on the CPU, and {device!r} was asked for; use --backend torch")
+    began = time.monotonic()
     folder = checkpoint.find(name)
     config = checkpoint.read(folder)
     if backend == "auto":
         backend = "onnx" if device == "cpu" and config.graph != "none" else "torch"
     if backend == "onnx" and config.graph == "none":
         raise UsageError(f"the model {config.name!r} has no ONNX graph, it is too large; use --backend torch, or auto")
-    return Model(config, _runtime(folder, config, device, backend))
+    model = Model(config, _runtime(folder, config, device, backend))
+    _LOG.debug(
+        "model %s (%s) in %s, with %s on %s, loaded in %.0f ms",
+        *(config.name, config.architecture, shown(folder), backend, device, 1000 * (time.monotonic() - began)),
+    )
+    return model
 
 
 def _runtime(folder: Path, config: ModelConfig, device: str, backend: str) -> Runtime:

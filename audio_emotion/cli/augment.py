@@ -5,9 +5,14 @@ from typing import Annotated
 
 import typer
 
-from audio_emotion.cli._app import command
+from audio_emotion.cli._app import Command, command
 
 app = typer.Typer(help="Hear what augmentation makes of a recording.", no_args_is_help=True)
+
+EXAMPLES = """
+    audio-emotion augment preview speech.wav out/
+    audio-emotion augment preview speech.wav out/ --only noise --only speed --seed 3
+"""
 
 
 @app.callback()
@@ -15,7 +20,7 @@ def augment() -> None:
     """Hear what augmentation makes of a recording."""
 
 
-@app.command()
+@app.command(cls=Command, epilog=EXAMPLES)
 @command
 def preview(
     file: Annotated[Path, typer.Argument(help="A recording.", metavar="FILE")],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, Command, command, progress_bars, say, tell_left_out
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, Command, command, note, progress_bars, say, tell_left_out
 from audio_emotion.paths import shown
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def _gather(texts: Sequence[str], labels: str) -> "Corpus":
     sources = parse_sources(texts)
     for source in sources:
         if source.recognised:
-            say(f"{shown(source.path)}: recognised as {source.adapter.name}")
+            note(f"{shown(source.path)}: recognised as {source.adapter.name}")
     return gather(sources, chosen)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, progress_bars, say, tell_left_out
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, note, progress_bars, say, tell_left_out
 from audio_emotion.errors import CorpusError
 from audio_emotion.paths import shown
 
@@ -60,7 +60,7 @@ def evaluate(
     else:
         print(evaluation_report.text(reports), end="")
     if html:
-        say(f"report written to {shown(html)}")
+        note(f"report written to {shown(html)}")
     if len(reports) < len(sources) or any(report.evaluation.problems for report in reports):
         raise typer.Exit(SOME_FAILED)
 
@@ -76,9 +76,9 @@ def _reports(loaded: "Model", sources: Sequence[str], seed: int) -> "list[Report
             try:
                 utterances = _utterances(source)
                 began = time.monotonic()
-                say(f"testing {loaded.config.name} on {len(utterances)} utterances of {shown(source)} ...")
+                note(f"testing {loaded.config.name} on {len(utterances)} utterances of {shown(source)} ...")
                 evaluation = evaluate_utterances(loaded, utterances, _counter(progress, source, len(utterances)))
-                say(f"{shown(source)}: tested in {time.monotonic() - began:.1f} s")
+                note(f"{shown(source)}: tested in {time.monotonic() - began:.1f} s")
             except CorpusError as error:
                 say(str(error))
                 continue

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import command, limited, say
+from audio_emotion.cli._app import command, limited, note
 from audio_emotion.errors import UsageError
 from audio_emotion.inputs import expand, read_list
 
@@ -160,9 +160,6 @@ def infer(
             help="Draw waveform, spectrogram and timeline as .png or .svg.", metavar="FILE", rich_help_panel="Output"
         ),
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No notes and no progress; errors are told.", rich_help_panel="Output")
-    ] = False,
     output_dir: Annotated[
         Path | None,
         typer.Option(
@@ -210,7 +207,7 @@ def infer(
     check_partners(ctx, along_time, output_dir is not None)
     config = TimelineConfig(window, hop, merge, min_duration, smooth, min_confidence, gate, vad)  # type: ignore[arg-type]
     given = _segments(segments) if segments else None
-    request = Request(config, along_time, given, start, end, channels_of(channels), stream, quiet)
+    request = Request(config, along_time, given, start, end, channels_of(channels), stream)
     request.part(None)  # refuses an end before the start
     kinds = formats_of(formats, as_json, output_dir is not None, request)
     named = [*(files or []), *map(os.fspath, read_list(files_from) if files_from else [])]
@@ -229,7 +226,7 @@ def infer(
     from audio_emotion.cli._hearing import Page, text_stream_of, to_stdout
 
     if top_k is not None and kinds[0] != "text":
-        say(f"note: --top-k shortens the text form only; {kinds[0]} has every probability")
+        note(f"note: --top-k shortens the text form only; {kinds[0]} has every probability")
     text_stream_of(kinds[0])
     many = files_from is not None or recordings != list(map(Path, named)) or len(recordings) > 1
     writer = report.writer(kinds[0], loaded.config.labels, many=many or channels == "each", top_k=top_k)

@@ -104,9 +104,6 @@ def listen(
     record: Annotated[
         Path | None, typer.Option(help="Record the sound here, as WAV.", metavar="FILE", rich_help_panel="Output")
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No notes and no figures; errors are told.", rich_help_panel="Output")
-    ] = False,
 ) -> None:
     """Say which emotion is heard, while it is spoken; Ctrl-C ends it with a summary."""
     clashes = {
@@ -129,7 +126,7 @@ def listen(
         return
     form = "jsonl" if jsonl else "view" if not plain and _listening.can_be_redrawn() else "plain"
     config = TimelineConfig(window, hop, gate=gate, vad=vad, min_confidence=min_confidence)
-    request = _listening.Request(config, form, save, record, duration, quiet)
+    request = _listening.Request(config, form, save, record, duration)
     loaded = load_model(model, device)
     if file is not None:
         _listening.listen_to_file(file, realtime, loaded, request)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audio_emotion.checkpoint import stored
-from audio_emotion.cli._app import command, say
-from audio_emotion.errors import StorageError, UsageError, reason
+from audio_emotion.cli._app import command, note
+from audio_emotion.errors import PackageError, StorageError, UsageError, reason
 from audio_emotion.paths import shown
 from audio_emotion.web.settings import ServeConfig
 
@@ -107,7 +107,7 @@ def serve(
     with listening(host, port) as bound:
         server = server_of(config)
         url_host = f"[{host}]" if ":" in host else host
-        say(f"serving on http://{url_host}:{bound.getsockname()[1]}/ (Ctrl-C ends)")
+        note(f"serving on http://{url_host}:{bound.getsockname()[1]}/ (Ctrl-C ends)")
         # at SIGTERM uvicorn finishes what is under way, then raises the signal again: the end was asked for
         signal.signal(signal.SIGTERM, lambda *_: None)
         server.run(sockets=[bound])
@@ -117,7 +117,7 @@ def serve(
 
 def _check_installed() -> None:
     if missing := [name for name in _NEEDS if find_spec(name) is None]:
-        raise UsageError(
+        raise PackageError(
             f"the service needs packages that are not installed ({', '.join(missing)}); "
             "run: pip install 'audio-emotion[web]'"
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audio_emotion.cli._app import command, progress_bars, say, tell_left_out
+from audio_emotion.cli._app import command, note, progress_bars, tell_left_out
 from audio_emotion.errors import UsageError
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ def _telling(progress: "Progress") -> "Progress":
 
     def watch(stage: str, done: int, total: int, remark: str) -> None:
         if stage == TAKEN_UP:
-            say(f"{remark}: taken up again after epoch {done} of at most {total}")
+            note(f"{remark}: taken up again after epoch {done} of at most {total}")
         else:
             progress(stage, done, total, remark)
 

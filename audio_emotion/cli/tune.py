@@ -6,10 +6,24 @@ from typing import Annotated
 
 import typer
 
-from audio_emotion.cli._app import command, progress_bars, say
+from audio_emotion.cli._app import Command, command, note, progress_bars
 from audio_emotion.errors import UsageError
 
 app = typer.Typer(help="Search for a training run's settings (extra 'tune').", no_args_is_help=True)
+
+_EXAMPLES = {
+    "run": """
+        audio-emotion tune run space.toml --trials 30
+        audio-emotion tune run space.toml --data recordings/ --sampler random --folds 4
+    """,
+    "report": """
+        audio-emotion tune report space
+        audio-emotion tune report space --json
+    """,
+    "best": """
+        audio-emotion tune best space --output best.toml
+    """,
+}
 
 Name = Annotated[str, typer.Argument(help="The search's name.", metavar="NAME")]
 
@@ -19,7 +33,7 @@ def tune() -> None:
     """Search for a training run's settings (extra 'tune')."""
 
 
-@app.command()
+@app.command(cls=Command, epilog=_EXAMPLES["run"])
 @command
 def run(
     space: Annotated[
@@ -65,12 +79,12 @@ def run(
         with progress_bars() as progress:
             search(plan, trials, progress, restart)
     except KeyboardInterrupt:
-        say("stopped; the same command goes on")
+        note("stopped; the same command goes on")
         raise
     _tell(name)
 
 
-@app.command()
+@app.command(cls=Command, epilog=_EXAMPLES["report"])
 @command
 def report(
     name: Name,
@@ -86,10 +100,10 @@ def report(
     found = findings(name)
     print(json.dumps(found.as_dict(), indent=1) if as_json else found.text(), end="\n" if as_json else "")
     for path in found.draw(output or folder_of(name) / "plots"):
-        say(f"plot written to {path}")
+        note(f"plot written to {path}")
 
 
-@app.command()
+@app.command(cls=Command, epilog=_EXAMPLES["best"])
 @command
 def best(
     name: Name,
@@ -105,7 +119,7 @@ def best(
         return
     with paths.writing_file(output) as sibling:
         sibling.write_text(toml, "utf-8")
-    say(f"config written to {output}; train with: audio-emotion train --config {output}")
+    note(f"config written to {output}; train with: audio-emotion train --config {output}")
 
 
 def _tell(name: str) -> None:

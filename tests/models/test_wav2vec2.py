@@ -9,7 +9,7 @@ import torch
 
 from audio_emotion import checkpoint
 from audio_emotion.checkpoint import ModelConfig
-from audio_emotion.errors import ModelError, UsageError
+from audio_emotion.errors import ModelError, PackageError, UsageError
 from audio_emotion.export import write_weights
 from audio_emotion.models import build
 from audio_emotion.prediction import load_model
@@ -91,7 +91,7 @@ def test_what_is_no_encoder_of_sound_is_one_clear_error(tmp_path: Path, monkeypa
 
 def test_without_transformers_one_line_names_the_command(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ModelError, match=r"pip install 'audio-emotion\[wav2vec2\]'"):
+    with pytest.raises(PackageError, match=r"pip install 'audio-emotion\[wav2vec2\]'"):
         build("wav2vec2", 8, {"encoder": TINY})
 
 
