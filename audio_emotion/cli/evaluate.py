@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audio_emotion.checkpoint import chosen
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, note, progress_bars, say, tell_left_out
+from audio_emotion.cli._options import Device, Model
 from audio_emotion.errors import CorpusError
 from audio_emotion.paths import shown
 
 if TYPE_CHECKING:
     from audio_emotion.corpora import Utterance
     from audio_emotion.evaluation_report import Report
-    from audio_emotion.prediction import Model
+    from audio_emotion.prediction import Model as Loaded
 
 EXAMPLES = """
     audio-emotion evaluate recordings/ --model mine
@@ -30,15 +32,13 @@ def evaluate(
     sources: Annotated[
         list[str], typer.Argument(help="Test sets: folders or tables of recordings.", metavar="DIR|TABLE...")
     ],
-    model: Annotated[str, typer.Option(help="A stored model's name, or a model folder.")] = "default",
+    model: Model = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, every utterance included.")] = False,
     html: Annotated[
         Path | None, typer.Option(help="Write a report with plots and links to the recordings here.", metavar="FILE")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the draws behind the intervals.", min=0)] = 0,
-    device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda or mps; auto takes the first accelerator found.")
-    ] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Say how well a model does on labelled recordings; each folder or table gets its own figures."""
     from audio_emotion import evaluation_report, html_report, paths
@@ -46,7 +46,7 @@ def evaluate(
 
     with ExitStack() as stack:
         page = stack.enter_context(paths.writing_file(html)) if html else None  # fails before the work, not after it
-        loaded = load_model(model, device)
+        loaded = load_model(model or chosen(), device)
         reports = _reports(loaded, sources, seed)
         if not reports:
             raise typer.Exit(NOTHING_DONE)
@@ -65,7 +65,7 @@ def evaluate(
         raise typer.Exit(SOME_FAILED)
 
 
-def _reports(loaded: "Model", sources: Sequence[str], seed: int) -> "list[Report]":
+def _reports(loaded: "Loaded", sources: Sequence[str], seed: int) -> "list[Report]":
     """Evaluate every test set; one that cannot be tested on is told, and the others go on."""
     from audio_emotion.evaluation import evaluate_utterances
     from audio_emotion.evaluation_report import Report
@@ -103,7 +103,7 @@ def _counter(progress: Callable[[str, int, int, str], None], source: str, total:
     return lambda: progress(f"testing {source}", next(done), total, "")
 
 
-def _histories(loaded: "Model") -> "dict[str, list[dict[str, object]]]":
+def _histories(loaded: "Loaded") -> "dict[str, list[dict[str, object]]]":
     """Return what each epoch left, where the model's description records it."""
     history = loaded.config.training.get("history")
     return {loaded.config.name: history} if history else {}
