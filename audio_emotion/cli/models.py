@@ -141,12 +141,13 @@ def show(
             "made by": f"audio-emotion {config.package_version}",
             "folder": folder,
         }
-        rows |= {f"  {key}": value for key, value in config.figures.items()}
+        rows |= config.figures
+        width = max(map(len, rows)) + 2
         for key, value in rows.items():
-            print(f"{key + ':':14}{f'{value:.4f}' if isinstance(value, float) else value}")
+            print(f"{key + ':':{width}}{f'{value:.4f}' if isinstance(value, float) else value}")
     checkpoint.read(folder)  # says which file is damaged
     if not as_json:
-        print("files:        as their checksums say")
+        print(f"{'files:':{width}}as their checksums say")
 
 
 @app.command("path", cls=Command, epilog=_EXAMPLES["path"])

@@ -124,10 +124,11 @@ def _library() -> Any:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
         import huggingface_hub
+        from huggingface_hub.utils import disable_progress_bars, logging
     except ImportError as error:
         raise PackageError(
             "repositories on the hub need a package that is not installed; run: pip install 'audio-emotion[hub]'"
         ) from error
-    huggingface_hub.utils.disable_progress_bars()
-    huggingface_hub.logging.set_verbosity_error()
+    disable_progress_bars()
+    logging.set_verbosity_error()
     return huggingface_hub
