@@ -188,7 +188,7 @@ def remove(
     """Remove a model of your own from the disk; the bundled one stays."""
     folder = checkpoint.own(name)
     if not yes:
-        if not sys.stdin.isatty():
+        if not _can_ask():
             raise UsageError(f"nobody can be asked whether {folder} is to go; add --yes")
         if not typer.confirm(f"Remove {folder}?", err=True):
             note("nothing was removed")
@@ -198,6 +198,10 @@ def remove(
     note(f"{folder} is removed")
     if was_chosen and not paths.chosen_model_file().is_file():
         note("it was the one taken when none is named; the bundled model is now")
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty()
 
 
 @app.command("push", cls=Command, epilog=_EXAMPLES["push"])

@@ -51,7 +51,7 @@ def push(address: Address, files: Mapping[str, Path | bytes], title: str, privat
     if address.revision:
         raise UsageError(f"{address} names a revision, and a model is committed to the main branch; leave it out")
     library = _library()
-    api = library.HfApi(endpoint=endpoint, library_name="audio-emotion")
+    api = library.HfApi(endpoint=endpoint or _named_hub(), library_name="audio-emotion")
     with _told("written", address):
         api.create_repo(address.repository, private=private, exist_ok=True)
         changes = [library.CommitOperationAdd(name, _giveable(content)) for name, content in files.items()]
@@ -96,6 +96,7 @@ def open_repository(address: Address, endpoint: str | None) -> Repository:
         DownloadError: there is none, or the hub cannot be reached.
         PackageError: the extra ``hub`` is not installed.
     """
+    endpoint = endpoint or _named_hub()
     api = _library().HfApi(endpoint=endpoint, library_name="audio-emotion")
     with _told("read", address):
         found = api.model_info(address.repository, revision=address.revision)
@@ -113,6 +114,11 @@ def _told(what: str, address: Address) -> Iterator[None]:
             f"{address}: cannot be {what} ({why[:300]}); check the name and the network, and for a private "
             "repository log in with 'hf auth login' or set HF_TOKEN"
         ) from error
+
+
+def _named_hub() -> str | None:
+    """Return the hub that the environment names; the library itself looks once, when it is imported."""
+    return os.environ.get("HF_ENDPOINT") or None
 
 
 def _giveable(content: Path | bytes) -> str | bytes:
