@@ -20,7 +20,7 @@ LEVELS = {
     2: {"corpora", "models", "runtime"},
     3: {"checkpoint", "card"},
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
-    | {"live", "tuning", "sharing"}
+    | {"live", "tuning", "sharing", "doctor"}
     | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"},
     5: {"cli", "web", "weights"},
 }
@@ -60,6 +60,8 @@ ALLOWED = {
     ("fitting", "metrics"),
     ("fitting", "plots"),
     ("fitting", "prediction"),
+    ("doctor", "live"),
+    ("doctor", "prediction"),
     ("sharing", "prediction"),
     ("training", "evaluation"),
     ("training", "export"),

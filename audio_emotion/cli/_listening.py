@@ -14,6 +14,7 @@ import typer
 from audio_emotion import live, report
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, note, say
 from audio_emotion.cli._hearing import text_stream_of
+from audio_emotion.cli._streams import libraries_silenced
 from audio_emotion.errors import AudioEmotionError, StorageError
 from audio_emotion.live import Heard, LineFile, Session, Summary, Waiting, WavFile
 from audio_emotion.paths import shown
@@ -57,7 +58,7 @@ def listen_to_file(path: Path, realtime: bool, model: Model, request: Request) -
 
 def listen_to_device(wanted: str | None, wait_s: float, model: Model, request: Request) -> None:
     """Listen to a microphone."""
-    with _libraries_silenced():
+    with libraries_silenced():
         _listen(live.Microphone(live.PortAudio(), wanted, wait_s), model, request)
 
 
@@ -75,22 +76,6 @@ def list_devices() -> None:
     if not devices:
         say("no input device is there; connect a microphone, and see whether the system lists it")
         raise typer.Exit(NOTHING_DONE)
-
-
-@contextmanager
-def _libraries_silenced() -> Iterator[None]:
-    """Keep what ALSA and PortAudio write to stderr by themselves out of it: it would tear the view apart."""
-    ours, theirs = sys.stderr, os.dup(2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    sys.stderr = os.fdopen(theirs, "w", buffering=1, encoding=ours.encoding, errors=ours.errors)
-    os.dup2(nothing, 2)
-    try:
-        yield
-    finally:
-        os.dup2(theirs, 2)
-        os.close(nothing)
-        sys.stderr.close()
-        sys.stderr = ours
 
 
 def _listen(source: live.Source, model: Model, request: Request) -> None:
