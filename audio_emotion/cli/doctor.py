@@ -26,7 +26,7 @@ _WIDTH = 120
 def doctor(
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="Print JSON: one object, as docs/doctor.md describes.", rich_help_panel="Output"),
+        typer.Option("--json", help="Print JSON: one object, for programs.", rich_help_panel="Output"),
     ] = False,
 ) -> None:
     """Look at what is installed, try it out, and say how to mend what is broken; 1 if `infer` cannot work."""
@@ -68,7 +68,7 @@ def _summary(diagnosis: "Diagnosis") -> str:
     needed = sum(finding.needed for finding in diagnosis.broken)
     others = len(diagnosis.broken) - needed
     if needed:
-        return f"infer does not work: {needed} thing(s) that it needs are broken; the lines that say FAIL tell how to mend them"
+        return f"infer does not work: {needed} thing(s) that it needs are broken; see the lines that say FAIL"
     if others:
         return f"infer works; {others} thing(s) that it does not need are broken"
     return f"infer works, and nothing is broken; looked at in {diagnosis.seconds:.1f} s"

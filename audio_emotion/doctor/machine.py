@@ -1,6 +1,5 @@
 """What this machine has: devices to compute on, decoders, microphones, folders that can be written."""
 
-import os
 import platform
 import shutil
 import tempfile
@@ -53,7 +52,7 @@ def examine_decoders() -> Iterator[Finding]:
         import soundfile
 
         told = f"soundfile {soundfile.__version__}, libsndfile {soundfile.__libsndfile_version__}: "
-        yield Finding("audio", "soundfile", "ok", told + ", ".join(sorted(soundfile.available_formats())))
+        yield Finding("audio", "soundfile", "ok", told + ", ".join(sorted(soundfile.available_formats())), needed=True)
     except (ImportError, OSError) as error:
         mend = again.format("soundfile") + ", or install libsndfile (apt-get install libsndfile1)"
         yield Finding("audio", "soundfile", "fail", f"cannot be loaded ({reason(error)})", mend, needed=True)
@@ -62,13 +61,15 @@ def examine_decoders() -> Iterator[Finding]:
 
         codec = ".".join(map(str, av.library_versions["libavcodec"]))
         known = [name for name in _DECODERS if name in av.codec.codecs_available]
-        yield Finding("audio", "pyav", "ok", f"PyAV {av.__version__}, libavcodec {codec}: {', '.join(known)}")
+        yield Finding(
+            "audio", "pyav", "ok", f"PyAV {av.__version__}, libavcodec {codec}: {', '.join(known)}", needed=True
+        )
     except (ImportError, OSError) as error:
         yield Finding("audio", "pyav", "fail", f"cannot be loaded ({reason(error)})", again.format("av"), needed=True)
     try:
         import soxr
 
-        yield Finding("audio", "soxr", "ok", f"soxr {soxr.__version__} resamples")
+        yield Finding("audio", "soxr", "ok", f"soxr {soxr.__version__} resamples", needed=True)
     except (ImportError, OSError) as error:
         yield Finding("audio", "soxr", "fail", f"cannot be loaded ({reason(error)})", again.format("soxr"), needed=True)
 
@@ -111,9 +112,7 @@ def _folder(name: str, folder: Path, purpose: str, variable: str) -> Finding:
     except OSError as error:
         where = "" if there == folder else f"; {paths.shown(there)} is where it would be made"
         mend = f"make it writable, or set {variable} to a folder that is"
-        return Finding(
-            "folders", name, "fail", f"{told} cannot be written ({os.strerror(error.errno or 0)}){where}", mend
-        )
+        return Finding("folders", name, "fail", f"{told} cannot be written ({reason(error)}){where}", mend)
     if free_gib < _LITTLE_GIB:
         mend = f"free space there, or set {variable} to a folder on another disk"
         return Finding("folders", name, "note", f"{told}: {free_gib:.2f} GiB are free", mend)

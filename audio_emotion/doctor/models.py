@@ -47,9 +47,10 @@ def _model(name: str, needed: bool) -> Finding:
     except ModelError as error:
         again = "train or pull it again, or: audio-emotion models remove " + name
         mend = REINSTALL if name == checkpoint.DEFAULT else again
-        return Finding("models", name, "fail", f"{error}{taken}", mend, needed)
+        return Finding("models", name, "fail", f"{name}: {error}{taken}", mend, needed)
     size = sum((folder / file).stat().st_size for file in config.weight_files) / 2**20
-    return Finding("models", name, "ok", f"{config.architecture}, {size:.1f} MiB, as its checksums say{taken}")
+    told = f"{name}: {config.architecture}, {size:.1f} MiB, as its checksums say{taken}"
+    return Finding("models", name, "ok", told, needed=needed)
 
 
 def _names(folder: Path) -> list[str]:
@@ -75,9 +76,7 @@ def self_test() -> tuple[list[Finding], dict[str, float]]:
         told = f"a made recording is answered with {cold}, and then with {warm}"
         return [_failed(told)], {}
     label = max(cold, key=lambda name: cold[name])
-    told = (
-        f"a made recording is answered ({label}): {cold_s:.2f} s from a cold start, {1000 * warm_s:.0f} ms once loaded"
-    )
+    told = f"a made recording is answered ({label}): {cold_s:.2f} s from a cold start, {1000 * warm_s:.0f} ms loaded"
     timings = {"cold": round(cold_s, 3), "warm": round(warm_s, 4)}
     if cold_s > _SLOW_S:
         mend = "see whether the machine is busy, or its disk slow; audio-emotion infer FILE -v tells the times"
@@ -86,9 +85,8 @@ def self_test() -> tuple[list[Finding], dict[str, float]]:
 
 
 def _failed(told: str) -> Finding:
-    return Finding(
-        "self-test", "infer", "fail", told, f"mend what failed above, if anything did; else {REINSTALL}", True
-    )
+    mend = f"mend what failed above, if anything did; else {REINSTALL}"
+    return Finding("self-test", "infer", "fail", told, mend, needed=True)
 
 
 def _cold(sound: Path) -> tuple[float, dict[str, float]]:

@@ -80,7 +80,7 @@ def examine_python() -> Iterator[Finding]:
     first, beyond = (".".join(map(str, bound)) for bound in PYTHON)
     told = f"Python {platform.python_version()} in {sys.prefix}"
     if PYTHON[0] <= sys.version_info[:2] < PYTHON[1]:
-        yield Finding("python", "version", "ok", told)
+        yield Finding("python", "version", "ok", told, needed=True)
     else:
         mend = f"install with a Python from {first} on and below {beyond}"
         yield Finding("python", "version", "fail", f"{told} is not supported", mend, needed=True)
@@ -104,7 +104,7 @@ def _of_set(
 ) -> Iterator[Finding]:
     good = [name for name, least in packages.items() if _will_do(found[name], least)]
     if good:
-        yield Finding(GROUP, title, "ok", f"for {title}: {_listed(good, found)}")
+        yield Finding(GROUP, title, "ok", f"for {title}: {_listed(good, found)}", needed=needed)
     for name in packages.keys() - set(good):
         told = f"for {title}: {name} {_wrong(found[name], packages[name])}"
         # torch and the like are left out on purpose where nothing but answers is wanted

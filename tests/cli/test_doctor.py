@@ -83,7 +83,7 @@ def test_every_line_is_marked_and_what_fails_says_how_to_mend_it(
     assert lines[0] == "audio-emotion 1, Linux"
     assert lines[2:4] == ["a", "  ok    all is well"]
     assert lines[4].startswith("  note  no z no z")
-    assert lines[5].startswith("        no z")
+    assert lines[5].startswith(" " * 8 + "z no z")
     assert "        → pip install z" in lines
     assert ("  FAIL  w is gone" in lines) == ("        → pip install w" in lines) == (needed is not None)
     assert lines[-1] == end
