@@ -25,12 +25,20 @@ TRAIN = """
     audio-emotion train --folds emobox --seeds 3 --name study --html study.html
 """
 
+EXAMPLES = """
+    audio-emotion infer speech.wav
+    audio-emotion infer meeting.m4a --timeline --merge --format srt > meeting.srt
+    audio-emotion train --data recordings/ --name mine
+    audio-emotion doctor
+"""
+
 app = typer.Typer(
     help="Hear emotion in speech.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     cls=Group,
+    epilog=EXAMPLES,
 )
 app.command(cls=Command, epilog=INFER)(infer)
 app.command(cls=Command, epilog=LISTEN)(listen)
@@ -46,14 +54,31 @@ app.add_typer(tune.app, name="tune")
 
 @app.callback(invoke_without_command=True)
 def root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version, and those of the back ends.", is_eager=True)
+    ] = False,
 ) -> None:
     """Hear emotion in speech."""
     if version:
-        from audio_emotion import __version__
-
-        print(f"audio-emotion {__version__}")
+        _print_versions()
         raise typer.Exit
+
+
+def _print_versions() -> None:
+    """Print what is installed, without importing it."""
+    from importlib.metadata import PackageNotFoundError, version
+    from platform import python_version
+
+    from audio_emotion import __version__
+
+    def told(name: str) -> str:
+        try:
+            return f"{name} {version(name)}"
+        except PackageNotFoundError:
+            return f"no {name}"
+
+    print(f"audio-emotion {__version__}")
+    print(", ".join([f"Python {python_version()}", *map(told, ("onnxruntime", "torch", "soundfile", "av"))]))
 
 
 def main() -> None:

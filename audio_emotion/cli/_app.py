@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import typer
+from typer import _completion_classes
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from audio_emotion.cli import _messages
@@ -28,6 +29,7 @@ ALL_GOOD, NOTHING_DONE, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 _PARSER_ERROR = typer.BadParameter.__bases__[0]  # what the parser raises; typer names this one of its kinds only
 _TOLD_EVERY_S = 30.0
+_LAST = (PANEL, "Options")  # sections of the help that stand behind those that are a command's own
 
 
 def say(message: str) -> None:
@@ -96,30 +98,56 @@ class Command(TyperCommand):
         self.params += message_options()
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            title = getattr(parameter, "rich_help_panel", None) or f"{parameter.param_type_name.title()}s"
-            if (record := parameter.get_help_record(ctx)) is not None:
-                name = record[0].partition(" <")[0] if title == "Arguments" else record[0]  # no <list[str]> behind it
-                sections.setdefault(title, []).append((name, record[1]))
-        for title, records in sections.items():
-            with formatter.section(title):
-                formatter.write_dl(records)
+        _write_options(self, ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        if self.epilog:
-            with formatter.section("Examples"):
-                formatter.write("".join(f"  {line}\n" for line in inspect.cleandoc(self.epilog).splitlines()))
+        _write_examples(self, formatter)
 
 
-class Group(TyperGroup):
+class Section(TyperGroup):
+    """Commands under one name, whose help is as a command's."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        self.format_commands(ctx, formatter)
+        _write_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        _write_examples(self, formatter)
+
+
+def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for parameter in command.get_params(ctx):
+        title = getattr(parameter, "rich_help_panel", None) or f"{parameter.param_type_name.title()}s"
+        if (record := parameter.get_help_record(ctx)) is not None:
+            name = record[0].partition(" <")[0] if title == "Arguments" else record[0]  # no <list[str]> behind it
+            sections.setdefault(title, []).append((name, record[1]))
+    for title in sorted(sections, key=lambda title: _LAST.index(title) if title in _LAST else -1):
+        with formatter.section(title):
+            formatter.write_dl(sections[title])
+
+
+def _write_examples(command: Any, formatter: Any) -> None:
+    if command.epilog:
+        with formatter.section("Examples"):
+            formatter.write("".join(f"  {line}\n" for line in inspect.cleandoc(command.epilog).splitlines()))
+
+
+class Group(Section):
     """All commands: one line for what the parser refuses, and for a stream that cannot be written."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += message_options()
 
+    def _main_shell_completion(self, *args: Any, **kwargs: Any) -> None:
+        # Help is plain text here. typer would import rich to take markup out of it, and a key was just pressed.
+        _completion_classes._sanitize_help_text = lambda text: text
+        super()._main_shell_completion(*args, **kwargs)
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
+        if os.environ.get("NO_COLOR"):  # rich looks by itself, the parser does not
+            kwargs.setdefault("color", False)
         standalone = kwargs.pop("standalone_mode", True)
         run = functools.partial(super().main, *args, **(kwargs | {"standalone_mode": False}))
         if not standalone:

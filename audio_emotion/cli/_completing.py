@@ -10,6 +10,8 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 BACKENDS = ("auto", "onnx", "torch")
 FORMATS = ("text", "json", "jsonl", "csv", "srt", "vtt", "rttm", "audacity", "audformat")
 LABEL_SETS = ("eight", "seven")
+SPLITS = ("speaker", "random", "all", *(f"emobox-{fold}" for fold in range(1, 7)))
+FOLDS = ("emobox", "luna-jimenez", "leave-one-speaker-out", "5-fold", "10-fold", "random-10-fold")
 
 
 def one_of(*words: str) -> Callable[[str], list[str]]:
@@ -27,6 +29,13 @@ def models(incomplete: str) -> list[str]:
 def own_models(incomplete: str) -> list[str]:
     """Offer the names of the models that are the user's."""
     return models(incomplete)[1:] if "default".startswith(incomplete) else models(incomplete)
+
+
+def corpora(incomplete: str) -> list[str]:
+    """Offer the corpora that can be downloaded."""
+    from audio_emotion.corpora import CORPORA
+
+    return one_of(*CORPORA)(incomplete)
 
 
 def architectures(incomplete: str) -> list[str]:

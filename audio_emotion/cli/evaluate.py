@@ -33,11 +33,16 @@ def evaluate(
         list[str], typer.Argument(help="Test sets: folders or tables of recordings.", metavar="DIR|TABLE...")
     ],
     model: Model = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, every utterance included.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, every utterance included.", rich_help_panel="Output")
+    ] = False,
     html: Annotated[
-        Path | None, typer.Option(help="Write a report with plots and links to the recordings here.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Write a report with plots and links to the recordings here.", metavar="FILE", rich_help_panel="Output"
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the draws behind the intervals.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of the draws behind the intervals.", min=0, rich_help_panel="Output")] = 0,
     device: Device = "auto",
 ) -> None:
     """Say how well a model does on labelled recordings; each folder or table gets its own figures."""

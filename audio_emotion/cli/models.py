@@ -9,10 +9,22 @@ import typer
 
 from audio_emotion import checkpoint, paths
 from audio_emotion.cli import _completing
-from audio_emotion.cli._app import NOTHING_DONE, Command, command, note, say
+from audio_emotion.cli._app import NOTHING_DONE, Command, Section, command, note, say
 from audio_emotion.errors import ModelError, UsageError
 
-app = typer.Typer(help="Look at the models at hand, choose, share and remove them.", no_args_is_help=True)
+_OVERVIEW = """
+    audio-emotion models list
+    audio-emotion models show mine
+    audio-emotion models default mine
+    audio-emotion models pull hf://somebody/mine
+"""
+
+app = typer.Typer(
+    help="Look at the models at hand, choose, share and remove them.",
+    no_args_is_help=True,
+    cls=Section,
+    epilog=_OVERVIEW,
+)
 
 _EXAMPLES = {
     "list": """
@@ -66,9 +78,16 @@ def look() -> None:
 @command
 def list_models(
     architectures: Annotated[
-        bool, typer.Option("--architectures", help="List what can be trained, with what each reached on RAVDESS.")
+        bool,
+        typer.Option(
+            "--architectures",
+            help="List what can be trained, with what each reached on RAVDESS.",
+            rich_help_panel="Output",
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of objects.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: a list of objects.", rich_help_panel="Output")
+    ] = False,
 ) -> None:
     """List the bundled model and your own: name, architecture, test figures, folder, and which one `infer` takes."""
     if architectures:
@@ -120,7 +139,9 @@ def _list_architectures() -> None:
 @command
 def show(
     name: Named = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: all of the model's description.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: all of the model's description.", rich_help_panel="Output")
+    ] = False,
 ) -> None:
     """Say what a model is, what it was trained on and how it did; check its files."""
     folder = checkpoint.find(name or checkpoint.chosen())

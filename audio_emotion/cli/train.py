@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from audio_emotion.cli import _completing
 from audio_emotion.cli._app import command, note, progress_bars, tell_left_out
+from audio_emotion.cli._completing import one_of
 from audio_emotion.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,18 +27,28 @@ def train(
         typer.Option(
             help="A corpus as NAME=DIR, or a folder or table; may be given several times. Without it: RAVDESS in "
             "AUDIO_EMOTION_DATA, else what was downloaded.",
+            rich_help_panel="Data",
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Name to store the model under; without it, its architecture's.")
+        str | None,
+        typer.Option(help="Name to store the model under; without it, its architecture's.", rich_help_panel="Model"),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="A TOML file that says what the run is told; options win over it.", metavar="FILE"),
+        typer.Option(
+            help="A TOML file that says what the run is told; options win over it.",
+            metavar="FILE",
+            rich_help_panel="Training",
+        ),
     ] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", help="One setting of the config, as optimizer.weight_decay=0.05; several times."),
+        typer.Option(
+            "--set",
+            help="One setting of the config, as optimizer.weight_decay=0.05; several times.",
+            rich_help_panel="Training",
+        ),
     ] = None,
     begin_with: Annotated[
         str | None,
@@ -45,6 +57,8 @@ def train(
             help="Train a model at hand further, on your own recordings: default, a stored one's name, or a path. "
             "Without options of your own: few epochs, a low learning rate, no validation side.",
             metavar="MODEL",
+            rich_help_panel="Model",
+            autocompletion=_completing.models,
         ),
     ] = None,
     freeze: Annotated[
@@ -53,44 +67,77 @@ def train(
             help="A layer of --from that stays as it is, by its name or a pattern, as stem or 'blocks.*'; several "
             "times.",
             metavar="PATTERN",
+            rich_help_panel="Model",
         ),
     ] = None,
     architecture: Annotated[
-        str | None, typer.Option(help="The network, by name.", show_default="two-channel-cnn")
+        str | None,
+        typer.Option(
+            help="The network, by name.",
+            show_default="two-channel-cnn",
+            rich_help_panel="Model",
+            autocompletion=_completing.architectures,
+        ),
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(
             help="speaker (by actor), random (speaker-dependent), all (no test side), or a fold as emobox-1.",
             show_default="speaker",
+            rich_help_panel="Data",
+            autocompletion=one_of(*_completing.SPLITS),
         ),
     ] = None,
     labels: Annotated[
-        str, typer.Option(help="eight, seven (calm counted as neutral), or your own, as neutral+calm,happy,sad.")
+        str,
+        typer.Option(
+            help="eight, seven (calm counted as neutral), or your own, as neutral+calm,happy,sad.",
+            rich_help_panel="Data",
+            autocompletion=one_of(*_completing.LABEL_SETS),
+        ),
     ] = "eight",
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over the training side, at most.", show_default="50")
+        int | None,
+        typer.Option(help="Passes over the training side, at most.", show_default="50", rich_help_panel="Training"),
     ] = None,
     patience: Annotated[
         int | None,
         typer.Option(
             help="Stop after so many epochs without a better validation UAR; 0: no validation side, run every epoch.",
             show_default="12",
+            rich_help_panel="Training",
         ),
     ] = None,
-    lr: Annotated[float | None, typer.Option(help="Highest learning rate.", show_default="0.002")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Utterances read at once.", show_default="32")] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Of the split, the first weights and every random draw.", show_default="0")
+    lr: Annotated[
+        float | None, typer.Option(help="Highest learning rate.", show_default="0.002", rich_help_panel="Training")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    batch_size: Annotated[
+        int | None, typer.Option(help="Utterances read at once.", show_default="32", rich_help_panel="Training")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            help="Of the split, the first weights and every random draw.", show_default="0", rich_help_panel="Training"
+        ),
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            help="auto, cpu, cuda or mps.", rich_help_panel="Training", autocompletion=one_of(*_completing.DEVICES)
+        ),
+    ] = "auto",
     allow_missing: Annotated[
-        bool, typer.Option(help="Run a named fold though some of its actors are missing.")
+        bool, typer.Option(help="Run a named fold though some of its actors are missing.", rich_help_panel="Data")
     ] = False,
-    strict: Annotated[bool, typer.Option(help="End where a recording cannot be decoded.")] = False,
+    strict: Annotated[
+        bool, typer.Option(help="End where a recording cannot be decoded.", rich_help_panel="Data")
+    ] = False,
     test_data: Annotated[
         list[str] | None,
-        typer.Option(help="Train on all of --data and test on this: a corpus, folder or table; several times."),
+        typer.Option(
+            help="Train on all of --data and test on this: a corpus, folder or table; several times.",
+            rich_help_panel="Data",
+        ),
     ] = None,
     folds: Annotated[
         str | None,
@@ -98,6 +145,7 @@ def train(
             help="Train and test every fold of a set, and report on all: emobox, luna-jimenez, leave-one-speaker-out, "
             "K-fold (as 5-fold), random-K-fold (as random-10-fold). A run that was stopped is taken up again.",
             rich_help_panel="Folds",
+            autocompletion=one_of(*_completing.FOLDS),
         ),
     ] = None,
     seeds: Annotated[
@@ -108,13 +156,20 @@ def train(
         int | None, typer.Option(help="Folds side by side.", min=1, show_default="2", rich_help_panel="Folds")
     ] = None,
     restart: Annotated[
-        bool, typer.Option(help="Begin anew, where the same command would go on with what was stopped.")
+        bool,
+        typer.Option(
+            help="Begin anew, where the same command would go on with what was stopped.", rich_help_panel="Run"
+        ),
     ] = False,
     checkpoint_minutes: Annotated[
         float,
-        typer.Option(help="Keep the run's state so often within an epoch; 0: after epochs alone.", min=0),
+        typer.Option(
+            help="Keep the run's state so often within an epoch; 0: after epochs alone.", min=0, rich_help_panel="Run"
+        ),
     ] = 10.0,
-    tensorboard: Annotated[bool, typer.Option(help="Write for TensorBoard into the run's folder.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option(help="Write for TensorBoard into the run's folder.", rich_help_panel="Run")
+    ] = False,
     html: Annotated[
         Path | None, typer.Option(help="Write the folds' report here.", metavar="FILE", rich_help_panel="Folds")
     ] = None,
@@ -122,7 +177,8 @@ def train(
         bool, typer.Option("--json", help="Print the folds' report as JSON.", rich_help_panel="Folds")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option(help="Print the run, its data and what it would cost, and train nothing.")
+        bool,
+        typer.Option(help="Print the run, its data and what it would cost, and train nothing.", rich_help_panel="Run"),
     ] = False,
 ) -> None:
     """Train a model and store it for `infer --model NAME`."""
