@@ -121,7 +121,8 @@ def clip(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", ["--help", "infer --help", "models list", "models list --architectures", "infer {clip} --device cpu"]
+    "command",
+    ["--help", "infer --help", "models list", "models list --architectures", "infer {clip} --device cpu", "doctor"],
 )
 def test_the_command_line_loads_nothing_heavy(command: str, clip: Path):
     code = (
