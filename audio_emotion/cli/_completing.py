@@ -7,8 +7,9 @@ know stand here once more, and a test compares them.
 from collections.abc import Callable
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-BACKENDS = ("auto", "onnx", "torch")
+BACKENDS = ("auto", "onnx", "onnx-int8", "torch")
 FORMATS = ("text", "json", "jsonl", "csv", "srt", "vtt", "rttm", "audacity", "audformat")
+EXPORTS = ("onnx", "onnx-fp16", "onnx-int8", "ort", "ort-int8", "torch")
 LABEL_SETS = ("eight", "seven")
 SPLITS = ("speaker", "random", "all", *(f"emobox-{fold}" for fold in range(1, 7)))
 FOLDS = ("emobox", "luna-jimenez", "leave-one-speaker-out", "5-fold", "10-fold", "random-10-fold")

@@ -72,7 +72,7 @@ def infer(
     backend: Annotated[
         str,
         typer.Option(
-            help="auto (ONNX Runtime on the CPU, else torch), onnx or torch.",
+            help="auto (ONNX Runtime on the CPU, else torch), onnx, onnx-int8 or torch.",
             metavar="NAME",
             rich_help_panel="Model",
             autocompletion=one_of(*BACKENDS),

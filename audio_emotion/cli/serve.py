@@ -62,7 +62,7 @@ def serve(
     backend: Annotated[
         str,
         typer.Option(
-            help="auto, onnx or torch.",
+            help="auto, onnx, onnx-int8 or torch.",
             metavar="NAME",
             rich_help_panel="Model",
             autocompletion=one_of(*_completing.BACKENDS),

@@ -1,6 +1,6 @@
 """Models from one machine to another: to and from a folder, or a repository of the Hugging Face hub.
 
-What travels is the four files of a model folder, none of which can hold code: JSON, safetensors, ONNX and Markdown.
+What travels is the files of a model folder, none of which can hold code: JSON, safetensors, ONNX and Markdown.
 """
 
 import shutil
@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from audio_emotion import card, checkpoint, paths
-from audio_emotion.checkpoint import CARD, CONFIG, DEFAULT, GRAPH, TENSORS, ModelConfig
+from audio_emotion.checkpoint import CARD, CONFIG, DEFAULT, GRAPH, INT8_GRAPH, TENSORS, ModelConfig
 from audio_emotion.errors import AudioEmotionError, ModelError, StorageError, reason
 from audio_emotion.prediction import load_model
 from audio_emotion.sharing import hub
 
-FILES = (CONFIG, TENSORS, GRAPH, CARD)
+FILES = (CONFIG, TENSORS, GRAPH, INT8_GRAPH, CARD)
 """All that a model folder may hold; of what lies beside these, nothing is taken."""
 
 
@@ -79,7 +79,7 @@ def pull(source: str, name: str | None = None, *, replace: bool = False, endpoin
         endpoint: address of the hub; without it, ``HF_ENDPOINT`` or the public one.
 
     Raises:
-        ModelError: it is no model, incomplete or altered, or its graph cannot be loaded.
+        ModelError: it is no model, incomplete or altered, or a graph of it cannot be loaded.
         UsageError: the name cannot be a model's.
         StorageError: a model of that name is stored already, or the place cannot be written.
         DownloadError: the repository is not there, or the hub cannot be reached.
@@ -109,20 +109,22 @@ def _put(source: str, goal: Path, there: tuple[str, ...], fetch: Callable[[list[
 
 
 def check(folder: Path, called: str) -> ModelConfig:
-    """Check a folder that came from elsewhere: description, checksums, tensors, and that its graph can be loaded.
+    """Check a folder that came from elsewhere: description, checksums, tensors, and that its graphs can be loaded.
 
     Raises:
         ModelError: something is wrong with it; ``called`` is what the message calls the folder.
     """
     try:
         config = checkpoint.read(folder)
-        if config.graph != "none":
+        if GRAPH in config.weight_files:
             load_model(str(folder), "cpu", "onnx")
+        if INT8_GRAPH in config.weight_files:
+            load_model(str(folder), "cpu", "onnx-int8")
     except AudioEmotionError as error:
         raise ModelError(f"{str(error).replace(str(folder), called)}; nothing was stored") from error
     except Exception as error:  # ONNX Runtime has a class for each of its complaints
         told = " ".join(str(error).replace(str(folder), called).split())[:300]
-        raise ModelError(f"{called}: its graph cannot be loaded ({told}); nothing was stored") from error
+        raise ModelError(f"{called}: a graph of it cannot be loaded ({told}); nothing was stored") from error
     return config
 
 

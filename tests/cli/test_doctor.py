@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import jsonschema
 import pytest
@@ -52,8 +54,16 @@ SCHEMA = {
 }
 
 
-def test_here_all_is_well_and_told_to_programs(cli, home):
-    result = cli("doctor", "--json")
+def test_here_all_is_well_and_told_to_programs_without_importing_torch(home):
+    code = (
+        "import sys\nfrom audio_emotion.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "from audio_emotion.runtime import choose_device\n"
+        "heavy = {'torch', 'librosa', 'sklearn', 'scipy', 'matplotlib'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy and choose_device() == 'cpu' else 0)"
+    )
+    arguments = [sys.executable, "-c", code, "doctor", "--json"]
+    result = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
     told = json.loads(result.stdout)
     jsonschema.validate(told, SCHEMA)

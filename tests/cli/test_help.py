@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from audio_emotion import paths, report
 from audio_emotion.cli import _completing, app
 from audio_emotion.corpora import splits
+from audio_emotion.export.variants import KINDS
 from audio_emotion.prediction import BACKENDS
 from audio_emotion.runtime import DEVICES
 from tests.cli.test_infer_options import commands
@@ -128,6 +129,7 @@ def test_descriptions_go_to_shells_that_show_them(monkeypatch: pytest.MonkeyPatc
 def test_names_that_stand_twice_agree():
     assert _completing.DEVICES == DEVICES
     assert _completing.BACKENDS == BACKENDS
+    assert set(_completing.EXPORTS) == set(KINDS)
     assert set(_completing.FORMATS) == set(report.FORMATS)
     assert all(splits._is_set(name) for name in _completing.FOLDS)
 
