@@ -60,4 +60,5 @@ def _looked(group: str, look: Callable[[], Iterable[Finding]], needed: bool = Tr
         return list(look())
     except Exception as error:
         told = f"cannot be examined ({type(error).__name__}: {' '.join(str(error).split())})"
-        return [Finding(group, "look", "fail", told, models.REINSTALL.replace("--no-deps ", ""), needed)]
+        absent = error.name if isinstance(error, ImportError) and error.name else "audio-emotion"
+        return [Finding(group, "look", "fail", told, f"pip install --force-reinstall {absent}", needed)]

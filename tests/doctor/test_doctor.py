@@ -198,3 +198,6 @@ def test_a_look_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, home:
     assert "cannot be examined (RuntimeError: out of the blue)" in diagnosis.broken[0].told
     assert "models" in {one.group for one in diagnosis.findings}
     assert all(one.mend for one in diagnosis.findings if one.status != "ok")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    ((broken,),) = (doctor._looked("self-test", lambda: [__import__("onnxruntime")]),)
+    assert broken.mend == "pip install --force-reinstall onnxruntime"
