@@ -62,6 +62,7 @@ def forget() -> None:
             with suppress(OSError):  # what could not be written before cannot be written now
                 handler.close()
         _sink.logger.propagate = True
+        _sink.logger.setLevel(0)
     _sink = _Sink()
 
 
