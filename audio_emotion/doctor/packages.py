@@ -105,12 +105,15 @@ def _of_set(
     good = [name for name, least in packages.items() if _will_do(found[name], least)]
     if good:
         yield Finding(GROUP, title, "ok", f"for {title}: {_listed(good, found)}", needed=needed)
-    for name in packages.keys() - set(good):
-        told = f"for {title}: {name} {_wrong(found[name], packages[name])}"
-        # torch and the like are left out on purpose where nothing but answers is wanted
-        absent = found[name] is None and not needed
-        mend = f"pip install '{name}>={packages[name]}'"
-        yield Finding(GROUP, name, "note" if absent else "fail", told, mend, needed)
+    # torch and the like are left out on purpose where nothing but answers is wanted
+    absent = [name for name in packages if found[name] is None and not needed]
+    if absent:
+        mend = "pip install " + " ".join(f"'{name}>={packages[name]}'" for name in absent)
+        yield Finding(GROUP, f"{title}, missing", "note", f"for {title}, not installed: {', '.join(absent)}", mend)
+    for name in packages:
+        if name not in good and name not in absent:
+            told = f"for {title}: {name} {_wrong(found[name], packages[name])}"
+            yield Finding(GROUP, name, "fail", told, f"pip install '{name}>={packages[name]}'", needed)
 
 
 def _listed(names: "Mapping[str, str] | list[str]", found: Mapping[str, str | None]) -> str:
