@@ -8,6 +8,8 @@ from audio_emotion.cli import augment, data, models, tune
 from audio_emotion.cli._app import Command, Group
 from audio_emotion.cli.evaluate import EXAMPLES as EVALUATE
 from audio_emotion.cli.evaluate import evaluate
+from audio_emotion.cli.explain import EXAMPLES as EXPLAIN
+from audio_emotion.cli.explain import explain
 from audio_emotion.cli.infer import EXAMPLES as INFER
 from audio_emotion.cli.infer import infer
 from audio_emotion.cli.listen import EXAMPLES as LISTEN
@@ -31,6 +33,7 @@ app = typer.Typer(
     cls=Group,
 )
 app.command(cls=Command, epilog=INFER)(infer)
+app.command(cls=Command, epilog=EXPLAIN)(explain)
 app.command(cls=Command, epilog=LISTEN)(listen)
 app.command(cls=Command, epilog=TRAIN)(train)
 app.command(cls=Command, epilog=EVALUATE)(evaluate)
