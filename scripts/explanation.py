@@ -21,7 +21,7 @@ def main() -> None:
     with TemporaryDirectory() as scratch:
         drawn = Path(scratch) / "explain.png"
         save(draw_explanation(explain(load_model(device="cpu"), SAMPLE), SAMPLE.name), drawn)
-        few = Image.open(drawn).convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few = Image.open(drawn).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         few.save(ROOT / "docs" / "images" / "explain.png", optimize=True)
 
 

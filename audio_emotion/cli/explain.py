@@ -21,7 +21,9 @@ EXAMPLES = """
 
 @command
 def explain(
-    file: Annotated[Path, typer.Argument(help="A recording or a video, of which a minute at most.", metavar="FILE")],
+    file: Annotated[
+        Path, typer.Argument(help="A recording or a video, of which half a minute at most.", metavar="FILE")
+    ],
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="The picture, .png or .svg; explain.png if not given.", metavar="PICTURE"),

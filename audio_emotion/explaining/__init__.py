@@ -26,8 +26,8 @@ from audio_emotion.records import FloatArray, Prediction, Waveform
 Method = Literal["occlusion", "gradients"]
 METHODS: tuple[str, ...] = get_args(Method)
 
-MAX_S = 60.0
-"""Longer recordings are refused: the work grows with the length, and a picture would no longer show it."""
+MAX_S = 30.0
+"""Longer recordings are refused: each second takes about one on one core, and a picture would show little of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,14 +88,14 @@ def explain(
         model: what answers; ``gradients`` needs one loaded with ``backend="torch"`` that reads a log-mel spectrogram.
         source: as in :meth:`~audio_emotion.prediction.Model.predict`.
         sampling_rate: Hz, of samples.
-        part: which stretch, channel and stream is meant; a minute at most.
+        part: which stretch, channel and stream is meant; half a minute at most.
         label: which label is explained; the answer if not given.
         method: one of :data:`METHODS`.
         gate: whether windows of silence, hum, noise and steady tones are left out, as they are of the answer.
         name: what messages call a source that is not a path.
 
     Raises:
-        AudioError: the source cannot be decoded, holds no speech, or is longer than a minute.
+        AudioError: the source cannot be decoded, holds no speech, or is longer than half a minute.
         UsageError: the model has no such label, or cannot be explained by this method; or no such method.
 
     >>> from audio_emotion import explain, load_model
@@ -149,7 +149,7 @@ def _index(model: Model, label: str | None) -> int | None:
 def _samples(
     model: Model, source: Source | npt.NDArray[Any], sampling_rate: int | None, part: Part, name: str
 ) -> FloatArray:
-    """Decode at most a minute."""
+    """Decode at most half a minute."""
     blocks, n_samples = list[FloatArray](), 0
     for block in model.reader(source, sampling_rate, part, name)():
         blocks.append(block)

@@ -73,7 +73,7 @@ def test_silence_can_be_explained_if_it_must(model: Model):
 
 
 def test_what_cannot_be_explained_is_refused(model: Model, tmp_path: Path):
-    with pytest.raises(AudioError, match=r"longer than 60 s.*--start"):
+    with pytest.raises(AudioError, match=r"longer than 30 s.*--start"):
         explain(model, np.zeros(round(MAX_S * RATE) + 1, np.float32), RATE)
     with pytest.raises(UsageError, match="no label 'angri'; choose one of neutral"):
         explain(model, SAMPLE, label="angri")
