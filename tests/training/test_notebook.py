@@ -2,6 +2,7 @@
 
 import ast
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def test_nothing_of_a_run_is_stored(cells: list[dict[str, Any]]):
 
 def test_every_cell_is_told_what_it_shows(cells: list[dict[str, Any]]):
     kinds = [cell["cell_type"] for cell in cells]
-    assert all(before == "markdown" for before, kind in zip(kinds, kinds[1:], strict=False) if kind == "code")
+    assert all(before == "markdown" for before, kind in pairwise(kinds) if kind == "code")
     assert all("." in "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
 
 
