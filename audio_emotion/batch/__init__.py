@@ -23,7 +23,6 @@ from audio_emotion.batch.scoring import (
     task_of,
     timeline_answer,
 )
-from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.journal import Journal, Stamp, check_same, opened, stamp
 from audio_emotion.prediction import Model
 from audio_emotion.workers import Limits
@@ -115,7 +114,7 @@ def run(
     names: dict[str, str] = {}  # absolute path → as named, each once
     for name in inputs:
         names.setdefault(os.path.abspath(name), os.fspath(name))  # noqa: PTH100 (keeps "..", and odd bytes, right)
-    fingerprint = _fingerprint(model.config, task)
+    fingerprint = _fingerprint(model, task)
     header = {"fingerprint": fingerprint, "root": _common_folder(list(names))}
     for format_name in formats:
         report.writer(format_name, model.config.labels)
@@ -146,12 +145,12 @@ def run(
     return BatchResult(counts.done, len(names) - len(failures) - counts.done, failures)
 
 
-def _fingerprint(config: ModelConfig, task: Task) -> dict[str, Any]:
+def _fingerprint(model: Model, task: Task) -> dict[str, Any]:
     """Return what the answers depend on, a name to a value."""
-    described = {name: value for name, value in asdict(config).items() if name not in {"training", "figures"}}
+    described = {name: value for name, value in asdict(model.config).items() if name not in {"training", "figures"}}
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-    model = {"model": f"{config.name} (sha256 {digest[:16]})", "reader": task.reader}
-    return {**model, **task.settings, **task.parameters}
+    what = {"model": f"{model.config.name} (sha256 {digest[:16]})", "backend": model.backend, "reader": task.reader}
+    return {**what, **task.settings, **task.parameters}
 
 
 def _in_words(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
