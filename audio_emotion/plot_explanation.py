@@ -118,8 +118,8 @@ def _write(axes: "Axes", explanation: Explanation) -> None:
 
 
 def _most(numbers: npt.NDArray[np.float64]) -> float:
-    """Return how far colours or an axis reach to either side."""
-    return max(float(np.abs(numbers).max()), 1e-3)
+    """Return how far colours or an axis reach to either side, in log-odds; what is next to nothing is to look so."""
+    return max(float(np.abs(numbers).max()), 0.1)
 
 
 def _middles(edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

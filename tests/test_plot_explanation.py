@@ -57,6 +57,14 @@ def test_heat_is_drawn_where_it_is_and_in_its_colour(tmp_path: Path):
         assert not near(time, row, AGAINST)
 
 
+def test_next_to_nothing_looks_so():
+    figure = draw_explanation(made(1e-3 * np.ones((12, 20))), "x.wav")
+    heat = figure.axes[0].images[-1]
+    assert heat.get_clim() == (-0.1, 0.1)
+    low, high = figure.axes[2].get_ylim()
+    assert high - low > 0.1
+
+
 def test_the_probabilities_stand_beside_it():
     figure = draw_explanation(made(np.ones((12, 20))), "a$b.wav")
     _, scores, along, *_ = figure.axes
