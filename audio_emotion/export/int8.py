@@ -1,4 +1,4 @@
-"""A model's graph → the same graph with its convolutions in 8-bit integers: half the time on a CPU.
+"""A model's graph → the same graph with its layers in 8-bit integers: half the time on a CPU.
 
 After training, without more of it: a few windows are sent through the graph, and the range that each activation takes
 there becomes its scale (Jacob et al. 2018). Weights have a scale for each output channel, and seven bits: the
@@ -19,7 +19,7 @@ _BATCH = 16
 
 
 def write_int8(graph: Path, target: Path, inputs: FloatArray) -> None:
-    """Write the ONNX ``graph`` to ``target`` with convolutions in integers.
+    """Write the ONNX ``graph`` to ``target`` with convolutions and fully connected layers in integers.
 
     Args:
         graph: what :func:`audio_emotion.export.weights.write_graph` wrote.
@@ -38,7 +38,7 @@ def write_int8(graph: Path, target: Path, inputs: FloatArray) -> None:
             target,
             _reader(graph, inputs),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv"],
+            op_types_to_quantize=["Conv", "Gemm"],
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
