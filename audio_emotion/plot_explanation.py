@@ -88,7 +88,8 @@ def _draw_along(axes: "Axes", explanation: Explanation) -> None:
         axes.stairs(sign * np.maximum(0, sign * over_time), times, fill=True, color=tint, alpha=_OPACITY)
     axes.axhline(0, color=LIGHT.muted, linewidth=0.8)
     most = _most(over_time)
-    axes.set(ylim=(min(0, over_time.min()) - 0.1 * most, max(0, over_time.max()) + 0.1 * most))
+    low = min(0.0, over_time.min())
+    axes.set(ylim=(low - 0.1 * most, max(over_time.max(), low + most) + 0.1 * most))
     axes.set(xlabel="time (s)", ylabel="importance (log-odds)")
 
 

@@ -20,7 +20,7 @@ LEVELS = {
     2: {"corpora", "models", "runtime"},
     3: {"checkpoint", "card"},
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
-    | {"live", "tuning", "explaining", "plot_explanation"}
+    | {"live", "tuning", "sharing", "doctor", "explaining", "plot_explanation"}
     | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export"}
     | {"training", "folds"},
     5: {"cli", "web", "weights"},
@@ -67,6 +67,9 @@ ALLOWED = {
     ("fitting", "metrics"),
     ("fitting", "plots"),
     ("fitting", "prediction"),
+    ("doctor", "live"),
+    ("doctor", "prediction"),
+    ("sharing", "prediction"),
     ("training", "evaluation"),
     ("training", "export"),
     ("training", "fitting"),
@@ -125,7 +128,8 @@ def clip(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", ["--help", "infer --help", "models list", "models list --architectures", "infer {clip} --device cpu"]
+    "command",
+    ["--help", "infer --help", "models list", "models list --architectures", "infer {clip} --device cpu"],
 )
 def test_the_command_line_loads_nothing_heavy(command: str, clip: Path):
     code = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, Advance, progress_bars, say
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, Advance, note, progress_bars, say
 from audio_emotion.cli._request import Request
 from audio_emotion.paths import shown
 from audio_emotion.prediction import Model
@@ -39,7 +39,7 @@ def to_folder(
         told.add(failed.file)
         say(failed.reason)
 
-    with progress_bars(request.quiet) as bars:
+    with progress_bars() as bars:
         result = batch.run(
             [str(recording) for recording in recordings],
             output_dir,
@@ -53,11 +53,10 @@ def to_folder(
             on_failure=tell,
         )
     _name_earlier(result, told)
-    if not request.quiet:
-        say(
-            f"{result.done} answered, {result.skipped} answered before, {len(result.failed)} failed; "
-            f"answers are in {shown(output_dir)}"
-        )
+    note(
+        f"{result.done} answered, {result.skipped} answered before, {len(result.failed)} failed; "
+        f"answers are in {shown(output_dir)}"
+    )
     if result.failed:
         raise typer.Exit(SOME_FAILED if result.done + result.skipped else NOTHING_DONE)
 

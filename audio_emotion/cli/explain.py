@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import command, limited, say
+from audio_emotion.cli._app import command, limited, note
+from audio_emotion.cli._completing import one_of
+from audio_emotion.cli._options import Device, Model
 
 if TYPE_CHECKING:
     from audio_emotion.explaining import Explanation
@@ -26,29 +28,55 @@ def explain(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The picture, .png or .svg; explain.png if not given.", metavar="PICTURE"),
+        typer.Option(
+            "--out",
+            "-o",
+            help="The picture, .png or .svg; explain.png if not given.",
+            metavar="PICTURE",
+            rich_help_panel="Output",
+        ),
     ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print every importance as JSON; a picture only with --out.", rich_help_panel="Output"
+        ),
+    ] = False,
     label: Annotated[
-        str | None, typer.Option(help="Explain this label, not the answer.", metavar="LABEL", show_default=False)
+        str | None,
+        typer.Option(
+            help="Explain this label, not the answer.", metavar="LABEL", show_default=False, rich_help_panel="Answer"
+        ),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="occlusion, or gradients (integrated; in torch).", metavar="METHOD")
+        str,
+        typer.Option(
+            help="occlusion, or gradients (integrated; in torch).",
+            metavar="METHOD",
+            rich_help_panel="Answer",
+            autocompletion=one_of("occlusion", "gradients"),
+        ),
     ] = "occlusion",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print every importance as JSON; a picture only with --out.")
-    ] = False,
-    model: Annotated[str, typer.Option(help="A stored model's name, or a model folder.", metavar="MODEL")] = "default",
-    device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda or mps; auto takes the first accelerator found.", metavar="NAME")
-    ] = "auto",
-    start: Annotated[float, typer.Option(help="Begin at this second.", callback=limited(0), metavar="SECONDS")] = 0.0,
+    gate: Annotated[
+        bool,
+        typer.Option("--gate/--no-gate", help="Leave out windows of silence, hum and noise.", rich_help_panel="Answer"),
+    ] = True,
+    model: Model = None,
+    device: Device = "auto",
+    start: Annotated[
+        float,
+        typer.Option(help="Begin at this second.", callback=limited(0), metavar="SECONDS", rich_help_panel="Input"),
+    ] = 0.0,
     end: Annotated[
-        float | None, typer.Option(help="End at this second.", callback=limited(0, above=True), metavar="SECONDS")
+        float | None,
+        typer.Option(
+            help="End at this second.", callback=limited(0, above=True), metavar="SECONDS", rich_help_panel="Input"
+        ),
     ] = None,
-    gate: Annotated[bool, typer.Option("--gate/--no-gate", help="Leave out windows of silence, hum and noise.")] = True,
 ) -> None:
     """Draw which part of a recording spoke for the answer."""
     from audio_emotion.audio import Part
+    from audio_emotion.checkpoint import chosen
     from audio_emotion.explaining import check_method
     from audio_emotion.explaining import explain as run
     from audio_emotion.plot_timeline import kind_of, save
@@ -59,7 +87,7 @@ def explain(
         kind_of(target)
     part = Part(start, end)
     backend = "torch" if check_method(method) == "gradients" else "auto"
-    loaded = load_model(model, device, backend)  # type: ignore[arg-type]
+    loaded = load_model(model or chosen(), device, backend)  # type: ignore[arg-type]
     explanation = run(loaded, file, part=part, label=label, method=method, gate=gate)  # type: ignore[arg-type]
     if target:
         from audio_emotion.plot_explanation import draw_explanation
@@ -69,7 +97,7 @@ def explain(
     if target:
         from audio_emotion.paths import shown
 
-        say(f"picture written to {shown(target)}")
+        note(f"picture written to {shown(target)}")
 
 
 def _json(explanation: "Explanation", file: Path, model: str, device: str) -> str:

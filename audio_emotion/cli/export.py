@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import command, say, tell_left_out
+from audio_emotion.cli import _completing
+from audio_emotion.cli._app import command, note, tell_left_out
+from audio_emotion.cli._completing import one_of
+from audio_emotion.cli._options import Model
 from audio_emotion.paths import shown
 
 if TYPE_CHECKING:
     from audio_emotion.checkpoint import ModelConfig
     from audio_emotion.export.folder import Checked, Heard
-    from audio_emotion.prediction import Model
+    from audio_emotion.prediction import Model as Loaded
     from audio_emotion.records import FloatArray
 
 EXAMPLES = """
@@ -24,9 +27,7 @@ EXAMPLES = """
 @command
 def export(
     target: Annotated[Path, typer.Argument(help="A new folder, or one of an earlier export.", metavar="DIR")],
-    model: Annotated[
-        str, typer.Option(help="A stored model's name, or a model folder.", metavar="MODEL", rich_help_panel="Model")
-    ] = "default",
+    model: Model = None,
     kinds: Annotated[
         list[str] | None,
         typer.Option(
@@ -35,6 +36,7 @@ def export(
             "may be given again; every one that can be had if not given.",
             metavar="FORM",
             rich_help_panel="Model",
+            autocompletion=one_of(*_completing.EXPORTS),
         ),
     ] = None,
     data: Annotated[
@@ -62,6 +64,7 @@ def export(
     from audio_emotion.models import entry
     from audio_emotion.prediction import load_model
 
+    model = model or checkpoint.chosen()
     config = checkpoint.read(checkpoint.find(model))
     loaded = load_model(model, "cpu", "torch" if config.graph == "none" else "onnx")
     heard = _recordings(loaded, data, clips) if data else hearing.made(loaded, np.random.default_rng(0))
@@ -73,13 +76,13 @@ def export(
     found = folder.export(origin, target, chosen, heard, expected)
     _tell(found, len(heard.targets))
     if not data:
-        say("compared on sounds made here; to see accuracy on real recordings, name some with --data")
+        note("compared on sounds made here; to see accuracy on real recordings, name some with --data")
     elif config.training.get("speakers"):
-        say("if the model was trained on speakers of these recordings, the figures compare forms and say no more")
-    say(f"written to {shown(target)}")
+        note("if the model was trained on speakers of these recordings, the figures compare forms and say no more")
+    note(f"written to {shown(target)}")
 
 
-def _recordings(loaded: "Model", data: list[str], clips: int) -> "Heard":
+def _recordings(loaded: "Loaded", data: list[str], clips: int) -> "Heard":
     from audio_emotion.corpora.sources import gather, parse_sources
     from audio_emotion.export import hearing
 
@@ -101,7 +104,7 @@ def _to_be_had(config: "ModelConfig", with_speech: bool) -> tuple[str, ...]:
     )
 
 
-def _probabilities(loaded: "Model", windows: "FloatArray") -> "FloatArray":
+def _probabilities(loaded: "Loaded", windows: "FloatArray") -> "FloatArray":
     """Return what the stored model itself says, window by window."""
     import numpy as np
 

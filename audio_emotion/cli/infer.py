@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import command, limited, say
+from audio_emotion.checkpoint import chosen
+from audio_emotion.cli._app import command, limited, note
+from audio_emotion.cli._completing import BACKENDS, FORMATS, one_of
+from audio_emotion.cli._options import Device, Model
 from audio_emotion.errors import UsageError
 from audio_emotion.inputs import expand, read_list
 
@@ -42,7 +45,10 @@ def infer(
     channels: Annotated[
         str,
         typer.Option(
-            help="mix, each (one answer a channel), or a number from 1.", metavar="WHICH", rich_help_panel="Input"
+            help="mix, each (one answer a channel), or a number from 1.",
+            metavar="WHICH",
+            rich_help_panel="Input",
+            autocompletion=one_of("mix", "each", "1", "2"),
         ),
     ] = "mix",
     start: Annotated[
@@ -61,23 +67,15 @@ def infer(
             help="Answer the segments in this RTTM, SRT or CSV file.", metavar="FILE", rich_help_panel="Input"
         ),
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="A stored model's name, or a model folder.", metavar="MODEL", rich_help_panel="Model")
-    ] = "default",
-    device: Annotated[
-        str,
-        typer.Option(
-            help="auto, cpu, cuda or mps; auto takes the first accelerator found.",
-            metavar="NAME",
-            rich_help_panel="Model",
-        ),
-    ] = "auto",
+    model: Model = None,
+    device: Device = "auto",
     backend: Annotated[
         str,
         typer.Option(
             help="auto (ONNX Runtime on the CPU, else torch), onnx, onnx-int8 or torch.",
             metavar="NAME",
             rich_help_panel="Model",
+            autocompletion=one_of(*BACKENDS),
         ),
     ] = "auto",
     gate: Annotated[
@@ -132,7 +130,13 @@ def infer(
         ),
     ] = 0.0,
     smooth: Annotated[
-        str | None, typer.Option(help="median or viterbi.", metavar="HOW", rich_help_panel="Timeline")
+        str | None,
+        typer.Option(
+            help="median or viterbi.",
+            metavar="HOW",
+            rich_help_panel="Timeline",
+            autocompletion=one_of("median", "viterbi"),
+        ),
     ] = None,
     formats: Annotated[
         list[str] | None,
@@ -142,6 +146,7 @@ def infer(
             help="text, json, jsonl, csv, srt, vtt, rttm, audacity or audformat; several with --output-dir.",
             metavar="FORMAT",
             rich_help_panel="Output",
+            autocompletion=one_of(*FORMATS),
         ),
     ] = None,
     as_json: Annotated[
@@ -162,9 +167,6 @@ def infer(
             help="Draw waveform, spectrogram and timeline as .png or .svg.", metavar="FILE", rich_help_panel="Output"
         ),
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No notes and no progress; errors are told.", rich_help_panel="Output")
-    ] = False,
     output_dir: Annotated[
         Path | None,
         typer.Option(
@@ -212,13 +214,13 @@ def infer(
     check_partners(ctx, along_time, output_dir is not None)
     config = TimelineConfig(window, hop, merge, min_duration, smooth, min_confidence, gate, vad)  # type: ignore[arg-type]
     given = _segments(segments) if segments else None
-    request = Request(config, along_time, given, start, end, channels_of(channels), stream, quiet)
+    request = Request(config, along_time, given, start, end, channels_of(channels), stream)
     request.part(None)  # refuses an end before the start
     kinds = formats_of(formats, as_json, output_dir is not None, request)
     named = [*(files or []), *map(os.fspath, read_list(files_from) if files_from else [])]
     recordings = _recordings(named, recursive)
     check_fit(recordings, request, kinds, plot, output_dir, top_k)
-    loaded = load_model(model, device, backend)  # type: ignore[arg-type]
+    loaded = load_model(model or chosen(), device, backend)  # type: ignore[arg-type]
     if along_time:
         grid(loaded.config.sampling_rate, loaded.config.window_samples, config)  # refuses a hop beyond the window
     if output_dir is not None:
@@ -231,7 +233,7 @@ def infer(
     from audio_emotion.cli._hearing import Page, text_stream_of, to_stdout
 
     if top_k is not None and kinds[0] != "text":
-        say(f"note: --top-k shortens the text form only; {kinds[0]} has every probability")
+        note(f"note: --top-k shortens the text form only; {kinds[0]} has every probability")
     text_stream_of(kinds[0])
     many = files_from is not None or recordings != list(map(Path, named)) or len(recordings) > 1
     writer = report.writer(kinds[0], loaded.config.labels, many=many or channels == "each", top_k=top_k)

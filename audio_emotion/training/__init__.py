@@ -1,5 +1,6 @@
 """Training: recordings and a split in, a model folder out."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from audio_emotion.runtime import choose_device
 from audio_emotion.training.costs import Estimate, estimate
 from audio_emotion.training.material import Material, load_material, silent
 from audio_emotion.training.storing import store
+
+_LOG = logging.getLogger(__name__)
 
 __all__ = [
     "TAKEN_UP",
@@ -144,6 +147,10 @@ def train_split(
     if len(emotions) < 2:
         raise CorpusError(f"all {len(split.train)} utterance(s) to train on are {emotions.pop()}; add another emotion")
     train_side, validation_side = (material.side(side) for side in (split.train, split.validation))
+    _LOG.debug(
+        "%s of %s on %s: %d utterances to train on, %d to validate, %d to test",
+        *(config.architecture, name, device, len(split.train), len(split.validation), len(split.test)),
+    )
     with main_process_first(device):  # it may begin the folder anew, and what it holds is what the others read
         opened = Run(run_folder, config, _sides(split), audio_emotion.__version__, keeping) if is_main() else None
     keeper = opened.keeper if opened else Keeper(run_folder / run.CHECKPOINT / run.STATE)

@@ -1,6 +1,8 @@
 """Decoded recordings, ready to be split: what a run reads, decoded once however many runs there are."""
 
 import hashlib
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +16,8 @@ from audio_emotion.errors import CorpusError
 from audio_emotion.fitting.data import Side
 from audio_emotion.records import FloatArray
 from audio_emotion.windows import trim
+
+_LOG = logging.getLogger(__name__)
 
 
 def silent(stage: str, done: int, total: int, remark: str) -> None:
@@ -74,7 +78,9 @@ def load_material(
     """
     chosen = label_set(labels)
     corpus = gather(parse_sources(data), chosen) if data else chosen.restrict(corpora.locate("ravdess"))
+    began = time.monotonic()
     heard, unreadable = made_of_each(corpus.utterances, partial(_heard, sampling_rate), "decoding", progress)
+    _LOG.debug("%d recordings decoded or found in the cache in %.1f s", len(heard), time.monotonic() - began)
     if unreadable and strict:
         raise CorpusError(f"{len(unreadable)} recording(s) cannot be decoded, the first: {unreadable[0]}")
     cache.trim()
