@@ -174,13 +174,17 @@ class Model:
 
 
 def load_model(
-    name: str = checkpoint.DEFAULT, device: str = "auto", backend: Literal["auto", "onnx", "torch"] = "auto"
+    name: str = checkpoint.DEFAULT,
+    device: str = "auto",
+    backend: Literal["auto", "onnx", "torch"] = "auto",
+    threads: int | None = None,
 ) -> Model:
     """Load a model by name or path on ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
     ``auto`` as backend is ONNX Runtime on the CPU, where torch is then not imported, and torch elsewhere, or where
     the model has no graph. ``onnx`` runs on the CPU alone, ``torch`` anywhere. Models whose features librosa makes
-    need it on either, and take its import, one to several seconds, longer to start.
+    need it on either, and take its import, one to several seconds, longer to start. ``threads`` is how many cores
+    ONNX Runtime may use; None: all.
 
     Raises:
         ModelError: no such model, or its folder is incomplete or altered.
@@ -198,12 +202,12 @@ def load_model(
         backend = "onnx" if device == "cpu" and config.graph != "none" else "torch"
     if backend == "onnx" and config.graph == "none":
         raise UsageError(f"the model {config.name!r} has no ONNX graph, it is too large; use --backend torch, or auto")
-    return Model(config, _runtime(folder, config, device, backend))
+    return Model(config, _runtime(folder, config, device, backend, threads))
 
 
-def _runtime(folder: Path, config: ModelConfig, device: str, backend: str) -> Runtime:
+def _runtime(folder: Path, config: ModelConfig, device: str, backend: str, threads: int | None) -> Runtime:
     if backend == "onnx":
-        return _onnx_runtime(folder, config)
+        return _onnx_runtime(folder, config, threads)
     from audio_emotion.runtime.torch import TorchRuntime, load
 
     weights = folder / checkpoint.TENSORS
@@ -211,14 +215,14 @@ def _runtime(folder: Path, config: ModelConfig, device: str, backend: str) -> Ru
     return TorchRuntime(model, device)
 
 
-def _onnx_runtime(folder: Path, config: ModelConfig) -> Runtime:
+def _onnx_runtime(folder: Path, config: ModelConfig, threads: int | None) -> Runtime:
     from audio_emotion.runtime.onnx import OnnxRuntime
 
     features = maker(entry(config.architecture).frontend, config.frontend) if config.graph == "features" else None
     shape: tuple[int, ...] = (config.window_samples,)
     if features is not None:
         shape = features(np.zeros((1, config.window_samples), np.float32)).shape[1:]
-    runtime = OnnxRuntime(folder / checkpoint.GRAPH, features)
+    runtime = OnnxRuntime(folder / checkpoint.GRAPH, features, threads)
     if (runtime.input_shape, runtime.n_labels) != (shape, len(config.labels)):
         raise ModelError(
             f"{folder / checkpoint.CONFIG}: makes input of shape {shape} and {len(config.labels)} labels, "

@@ -20,7 +20,7 @@ LEVELS = {
     2: {"corpora", "models", "runtime"},
     3: {"checkpoint", "card"},
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
-    | {"live", "tuning"}
+    | {"live", "tuning", "cluster"}
     | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"},
     5: {"cli", "web", "weights"},
 }
@@ -46,6 +46,13 @@ ALLOWED = {
     ("batch", "prediction"),
     ("batch", "report"),
     ("batch", "workers"),
+    ("cluster", "batch"),
+    ("cluster", "journal"),
+    ("cluster", "prediction"),
+    ("cluster", "readers"),
+    ("cluster", "report"),
+    ("cluster", "streaming"),
+    ("cluster", "workers"),
     ("live", "prediction"),
     ("live", "streaming"),
     ("plot_timeline", "report"),

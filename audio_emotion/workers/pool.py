@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from audio_emotion.errors import AudioEmotionError, reason
-from audio_emotion.paths import shown
+from audio_emotion.paths import is_address, shown
 from audio_emotion.workers.process import Child
 from audio_emotion.workers.terms import Event, Failure, GivenUpError, Limits, Reader, Windows
 
@@ -161,7 +161,12 @@ class Pool:
 
 
 def check(path: str, limits: Limits) -> None:
-    """Refuse what is no file to open: decoders would wait for a pipe, or read a device, for ever."""
+    """Refuse what is no file to open: decoders would wait for a pipe, or read a device, for ever.
+
+    What is in an object store is looked at by the reader that fetches it.
+    """
+    if is_address(path):
+        return
     try:
         status = Path(path).stat()
     except FileNotFoundError:
