@@ -55,7 +55,7 @@ def run(
     made_with = {**fingerprint(config, job.answer()), "partition": size}
     header = store.header()
     if header is None or restart:
-        store.keep(())
+        store.clear()
         store.begin({"run": _FORMAT, "fingerprint": made_with})
     else:
         check_same(in_words(header.get("fingerprint", {})), in_words(made_with), store.folder)
@@ -76,7 +76,8 @@ def run(
                     sound_s=counts.sound_s + told["sound_s"],
                 )
                 progress(counts)
-    store.keep({partition.name for partition in partitions})
+    files = (given.name for partition in partitions for given in partition.inputs)
+    store.replaced({partition.name for partition in partitions}, files)
     named = tuple(one for partition in partitions for one in failed.get(partition.name, ()))
     return BatchResult(counts.done, counts.total - counts.done - len(named), named)
 

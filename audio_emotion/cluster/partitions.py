@@ -35,12 +35,13 @@ def cut(inputs: Iterable[Input], size: int = SIZE) -> Iterator[Partition]:
     change the partitions that they are in, and leave the others as they were.
     """
     least = max(1, size // 2)
+    one_in = size - least + 1
     held: list[Input] = []
     n_bytes = 0
     for given in inputs:
         held.append(given)
         n_bytes += max(0, given.stamp.size)
-        chosen = not zlib.crc32(given.name.encode("utf-8", "surrogateescape")) % least
+        chosen = not zlib.crc32(given.name.encode("utf-8", "surrogateescape")) % one_in
         if (len(held) >= least and chosen) or len(held) >= 2 * size or n_bytes >= _BYTES:
             yield _partition(held)
             held, n_bytes = [], 0

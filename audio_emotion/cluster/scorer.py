@@ -65,6 +65,7 @@ class Scorer:
         import ray
 
         self._job, self._store = job, Store(job.folder)
+        self._node = ray.get_runtime_context().get_node_id()
         with tempfile.TemporaryDirectory(prefix="audio-emotion-") as folder:
             for name, content in ray.get(model).items():
                 (Path(folder) / name).write_bytes(content)
@@ -93,7 +94,7 @@ class Scorer:
             rows = self._joined(name, rows, again)
             failed = [*lasting, *failed]
         failed.sort(key=lambda one: one.file)
-        counts = {"answered": len(files) - len(failed), "failed": len(failed)}
+        counts = {"answered": len(files) - len(failed), "failed": len(failed), "node": self._node}
         rows = rows.sort_by([("file", "ascending"), ("start", "ascending")])
         self._store.write(name, rows, failed, counts, again=bool(known))
         return {"name": name, "done": len(answers), "failed": [astuple(one) for one in failed], "sound_s": sound_s}

@@ -105,11 +105,28 @@ class Store:
         if not again:
             write_answers()
 
-    def keep(self, names: Collection[str]) -> None:
-        """Take away every partition but these."""
+    def clear(self) -> None:
+        """Take away every partition."""
+        for name in self.names(ANSWERS) | self.names(FAILURES):
+            self._discard(name)
+
+    def replaced(self, names: Collection[str], files: Iterable[str]) -> None:
+        """Take away the partitions, beside ``names``, that hold any of ``files``, which ``names`` now hold.
+
+        Those that hold none are of recordings that were not meant this time, and stay.
+        """
+        now = {encodable(file) for file in files}
+        for name in (self.names(ANSWERS) | self.names(FAILURES)) - set(names):
+            if not now.isdisjoint(self._files_of(name)):
+                self._discard(name)
+
+    def _files_of(self, name: str) -> set[str]:
+        answered = self.read(ANSWERS, name)["file"].to_pylist() if self.counts(name) else []
+        return {*answered, *(failed.file for failed in self.failures(name))}
+
+    def _discard(self, name: str) -> None:
         for kind in (ANSWERS, FAILURES):
-            for name in self.names(kind) - set(names):
-                self._remove(self._path(kind, name))
+            self._remove(self._path(kind, name))
 
     def _path(self, kind: str, name: str) -> str:
         return f"{self._root}/{kind}/{name}.parquet"

@@ -17,6 +17,7 @@ def test_every_input_is_in_one_partition_in_order():
     assert 35 < sum(sizes) / len(sizes) < 75
     assert len({partition.name for partition in partitions}) == len(partitions)
     assert [len(partition.inputs) for partition in cut(INPUTS[:5], 1)] == [1] * 5
+    assert 1200 < len(list(cut(INPUTS, 2))) < 2200
     assert not list(cut([]))
 
 

@@ -41,9 +41,13 @@ def test_a_partition_is_read_as_it_was_written(tmp_path: Path):
     assert (store.failures("part-a"), store.failures("part-b")) == (failed, [])
     assert store.counts("part-a") == {"answered": 1}
     assert store.read(ANSWERS, "part-a").num_rows == 1
-    assert not [path for path in tmp_path.rglob(".*")]
-    store.keep({"part-b"})
+    assert not list(tmp_path.rglob(".*"))
+    store.replaced({"part-b"}, ["c.wav"])
+    assert store.names(ANSWERS) == {"part-a", "part-b"}, "nothing of what they hold was done again"
+    store.replaced({"part-b"}, ["bad.wav"])
     assert (store.names(ANSWERS), store.names(FAILURES)) == ({"part-b"}, set())
+    store.clear()
+    assert not store.names(ANSWERS)
 
 
 def test_a_partition_is_finished_when_its_failures_are_written_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
