@@ -14,7 +14,7 @@ from audio_emotion.cluster.store import ANSWERS, Store, table
 from audio_emotion.paths import encodable
 from audio_emotion.prediction import load_model
 from audio_emotion.streaming import TimelineConfig
-from audio_emotion.workers import Limits
+from audio_emotion.workers import Child, Limits
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class Scorer:
         import ray
 
         self._job, self._store = job, Store(job.folder)
+        self._idle: list[Child] = []  # decode workers between two partitions
         self._node = ray.get_runtime_context().get_node_id()
         with tempfile.TemporaryDirectory(prefix="audio-emotion-") as folder:
             for name, content in ray.get(model).items():
@@ -82,7 +83,8 @@ class Scorer:
         again = {one.file for one in before if one.kind != FINAL}
         todo = [file for file in files if encodable(file) in again] if known else files
         answers, failed, sound_s = [], [], 0.0
-        with closing(score(todo, self._model, self._job.task(), jobs=self._job.jobs, limits=self._job.limits)) as said:
+        job = self._job
+        with closing(score(todo, self._model, job.task(), jobs=job.jobs, limits=job.limits, idle=self._idle)) as said:
             for one in said:
                 if isinstance(one, Scored):
                     answers.append(one.answer)

@@ -37,6 +37,8 @@ def cluster() -> Iterator["Cluster"]:  # noqa: F821
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("AWS_ACCESS_KEY_ID", "nobody")  # of nodes and test alike
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
         patch.setenv("RAY_worker_niceness", "0")  # else, on a machine that has other work, they get none
         patch.setenv("RAY_health_check_period_ms", "500")
         patch.setenv("RAY_health_check_failure_threshold", "2")
@@ -179,7 +181,7 @@ def test_a_driver_that_is_killed_is_continued(cluster, archive: Path, tmp_path: 
     assert Counter(row["file"] for row in rows(out)) == files(archive)
 
 
-def test_an_object_store(cluster, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_object_store(cluster, archive: Path):
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
@@ -187,8 +189,6 @@ def test_an_object_store(cluster, archive: Path, tmp_path: Path, monkeypatch: py
     try:
         host, port = server.get_host_and_port()
         options = f"endpoint_override={host}:{port}&scheme=http&region=us-east-1&allow_bucket_creation=true"
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
         store, _ = FileSystem.from_uri(f"s3://calls?{options}")
         store.create_dir("calls")
         for path in [*sorted(archive.iterdir())[:4], archive / "bad.wav", archive / "five seconds, 100%.wav"]:
