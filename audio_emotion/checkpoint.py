@@ -1,9 +1,9 @@
 """Model folder ↔ memory, without torch.
 
 A model is a folder: ``config.json``, ``model.safetensors`` (for training and accelerators), ``model.onnx`` (for the
-CPU) and ``README.md`` (its card). It is loaded strictly: every file must have the checksum that ``config.json``
-states, and the tensors the names and shapes that it lists. A model too large for an ONNX file has none, and
-``config.json`` says so.
+CPU), maybe ``model.int8.onnx`` (the same in 8-bit integers), and ``README.md`` (its card). It is loaded strictly: every
+file must have the checksum that ``config.json`` states, and the tensors the names and shapes that it lists. A model too
+large for an ONNX file has none, and ``config.json`` says so.
 """
 
 import hashlib
@@ -17,7 +17,8 @@ from typing import Any
 from audio_emotion import paths
 from audio_emotion.errors import ModelError, UsageError
 
-CONFIG, TENSORS, GRAPH, CARD = "config.json", "model.safetensors", "model.onnx", "README.md"
+CONFIG, TENSORS, CARD = "config.json", "model.safetensors", "README.md"
+GRAPH, INT8_GRAPH = "model.onnx", "model.int8.onnx"
 DEFAULT = "default"
 """Name of the model that comes with the package."""
 
@@ -38,6 +39,7 @@ class ModelConfig:
         package_version: of the package that wrote the folder.
         graph: what ``model.onnx`` takes: the ``waveform``; ``features`` that librosa makes of it; or ``none``, there
             being no such file.
+        int8: whether ``model.int8.onnx`` is there too.
         training: corpora, split, speakers of each side, options, package versions.
         figures: what was measured, with its protocol.
         tensors: name and shape of each tensor.
@@ -54,6 +56,7 @@ class ModelConfig:
     temperature: float
     package_version: str
     graph: str = "waveform"
+    int8: bool = False
     training: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, Any] = field(default_factory=dict)
     tensors: Mapping[str, list[int]] = field(default_factory=dict)
@@ -62,7 +65,9 @@ class ModelConfig:
     @property
     def weight_files(self) -> tuple[str, ...]:
         """The names of the files that hold the weights."""
-        return (TENSORS,) if self.graph == "none" else (TENSORS, GRAPH)
+        if self.graph == "none":
+            return (TENSORS,)
+        return (TENSORS, GRAPH, INT8_GRAPH) if self.int8 else (TENSORS, GRAPH)
 
 
 def find(name_or_path: str) -> Path:
@@ -152,6 +157,8 @@ def _checks(config: ModelConfig) -> dict[str, bool]:
         and 1_000 <= config.sampling_rate <= 1_000_000,
         "window_samples must be a number above 0": isinstance(config.window_samples, int) and config.window_samples > 0,
         "graph must be waveform, features or none": config.graph in ("waveform", "features", "none"),
+        "int8 must be true or false, and false without a graph": isinstance(config.int8, bool)
+        and not (config.int8 and config.graph == "none"),
         "parameters, frontend, training, figures, tensors and sha256 must be objects": all(
             isinstance(mapping, Mapping) for mapping in mappings
         ),

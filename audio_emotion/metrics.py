@@ -76,7 +76,7 @@ def uar(targets: Sequence[str] | Sequence[int], answers: Sequence[str] | Sequenc
     return float(recall_score(targets, answers, labels=list(set(targets)), average="macro", zero_division=0.0))
 
 
-def accuracy(targets: Sequence[str], answers: Sequence[str]) -> float:
+def accuracy(targets: Sequence[str] | Sequence[int], answers: Sequence[str] | Sequence[int]) -> float:
     """Return the share of right answers (weighted accuracy, WA), 0 to 1."""
     from sklearn.metrics import accuracy_score
 

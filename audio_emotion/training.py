@@ -20,7 +20,7 @@ from audio_emotion.corpora.sources import gather, parse_sources
 from audio_emotion.corpora.splits import SIDES, Split, split_utterances
 from audio_emotion.errors import CorpusError
 from audio_emotion.evaluation import Evaluation, evaluate_utterances, fit_temperature
-from audio_emotion.export import fits_a_graph, write_weights
+from audio_emotion.export.weights import fits_a_graph, write_weights
 from audio_emotion.fitting import TrainConfig, origin, run, settings, transfer
 from audio_emotion.fitting.cost import Cost, measure
 from audio_emotion.fitting.data import Side

@@ -52,7 +52,7 @@ class Loudness:
 
 def model() -> Model:
     """Return a model that goes by loudness alone."""
-    return Model(config(**TRAINED_ON_OTHERS), Loudness())
+    return Model(config(**TRAINED_ON_OTHERS), Loudness(), "onnx")
 
 
 def clip(path: Path, heard: str | None) -> Path:

@@ -50,7 +50,7 @@ class Runtime:
 def stub(window_samples: int = 8, temperature: float = 1.0, delay_s: float = 0.0) -> Model:
     sizes = {"sampling_rate": 16_000, "window_samples": window_samples, "temperature": temperature}
     config = ModelConfig("stub", "none", {}, {}, LABELS, **sizes, package_version="0", sha256={"model.onnx": "0"})
-    return Model(config, Runtime(delay_s))
+    return Model(config, Runtime(delay_s), "onnx")
 
 
 def expected(value: float) -> dict[str, float]:

@@ -30,7 +30,7 @@ def change_tensors(folder: Path, change) -> None:
 def test_a_whole_folder_is_read(folder: Path):
     config = checkpoint.read(folder)
     assert config.labels[0] == "neutral"
-    assert set(config.sha256) == {"model.safetensors", "model.onnx"}
+    assert set(config.sha256) == {"model.safetensors", "model.onnx", "model.int8.onnx"}
 
 
 def test_a_missing_tensor_is_named(folder: Path):
@@ -46,7 +46,7 @@ def test_an_extra_tensor_is_named(folder: Path):
         load_model(str(folder), "cpu")
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "model.onnx"])
+@pytest.mark.parametrize("name", ["model.safetensors", "model.onnx", "model.int8.onnx"])
 def test_a_changed_byte_is_noticed(folder: Path, name: str):
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1

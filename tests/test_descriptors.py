@@ -18,7 +18,7 @@ from audio_emotion.descriptors import (
     short_mfcc,
 )
 from audio_emotion.errors import ModelError
-from audio_emotion.export import write_weights
+from audio_emotion.export.weights import write_weights
 from audio_emotion.models import build
 from audio_emotion.prediction import load_model
 from audio_emotion.windows import pad, windows_of

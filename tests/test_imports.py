@@ -21,7 +21,8 @@ LEVELS = {
     3: {"checkpoint", "card"},
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
     | {"live", "tuning", "cluster"}
-    | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export", "training", "folds"},
+    | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export"}
+    | {"training", "folds"},
     5: {"cli", "web", "weights"},
 }
 # What a level holds of its own: decoding behind the cache, and the signatures that both search and decoding go by; a
@@ -55,6 +56,8 @@ ALLOWED = {
     ("cluster", "workers"),
     ("live", "prediction"),
     ("live", "streaming"),
+    ("export", "metrics"),
+    ("export", "prediction"),
     ("plot_timeline", "report"),
     ("plots", "metrics"),
     ("evaluation", "metrics"),

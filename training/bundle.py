@@ -8,6 +8,7 @@ The recipe is ``training/configs/two-channel-cnn.toml``. Its figures are those o
 ``training/compare.py`` recorded on EmoBox folds 1-5, where every utterance is answered by a model that has not heard
 its speaker; its temperature is fitted on the same answers. The calibration error after it is that of each fold's
 answers under the temperature of all other folds, so that no answer is judged by a temperature that it helped to choose.
+A second graph in 8-bit integers is made of it: ``training/int8.py`` says what that costs.
 Writes ``audio_emotion/weights/default`` and ``training/records/bundled.json``.
 """
 
@@ -21,12 +22,13 @@ from pathlib import Path
 
 import numpy as np
 from compare import CONFIGS, RECORDS, keep
+from int8 import add_int8
 
 from audio_emotion import card, checkpoint, metrics, paths
 from audio_emotion.emotions import emotions
 from audio_emotion.evaluation import fit_temperature
 from audio_emotion.fitting.config import read
-from audio_emotion.training import train
+from audio_emotion.training import load_material, train
 
 NAME = "two-channel-cnn"
 RECORD = Path(__file__).parent / "records" / "bundled.json"
@@ -93,7 +95,8 @@ def bundle(folder: Path, held_out: Sequence[Fold]) -> checkpoint.ModelConfig:
     config = replace(config, name=NAME, temperature=temperature(held_out), figures=figures(held_out))
     with paths.writing(paths.bundled_model_dir()) as target:
         shutil.copytree(folder, target, dirs_exist_ok=True)
-        checkpoint.write(target, config, card.render(config))
+        checkpoint.write(target, replace(config, int8=False), card.render(config))
+        add_int8(target, load_material(()))
     return checkpoint.read(paths.bundled_model_dir())
 
 

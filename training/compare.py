@@ -39,7 +39,7 @@ from audio_emotion.corpora.base import Progress
 from audio_emotion.corpora.splits import Split, split_utterances
 from audio_emotion.descriptors import maker
 from audio_emotion.evaluation import Evaluation
-from audio_emotion.export import write_weights
+from audio_emotion.export.weights import write_weights
 from audio_emotion.fitting import TrainConfig
 from audio_emotion.fitting.config import read
 from audio_emotion.folds import end_with_parent

@@ -119,7 +119,7 @@ def run(
     names: dict[str, str] = {}  # absolute path → as named, each once
     for name in inputs:
         names.setdefault(os.path.abspath(name), os.fspath(name))  # noqa: PTH100 (keeps "..", and odd bytes, right)
-    made_with = fingerprint(model.config, task)
+    made_with = fingerprint(model.config, model.backend, task)
     header = {"fingerprint": made_with, "root": _common_folder(list(names))}
     for format_name in formats:
         report.writer(format_name, model.config.labels)
@@ -150,12 +150,12 @@ def run(
     return BatchResult(counts.done, len(names) - len(failures) - counts.done, failures)
 
 
-def fingerprint(config: ModelConfig, task: Task) -> dict[str, Any]:
+def fingerprint(config: ModelConfig, backend: str, task: Task) -> dict[str, Any]:
     """Return what the answers depend on, a name to a value."""
     described = {name: value for name, value in asdict(config).items() if name not in {"training", "figures"}}
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-    model = {"model": f"{config.name} (sha256 {digest[:16]})", "reader": task.reader}
-    return {**model, **task.settings, **task.parameters}
+    what = {"model": f"{config.name} (sha256 {digest[:16]})", "backend": backend, "reader": task.reader}
+    return {**what, **task.settings, **task.parameters}
 
 
 def in_words(made_with: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from audio_emotion.cli import augment, data, models, tune
 from audio_emotion.cli._app import Command, Group
 from audio_emotion.cli.evaluate import EXAMPLES as EVALUATE
 from audio_emotion.cli.evaluate import evaluate
+from audio_emotion.cli.export import EXAMPLES as EXPORT
+from audio_emotion.cli.export import export
 from audio_emotion.cli.infer import EXAMPLES as INFER
 from audio_emotion.cli.infer import infer
 from audio_emotion.cli.listen import EXAMPLES as LISTEN
@@ -35,6 +37,7 @@ app.command(cls=Command, epilog=LISTEN)(listen)
 app.command(cls=Command, epilog=TRAIN)(train)
 app.command(cls=Command, epilog=EVALUATE)(evaluate)
 app.command(cls=Command, epilog=SERVE)(serve)
+app.command(cls=Command, epilog=EXPORT)(export)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.add_typer(augment.app, name="augment")

@@ -74,7 +74,7 @@ def to_cluster(
     part = request.part(_channel(request))
     job = scorer.Job(
         output_dir,
-        device=model.device,
+        device="cpu" if model.device == "auto" else model.device,
         backend=model.backend,
         timeline=request.timeline,
         part=part,

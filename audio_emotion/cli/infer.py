@@ -76,7 +76,9 @@ def infer(
     backend: Annotated[
         str,
         typer.Option(
-            help="auto (ONNX Runtime on the CPU, else torch), onnx or torch.", metavar="NAME", rich_help_panel="Model"
+            help="auto (ONNX Runtime on the CPU, else torch), onnx, onnx-int8 or torch.",
+            metavar="NAME",
+            rich_help_panel="Model",
         ),
     ] = "auto",
     gate: Annotated[

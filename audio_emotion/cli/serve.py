@@ -51,7 +51,7 @@ def serve(
         typer.Option(help="A stored model or a model folder, the first the default; all stored ones if none."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = _DEFAULTS.device,
-    backend: Annotated[str, typer.Option(help="auto, onnx or torch.")] = _DEFAULTS.backend,
+    backend: Annotated[str, typer.Option(help="auto, onnx, onnx-int8 or torch.")] = _DEFAULTS.backend,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Recordings read at once.", min=1, rich_help_panel="Limits")
     ] = None,

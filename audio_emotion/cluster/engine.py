@@ -18,6 +18,7 @@ from audio_emotion.cluster.scorer import Job, Scorer
 from audio_emotion.cluster.store import ANSWERS, FAILURES, Store
 from audio_emotion.errors import AudioEmotionError, DeviceError, UsageError
 from audio_emotion.journal import check_same
+from audio_emotion.prediction import backend_for
 from audio_emotion.runtime import cores
 
 _FORMAT = 1
@@ -39,7 +40,7 @@ def run(
 
     The cluster is the one that this process is connected to, else the one that ``RAY_ADDRESS`` names, else this
     machine. ``names`` are as for :func:`audio_emotion.cluster.inputs.find`, and ``size`` is how many recordings a
-    partition holds, about. A ``job.device`` ``auto`` is ``cuda`` where the cluster has such, else ``cpu``.
+    partition holds, about.
 
     Raises:
         UsageError: the folder was begun with another model or other parameters; no ray; a manifest that is none.
@@ -52,7 +53,8 @@ def run(
     config = checkpoint.read(folder)
     store = Store(job.folder)
     partitions = list(cut(find(names, recursive), size))
-    made_with = {**fingerprint(config, job.answer()), "partition": size}
+    job = replace(job, folder=store.folder, backend=_backend(config, job))
+    made_with = {**fingerprint(config, job.backend, job.answer()), "partition": size}
     header = store.header()
     if header is None or restart:
         store.clear()
@@ -64,7 +66,7 @@ def run(
     counts = Progress(total, total - n_todo, 0, 0, 0.0)
     progress(counts)
     if todo:
-        with _cluster(), closing(_answers(todo, replace(job, folder=store.folder), folder)) as answers:
+        with _cluster(), closing(_answers(todo, job, folder)) as answers:
             for told in answers:
                 failed[told["name"]] = [Failed(*one) for one in told["failed"]]
                 for one in failed[told["name"]]:
@@ -80,6 +82,17 @@ def run(
     store.replaced({partition.name for partition in partitions}, files)
     named = tuple(one for partition in partitions for one in failed.get(partition.name, ()))
     return BatchResult(counts.done, counts.total - counts.done - len(named), named)
+
+
+def _backend(config: checkpoint.ModelConfig, job: Job) -> str:
+    """Return what runs the model on every node, so that one machine's ``auto`` is not another's.
+
+    Raises:
+        UsageError: the actors cannot be told to run there.
+    """
+    if job.device not in ("cpu", "cuda"):
+        raise UsageError(f"on a cluster models run on cpu or cuda, and {job.device!r} was asked for; use one of them")
+    return backend_for(config, job.device) if job.backend == "auto" else job.backend
 
 
 def _left_to_do(partitions: Sequence[Partition], store: Store) -> tuple[list[Partition], dict[str, list[Failed]], int]:
@@ -136,9 +149,6 @@ def _answers(todo: Sequence[Partition], job: Job, model_folder: Path) -> Generat
     import ray
     from ray.exceptions import RayError
 
-    resources = ray.cluster_resources()
-    if job.device == "auto":
-        job = replace(job, device="cuda" if resources.get("GPU", 0) >= 1 else "cpu")
     needs = {"CPU": 1.0 + job.jobs, "GPU": float(job.device == "cuda")}
     model = ray.put({file.name: file.read_bytes() for file in model_folder.iterdir() if file.is_file()})
     orders = [{"order": json.dumps({"name": p.name, "files": [one.name for one in p.inputs]})} for p in todo]

@@ -45,8 +45,17 @@ Chunk = list[tuple[IntArray, FloatArray]]
 """The batches of one step: the utterances of each, and what this process reads of them."""
 
 
+Aim = Callable[[Tensor, Tensor], Tensor]
+"""Features (batch, ...) as the network reads them, and targets (batch, n_labels) → the targets to learn."""
+
+
 def _nothing(*_: object) -> None:
     """Show no progress."""
+
+
+def _as_labelled(_: Tensor, targets: Tensor) -> Tensor:
+    """Keep the targets."""
+    return targets
 
 
 @dataclass(frozen=True)
@@ -78,10 +87,12 @@ def fit(
     listener: Listener = Listener(),
     keeper: Keeper | None = None,
     begin: Callable[[], EmotionModel] | None = None,
+    aim: Aim = _as_labelled,
 ) -> EmotionModel:
     """Train a new model on ``train``, or go on where ``keeper`` says that a run with the same arguments stopped.
 
-    ``begin`` gives the first weights of a model that is not new, with what of it is frozen.
+    ``begin`` gives the first weights of a model that is not new, with what of it is frozen. ``aim`` may change the
+    targets of a batch, as a teacher does.
     With a validation side and patience, the weights of its best epoch are kept; else those of the last. torch's
     global generator is seeded, for the first weights and dropout, and left as it was found.
 
@@ -91,7 +102,7 @@ def fit(
         KeyboardInterrupt: Ctrl-C, when the step was done and its state kept; its message says how to go on.
     """
     with torch.random.fork_rng(), placement.memory_told(config, device):
-        fitting = Fitting(train, n_labels, config, device, listener, begin)
+        fitting = Fitting(train, n_labels, config, device, listener, begin, aim)
         if keeper and (kept := keeper.load()):
             fitting.restore(*kept)
         held_out = HeldOut(validation, fitting.model, config, device) if validation.sounds else None
@@ -117,8 +128,9 @@ class Fitting:
         device: str,
         listener: Listener,
         begin: Callable[[], EmotionModel] | None = None,
+        aim: Aim = _as_labelled,
     ) -> None:
-        self._config, self._side, self._listener = config, train, listener
+        self._config, self._side, self._listener, self._aim = config, train, listener, aim
         self._accelerator = placement.make_accelerator(device)
         self._share = Share(self._accelerator.process_index, self._accelerator.num_processes)
         self._dtype = placement.precision(config, device)
@@ -246,7 +258,7 @@ class Fitting:
         features, targets = self._loader.features(heard, group, np.random.default_rng(seeds))
         with torch.autocast(features.device.type, self._dtype, enabled=self._dtype is not None):
             logits = self._network(features)
-        return self._loss(logits.float(), targets).sum()
+        return self._loss(logits.float(), self._aim(features, targets)).sum()
 
     def _no_number(self, chunk: Chunk, loss: float, norm: float) -> TrainingError:
         files = [self._side.name(int(i)) for group, _ in chunk for i in group]

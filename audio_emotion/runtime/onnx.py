@@ -13,7 +13,7 @@ from audio_emotion.runtime import cores
 
 
 class OnnxRuntime:
-    """Runs a graph that :mod:`audio_emotion.export` wrote: ``samples``, or ``features``, in, ``logits`` out.
+    """Runs a graph that :mod:`audio_emotion.export.weights` wrote: ``samples``, or ``features``, in, ``logits`` out.
 
     Attributes:
         input_shape: of one window, or of its features, as the graph has it.

@@ -108,7 +108,7 @@ class Hearing:
                 config = self.config
                 loaded = load_model(self._folders[name], config.device, config.backend)  # type: ignore[arg-type]
                 runtime = Batcher(loaded.runtime, config.batch_wait_s, self.metrics.batches.observe)
-                self._models[name] = Model(loaded.config, runtime)
+                self._models[name] = Model(loaded.config, runtime, loaded.backend)
             return self._models[name]
 
     def hear(self, upload: BinaryIO, name: str, question: Question) -> tuple[Answer, Mapping[str, Any] | None]:

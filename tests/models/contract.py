@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from audio_emotion.descriptors import maker
-from audio_emotion.export import write_weights
+from audio_emotion.export.weights import write_weights
 from audio_emotion.models import build, entry
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.runtime import DEVICES, choose_device

@@ -10,7 +10,7 @@ import torch
 from audio_emotion import checkpoint
 from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.errors import ModelError, UsageError
-from audio_emotion.export import write_weights
+from audio_emotion.export.weights import write_weights
 from audio_emotion.models import build
 from audio_emotion.prediction import load_model
 from tests.sounds import voice
@@ -96,7 +96,7 @@ def test_without_transformers_one_line_names_the_command(monkeypatch: pytest.Mon
 
 
 def test_a_model_too_large_for_a_graph_runs_with_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("audio_emotion.export.MAX_GRAPH_BYTES", 1)
+    monkeypatch.setattr("audio_emotion.export.weights.MAX_GRAPH_BYTES", 1)
     model = build("wav2vec2", 2, {"encoder": TINY})
     write_weights(model, tmp_path, 16_000)
     described = ModelConfig(

@@ -1,0 +1,124 @@
+"""``audio-emotion export``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audio_emotion.cli._app import command, say, tell_left_out
+from audio_emotion.paths import shown
+
+if TYPE_CHECKING:
+    from audio_emotion.checkpoint import ModelConfig
+    from audio_emotion.export.folder import Checked, Heard
+    from audio_emotion.prediction import Model
+    from audio_emotion.records import FloatArray
+
+EXAMPLES = """
+    audio-emotion export app-model/
+    audio-emotion export app-model/ --as onnx-int8 --as ort-int8 --data recordings/
+    audio-emotion export app-model/ --model mine --as torch
+"""
+
+
+@command
+def export(
+    target: Annotated[Path, typer.Argument(help="A new folder, or one of an earlier export.", metavar="DIR")],
+    model: Annotated[
+        str, typer.Option(help="A stored model's name, or a model folder.", metavar="MODEL", rich_help_panel="Model")
+    ] = "default",
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--as",
+            help="onnx, onnx-fp16, onnx-int8, ort, ort-int8 (ONNX Runtime's own format, for phones) or torch; "
+            "may be given again; every one that can be had if not given.",
+            metavar="FORM",
+            rich_help_panel="Model",
+        ),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Labelled recordings to check each form on, and to set the scales of 8-bit integers by; may be given "
+            "again.",
+            metavar="DIR|TABLE",
+            rich_help_panel="Check",
+        ),
+    ] = None,
+    clips: Annotated[
+        int, typer.Option(help="Of the recordings, take at most so many.", min=8, rich_help_panel="Check")
+    ] = 200,
+) -> None:
+    """Write a model as files for other programs: waveform in, probabilities out."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from audio_emotion import checkpoint
+    from audio_emotion.descriptors import maker
+    from audio_emotion.export import folder, hearing
+    from audio_emotion.export.variants import Origin
+    from audio_emotion.models import entry
+    from audio_emotion.prediction import load_model
+
+    config = checkpoint.read(checkpoint.find(model))
+    loaded = load_model(model, "cpu", "torch" if config.graph == "none" else "onnx")
+    heard = _recordings(loaded, data, clips) if data else hearing.made(loaded, np.random.default_rng(0))
+    expected = _probabilities(loaded, heard.windows)
+    if config.graph == "features":
+        heard = replace(heard, windows=maker(entry(config.architecture).frontend, config.frontend)(heard.windows))
+    origin = Origin(checkpoint.find(model), config, heard.windows if data else None)
+    chosen = kinds or _to_be_had(config, with_speech=bool(data))
+    found = folder.export(origin, target, chosen, heard, expected)
+    _tell(found, len(heard.targets))
+    if not data:
+        say("compared on sounds made here; to see accuracy on real recordings, name some with --data")
+    elif config.training.get("speakers"):
+        say("if the model was trained on speakers of these recordings, the figures compare forms and say no more")
+    say(f"written to {shown(target)}")
+
+
+def _recordings(loaded: "Model", data: list[str], clips: int) -> "Heard":
+    from audio_emotion.corpora.sources import gather, parse_sources
+    from audio_emotion.export import hearing
+
+    corpus = gather(parse_sources(data))
+    tell_left_out(corpus.left_out)
+    return hearing.recordings(loaded, corpus.utterances, clips)
+
+
+def _to_be_had(config: "ModelConfig", with_speech: bool) -> tuple[str, ...]:
+    """Return the forms that a model can be had in, here and now."""
+    from audio_emotion.export.variants import KINDS
+
+    if config.graph == "none":
+        return ("torch",)
+    return tuple(
+        kind
+        for kind in KINDS
+        if (config.int8 or with_speech or "int8" not in kind) and (config.graph == "waveform" or kind != "torch")
+    )
+
+
+def _probabilities(loaded: "Model", windows: "FloatArray") -> "FloatArray":
+    """Return what the stored model itself says, window by window."""
+    import numpy as np
+
+    logits = loaded.runtime.logits(windows) / loaded.config.temperature
+    odds: FloatArray = np.exp(logits - logits.max(axis=1, keepdims=True))
+    odds /= odds.sum(axis=1, keepdims=True)
+    return odds
+
+
+def _tell(found: "list[Checked]", n_labelled: int) -> None:
+    """Print what each form is worth."""
+    print(f"{'form':10} {'file':16} {'KB':>7} {'ms':>6} {'differs':>8} {'at most':>8} {'same':>6}  UAR / accuracy")
+    for one in found:
+        reached = f"{100 * one.uar:.1f} / {100 * one.accuracy:.1f} %" if one.uar is not None and one.accuracy else "-"
+        print(
+            f"{one.kind:10} {one.file:16} {one.size_bytes / 1000:7.0f} {one.milliseconds:6.2f} "
+            f"{one.differs_mean:8.5f} {one.differs_most:8.5f} {100 * one.same:5.1f}%  {reached}"
+        )
+    over = f"{n_labelled} recordings" if n_labelled else "sounds made here"
+    print(f"ms: a window on one thread; differs: of scores from the stored model's, mean and most, over {over}")

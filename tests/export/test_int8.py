@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from audio_emotion import checkpoint, paths
+from audio_emotion.export.int8 import write_int8
+from audio_emotion.records import FloatArray
+from audio_emotion.runtime.onnx import OnnxRuntime
+from tests.sounds import voice
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def windows() -> FloatArray:
+    return np.stack([voice(3.0, seed=seed) for seed in range(20)])
+
+
+@pytest.fixture(scope="module")
+def integers(windows: FloatArray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("graph") / checkpoint.INT8_GRAPH
+    write_int8(paths.bundled_model_dir() / checkpoint.GRAPH, target, windows)
+    return target
+
+
+def test_every_layer_and_nothing_else_is_in_integers(integers: Path) -> None:
+    graph = onnx.load(integers).graph
+    kinds = {value.name: value.data_type for value in graph.initializer}
+    made_of = {output: node for node in graph.node for output in node.output}
+    layers = [node for node in graph.node if node.op_type in {"Conv", "Gemm"}]
+    assert len(layers) > 7
+    for node in layers:
+        source = made_of[node.input[1]]  # the weights' DequantizeLinear
+        assert kinds[source.input[0]] == onnx.TensorProto.INT8
+    products = [node for node in graph.node if node.op_type == "MatMul"]
+    assert products
+    assert all(kinds.get(name, onnx.TensorProto.FLOAT) == onnx.TensorProto.FLOAT for p in products for name in p.input)
+
+
+def test_weights_leave_room_for_the_sum_of_two_products(integers: Path) -> None:
+    weights = [
+        onnx.numpy_helper.to_array(value)
+        for value in onnx.load(integers).graph.initializer
+        if value.data_type == onnx.TensorProto.INT8
+    ]
+    assert max(abs(tensor.astype(int)).max() for tensor in weights) <= 64
+
+
+def test_it_says_nearly_the_same(integers: Path, windows: FloatArray) -> None:
+    floats = OnnxRuntime(paths.bundled_model_dir() / checkpoint.GRAPH).logits(windows)
+    small = OnnxRuntime(integers).logits(windows)
+    assert small.shape == floats.shape
+    assert 0 < np.abs(small - floats).max() < 0.2 * np.ptp(floats)
+
+
+def test_it_is_smaller(integers: Path) -> None:
+    assert integers.stat().st_size < 0.5 * (paths.bundled_model_dir() / checkpoint.GRAPH).stat().st_size
+
+
+def test_the_quantizer_is_silent(windows: FloatArray, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_int8(paths.bundled_model_dir() / checkpoint.GRAPH, tmp_path / "graph.onnx", windows[:2])
+    assert capfd.readouterr() == ("", "")
