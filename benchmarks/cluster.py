@@ -15,6 +15,7 @@ import os
 import platform
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -25,6 +26,7 @@ import ray
 
 from audio_emotion import batch
 from audio_emotion.cluster import engine
+from audio_emotion.cluster.partitions import SIZE
 from audio_emotion.cluster.scorer import Job
 from audio_emotion.prediction import load_model
 from audio_emotion.runtime import cores
@@ -51,8 +53,35 @@ class Watch:
         return (n_last - n_first) / (ended - began), (s_last - s_first) / (ended - began)
 
 
-def processor_s() -> float:
-    """Return the processor time of this process and all below it, with that of those that ended, in seconds."""
+class Meter:
+    """Adds up the processor time of this process and all below it, those that end meanwhile included."""
+
+    def __init__(self) -> None:
+        self._ended = threading.Event()
+        self._times: dict[int, float] = {}
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> "Meter":
+        self._before = _times()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._times |= _times()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.2):
+            self._times |= _times()
+
+    def seconds(self) -> float:
+        """Return what was used between the block's begin and its end."""
+        return sum(time_s - self._before.get(process, 0.0) for process, time_s in self._times.items())
+
+
+def _times() -> dict[int, float]:
+    """Return the processor time so far of this process and each below it, in seconds."""
     parents, times = {}, {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -60,20 +89,21 @@ def processor_s() -> float:
         except OSError:  # it has ended
             continue
         parents[int(path.parent.name)] = int(fields[1])
-        times[int(path.parent.name)] = sum(map(int, fields[11:15])) / _TICKS
+        times[int(path.parent.name)] = sum(map(int, fields[11:13])) / _TICKS
     ours = {os.getpid()}
     while more := {one for one, parent in parents.items() if parent in ours} - ours:
         ours |= more
-    return sum(times[one] for one in ours)
+    return {one: times[one] for one in ours}
 
 
 def measured(work: Callable[..., object]) -> dict[str, float]:
     """Run a batch; return its rates and its processor time."""
-    watch, began, used = Watch(), time.perf_counter(), processor_s()
-    work(progress=watch)
+    watch, began = Watch(), time.perf_counter()
+    with Meter() as meter:
+        work(progress=watch)
     files, sound = watch.rates()
-    took_s, used_s = time.perf_counter() - began, processor_s() - used
-    return {"files_per_s": files, "sound_s_per_s": sound, "whole_s": took_s, "processor_s": used_s}
+    took_s = time.perf_counter() - began
+    return {"files_per_s": files, "sound_s_per_s": sound, "whole_s": took_s, "processor_s": meter.seconds()}
 
 
 def compare(clips: list[str], runs: int, size: int) -> dict[str, Any]:
@@ -92,7 +122,13 @@ def compare(clips: list[str], runs: int, size: int) -> dict[str, Any]:
             found["ray"].append(measured(on_ray))
     ray.shutdown()
     ratios = [r["files_per_s"] / b["files_per_s"] for r, b in zip(found["ray"], found["local"], strict=True)]
-    return {"start_of_ray_s": start_s, **found, "ratio_ray_to_local": statistics.median(ratios)}
+    used = [r["processor_s"] / b["processor_s"] for r, b in zip(found["ray"], found["local"], strict=True)]
+    return {
+        "start_of_ray_s": start_s,
+        **found,
+        "ratio_of_rates_ray_to_local": statistics.median(ratios),
+        "ratio_of_processor_time_ray_to_local": statistics.median(used),
+    }
 
 
 def record(options: argparse.Namespace) -> None:
@@ -145,9 +181,9 @@ def reckon(options: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=int, default=400)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--partition", type=int, default=64)
+    parser.add_argument("--files", type=int, default=1200)
+    parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--partition", type=int, default=SIZE)
     parser.add_argument("--reckon", action="store_true", help="print nodes, hours and cost from the record")
     parser.add_argument("--price", type=float, default=1.0, help="of a node for an hour")
     parser.add_argument("--cores", type=int, default=16, help="of a node")
