@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audio_emotion.cli._app import command, say, tell_left_out
+from audio_emotion.errors import UsageError
 from audio_emotion.paths import shown
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ EXAMPLES = """
     audio-emotion export app-model/
     audio-emotion export app-model/ --as onnx-int8 --as ort-int8 --data recordings/
     audio-emotion export app-model/ --model mine --as torch
+    audio-emotion export --web page/
 """
 
 
@@ -49,8 +51,28 @@ def export(
     clips: Annotated[
         int, typer.Option(help="Of the recordings, take at most so many.", min=8, rich_help_panel="Check")
     ] = 200,
+    web: Annotated[
+        bool,
+        typer.Option(
+            "--web",
+            help="Write a page for any plain file host instead: the model runs in the browser.",
+            rich_help_panel="Page",
+        ),
+    ] = False,
+    registry: Annotated[
+        str | None,
+        typer.Option(
+            help="Where ONNX Runtime Web comes from, if not from npm's own registry.",
+            envvar="NPM_CONFIG_REGISTRY",
+            metavar="URL",
+            rich_help_panel="Page",
+        ),
+    ] = None,
 ) -> None:
     """Write a model as files for other programs: waveform in, probabilities out."""
+    if web:
+        _page(target, model, registry, bool(kinds or data))
+        return
     from dataclasses import replace
 
     import numpy as np
@@ -77,6 +99,17 @@ def export(
     elif config.training.get("speakers"):
         say("if the model was trained on speakers of these recordings, the figures compare forms and say no more")
     say(f"written to {shown(target)}")
+
+
+def _page(target: Path, model: str, registry: str | None, forms: bool) -> None:
+    """Write the page of ``--web``."""
+    from audio_emotion.checkpoint import find
+    from audio_emotion.export.web import REGISTRY, write_page
+
+    if forms:
+        raise UsageError("--as and --data do not go with --web, whose page has the model in one form; leave them out")
+    write_page(find(model), target, registry or REGISTRY)
+    say(f"written to {shown(target)}; any file host will do, on this machine: python -m http.server -d {shown(target)}")
 
 
 def _recordings(loaded: "Model", data: list[str], clips: int) -> "Heard":
