@@ -59,6 +59,7 @@ class Meter:
     def __init__(self) -> None:
         self._ended = threading.Event()
         self._times: dict[int, float] = {}
+        self._actors: list[float] = []
         self._thread = threading.Thread(target=self._watch)
 
     def __enter__(self) -> "Meter":
@@ -73,11 +74,31 @@ class Meter:
 
     def _watch(self) -> None:
         while not self._ended.wait(0.2):
-            self._times |= _times()
+            times = _times()
+            self._times |= times
+            if actors := sum(map(_actor_mib, times)):
+                self._actors.append(actors)
 
     def seconds(self) -> float:
         """Return what was used between the block's begin and its end."""
         return sum(time_s - self._before.get(process, 0.0) for process, time_s in self._times.items())
+
+    def actors_mib(self) -> dict[str, float]:
+        """Return what Ray's actors held, in MiB: the median in the middle third of the time, and in the last."""
+        third = len(self._actors) // 3
+        parts = {"actors_middle_MiB": self._actors[third : 2 * third], "actors_end_MiB": self._actors[2 * third :]}
+        return {name: statistics.median(part) for name, part in parts.items() if part}
+
+
+def _actor_mib(process: int) -> float:
+    """Return the resident memory of a process if it is an actor of Ray Data, else 0."""
+    try:
+        folder = Path("/proc") / str(process)
+        if not folder.joinpath("cmdline").read_bytes().startswith(b"ray::MapWorker"):
+            return 0.0
+        return int(folder.joinpath("statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    except OSError:  # it has ended
+        return 0.0
 
 
 def _times() -> dict[int, float]:
@@ -103,7 +124,8 @@ def measured(work: Callable[..., object]) -> dict[str, float]:
         work(progress=watch)
     files, sound = watch.rates()
     took_s = time.perf_counter() - began
-    return {"files_per_s": files, "sound_s_per_s": sound, "whole_s": took_s, "processor_s": meter.seconds()}
+    rates = {"files_per_s": files, "sound_s_per_s": sound, "whole_s": took_s}
+    return {**rates, "processor_s": meter.seconds(), **meter.actors_mib()}
 
 
 def compare(clips: list[str], runs: int, size: int) -> dict[str, Any]:
