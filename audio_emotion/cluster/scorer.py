@@ -55,7 +55,7 @@ class Job:
 class Scorer:
     """What each actor of the pool is.
 
-    Decoding goes on in workers of the actor's own and not in tasks of the cluster: what a decoder gives is thirty
+    Decoding goes on in workers of the actor's own and not in tasks of the cluster: what a decoder gives is many
     times as large as the file that it reads, and stays on its machine so; and a file that crashes its decoder, or
     hangs, costs itself alone, as in a batch on one machine, whose code this is.
     """
