@@ -1,5 +1,5 @@
 # `make demo` and `make test` work wherever pip works: they need Python 3.11-3.13, make and a package index.
-.PHONY: demo test check image lock clean
+.PHONY: demo test test-all test-lowest check docs image lock clean
 
 demo: .demo/ready
 	.demo/bin/python -m audio_emotion infer inference/samples/happy.wav
@@ -18,6 +18,18 @@ test: .venv/ready
 	scripts/poetry install --no-interaction --quiet
 	touch $@
 
+# The suite under each of Python 3.11, 3.12 and 3.13 that is here; those that are missing are named.
+test-all:
+	scripts/test-all
+
+# The oldest dependencies that pyproject.toml allows, on what the package is for.
+test-lowest:
+	scripts/test-lowest
+
+# The documentation as a site, in build/site; nothing is fetched. A warning is an error (with --quiet it would be none).
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 scripts/poetry run mkdocs build --strict
+
 # What CI runs beside the tests.
 check: .venv/ready
 	scripts/poetry run ruff check .
@@ -35,4 +47,4 @@ lock:
 	scripts/poetry export --without-hashes --only infer --output inference/requirements.txt
 
 clean:
-	rm -rf .demo .poetry .venv dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .demo .poetry .venv .venvs dist build .mypy_cache .ruff_cache .pytest_cache

@@ -12,7 +12,7 @@ def render(config: ModelConfig) -> str:
     return "\n".join(
         [
             "---",
-            f"license: {str(training['licence']).lower()}",
+            *_licence(str(training["licence"])),
             "language: en" if "ravdess" in training["corpora"] else "language: und",
             "tags: [audio-classification, speech-emotion-recognition]",
             "library_name: audio-emotion",
@@ -40,6 +40,14 @@ def render(config: ModelConfig) -> str:
             "",
         ]
     )
+
+
+def _licence(name: str) -> list[str]:
+    """Return a licence in the hub's words, which knows those that have an identifier, and refuses other words."""
+    known = {"ODbL-1.0": "odbl", "unknown": "unknown"}
+    if name in known or (name.startswith("CC-") and " " not in name):
+        return [f"license: {known.get(name, name.lower())}"]
+    return ["license: other", f"license_name: {name.lower().replace(' ', '-')}"]
 
 
 def _made_from(origin: Mapping[str, Any] | None) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_emotion import paths
-from audio_emotion.errors import ModelError, UsageError
+from audio_emotion.errors import ModelError, UsageError, reason
 
 CONFIG, TENSORS, CARD = "config.json", "model.safetensors", "README.md"
 GRAPH, INT8_GRAPH = "model.onnx", "model.int8.onnx"
@@ -106,6 +106,72 @@ def stored() -> tuple[str, ...]:
     folder = paths.models_dir()
     own = sorted(p.name for p in folder.iterdir() if (p / CONFIG).is_file()) if folder.is_dir() else []
     return (DEFAULT, *(name for name in own if not name.startswith(".")))
+
+
+def chosen() -> str:
+    """Return the name of the model to take where none is named: what :func:`choose` was told, else ``default``.
+
+    Raises:
+        ModelError: there is no such model any more.
+    """
+    file = paths.chosen_model_file()
+    try:
+        name = file.read_text("utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return DEFAULT
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file}: cannot be read ({reason(error)}); remove it") from error
+    if name not in stored():
+        raise ModelError(
+            f"no model {name!r}, which is set as the one to take when none is named; choose another one with "
+            "'audio-emotion models default NAME'"
+        )
+    return name
+
+
+def choose(name: str) -> None:
+    """Set the model to take where none is named, a stored one or ``default``.
+
+    Raises:
+        ModelError: no such model is stored.
+        StorageError: the choice cannot be written.
+    """
+    if name not in stored():
+        raise ModelError(f"no model {name!r} is stored; there are: {', '.join(stored())}")
+    if name == DEFAULT:
+        paths.remove(paths.chosen_model_file())
+        return
+    with paths.writing_text(paths.chosen_model_file()) as file:
+        file.write(name + "\n")
+
+
+def own(name: str) -> Path:
+    """Return the folder of a model of the user's, whole or damaged.
+
+    Raises:
+        UsageError: it is the bundled one.
+        ModelError: no such model is stored.
+    """
+    if name == DEFAULT:
+        raise UsageError(f"{DEFAULT!r} is the bundled model, which belongs to the package; name one of your own")
+    folder = paths.models_dir() / name
+    if Path(name).name != name or not folder.is_dir():
+        raise ModelError(f"no model {name!r} is stored; there are: {', '.join(stored())}")
+    return folder
+
+
+def remove(name: str) -> None:
+    """Remove a model of the user's; one that was chosen to be taken where none is named is so no longer.
+
+    Raises:
+        UsageError: it is the bundled one.
+        ModelError: no such model is stored.
+        StorageError: it cannot be removed; it is still there as a whole.
+    """
+    folder = own(name)
+    if paths.chosen_model_file().is_file() and paths.chosen_model_file().read_text("utf-8").strip() == name:
+        paths.remove(paths.chosen_model_file())
+    paths.remove_folder(folder)
 
 
 def read(folder: Path) -> ModelConfig:

@@ -6,6 +6,7 @@
     ├── CorpusError              1   a folder or table of recordings that cannot be trained or tested on
     ├── DownloadError            1   a download that failed or does not match its checksum
     ├── ModelError               1   a model folder that is absent, incomplete or altered
+    ├── PackageError             1   a package that something further needs, which is not installed
     ├── DeviceError              1   a device, to compute on or to listen to, that is not there
     ├── TrainingError            1   a run that cannot go on: a loss that is no number, no memory left
     └── StorageError             1   a folder or file that cannot be written
@@ -40,6 +41,10 @@ class DownloadError(AudioEmotionError):
 
 class ModelError(AudioEmotionError):
     """A model folder that is absent, incomplete or altered."""
+
+
+class PackageError(AudioEmotionError):
+    """A package that something further needs, which is not installed."""
 
 
 class DeviceError(AudioEmotionError):

@@ -118,6 +118,18 @@ class Evaluation:
         """Share of utterances answered rightly (weighted accuracy, WA), 0 to 1."""
         return metrics.accuracy(self.targets, self.answers)
 
+    def among(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """Return what the answers are if only ``labels`` may be given: the likeliest of them.
+
+        A model that knows more labels than a corpus has loses every answer that falls on one of the others; this tells
+        that loss from hearing badly. An answer that is no label, as ``no speech``, stays.
+        """
+        columns = [self.labels.index(label) for label in labels]
+        return tuple(
+            labels[int(row[columns].argmax())] if answer in self.labels else answer
+            for row, answer in zip(self.probabilities, self.answers, strict=True)
+        )
+
     def scores(self) -> dict[str, float]:
         """Return the figures that are one number: all 0 to 1, but for ``nll`` (nats) and ``brier`` (0 to 2)."""
         columns = [self.labels.index(target) for target in self.targets]

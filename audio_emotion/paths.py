@@ -33,6 +33,11 @@ def models_dir() -> Path:
     return home() / "models"
 
 
+def chosen_model_file() -> Path:
+    """Return the file with the name of the model to take where none is named; most users have none."""
+    return home() / "default-model"
+
+
 def runs_dir() -> Path:
     """Return the folder that holds one folder of training runs for each set of folds."""
     return home() / "runs"
@@ -190,6 +195,20 @@ def remove(file: Path) -> None:
         file.unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(f"cannot remove {file} ({error.strerror}); make its folder writable") from error
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder and what is in it; it is gone at once, or still there as a whole.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    try:
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.{_MACHINE}.{os.getpid()}.", dir=folder.parent))
+        folder.rename(aside / folder.name)
+    except OSError as error:
+        raise StorageError(f"cannot remove {folder} ({error.strerror}); make its folder writable") from error
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _clear_leftovers(target: Path) -> None:

@@ -1,5 +1,7 @@
 """One recording → one answer. Training's evaluation and every command go through here."""
 
+import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,6 +33,8 @@ and 16 at once, on one core)."""
 
 BACKENDS = ("auto", "onnx", "onnx-int8", "torch")
 _GRAPHS = {"onnx": checkpoint.GRAPH, "onnx-int8": checkpoint.INT8_GRAPH}
+
+_LOG = logging.getLogger(__name__)
 
 
 class Model:
@@ -84,7 +88,7 @@ class Model:
 
         Raises:
             AudioError: there is nothing to judge.
-            UsageError: ``vad`` without its package.
+            PackageError: ``vad`` without its package.
 
         >>> import numpy as np
         >>> from audio_emotion import load_model
@@ -201,12 +205,18 @@ def load_model(
     device = choose_device("cpu" if by_graph and device == "auto" else device)
     if by_graph and device != "cpu":
         raise UsageError(f"the {backend} backend runs on the CPU, and {device!r} was asked for; use --backend torch")
+    began = time.monotonic()
     folder = checkpoint.find(name)
     config = checkpoint.read(folder)
     chosen = backend_for(config, device) if backend == "auto" else backend
     if chosen in _GRAPHS and _GRAPHS[chosen] not in config.weight_files:
         raise UsageError(f"the model {config.name!r} has no {_GRAPHS[chosen]}; use --backend auto")
-    return Model(config, _runtime(folder, config, device, chosen, threads), chosen)
+    model = Model(config, _runtime(folder, config, device, chosen, threads), chosen)
+    _LOG.debug(
+        "model %s (%s) in %s, with %s on %s, loaded in %.0f ms",
+        *(config.name, config.architecture, shown(folder), chosen, device, 1000 * (time.monotonic() - began)),
+    )
+    return model
 
 
 def backend_for(config: ModelConfig, device: str) -> str:

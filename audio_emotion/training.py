@@ -1,7 +1,9 @@
 """Training: recordings and a split in, a model folder out."""
 
 import hashlib
+import logging
 import platform
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -35,6 +37,8 @@ from audio_emotion.records import FloatArray
 from audio_emotion.runtime import choose_device
 from audio_emotion.runtime.torch import TorchRuntime
 from audio_emotion.windows import trim
+
+_LOG = logging.getLogger(__name__)
 
 TAKEN_UP = "taken up again"
 """The stage under which progress is told that a run goes on: epochs done, of how many, and its folder."""
@@ -195,7 +199,9 @@ def load_material(
     """
     chosen = label_set(labels)
     corpus = gather(parse_sources(data), chosen) if data else chosen.restrict(corpora.locate("ravdess"))
+    began = time.monotonic()
     heard, unreadable = made_of_each(corpus.utterances, partial(_heard, sampling_rate), "decoding", progress)
+    _LOG.debug("%d recordings decoded or found in the cache in %.1f s", len(heard), time.monotonic() - began)
     if unreadable and strict:
         raise CorpusError(f"{len(unreadable)} recording(s) cannot be decoded, the first: {unreadable[0]}")
     cache.trim()
@@ -240,6 +246,10 @@ def train_split(
     if len(emotions) < 2:
         raise CorpusError(f"all {len(split.train)} utterance(s) to train on are {emotions.pop()}; add another emotion")
     train_side, validation_side = (_side(material, side) for side in (split.train, split.validation))
+    _LOG.debug(
+        "%s of %s on %s: %d utterances to train on, %d to validate, %d to test",
+        *(config.architecture, name, device, len(split.train), len(split.validation), len(split.test)),
+    )
     with main_process_first(device):  # it may begin the folder anew, and what it holds is what the others read
         opened = Run(run_folder, config, _sides(split), audio_emotion.__version__, keeping) if is_main() else None
     keeper = opened.keeper if opened else Keeper(run_folder / run.CHECKPOINT / run.STATE)

@@ -48,6 +48,12 @@ def test_an_answer_outside_the_labels_is_never_right_however_the_scores_lie():
     assert nothing.scores()["ece"] == pytest.approx(0.25)
 
 
+def test_answers_among_some_labels_alone():
+    # the fourth is heard as calm, which may not be said: sad, 0.1, is first of the equal rest; no speech stays
+    assert evaluation().among(("sad", "angry"))[3:5] == ("sad", "sad")
+    assert evaluation().among(("sad", "angry"))[5:] == ("angry", "angry", NO_SPEECH)
+
+
 def test_by_group():
     # own/1: sad sad calm angry, all right; own/2: sad half, calm and angry wrong
     assert evaluation().by("speaker") == (

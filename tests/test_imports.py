@@ -20,7 +20,7 @@ LEVELS = {
     2: {"corpora", "models", "runtime"},
     3: {"checkpoint", "card"},
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
-    | {"live", "tuning", "cluster"}
+    | {"live", "tuning", "cluster", "sharing", "doctor"}
     | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export"}
     | {"training", "folds"},
     5: {"cli", "web", "weights"},
@@ -70,6 +70,9 @@ ALLOWED = {
     ("fitting", "metrics"),
     ("fitting", "plots"),
     ("fitting", "prediction"),
+    ("doctor", "live"),
+    ("doctor", "prediction"),
+    ("sharing", "prediction"),
     ("training", "evaluation"),
     ("training", "export"),
     ("training", "fitting"),
@@ -128,7 +131,8 @@ def clip(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", ["--help", "infer --help", "models list", "models list --architectures", "infer {clip} --device cpu"]
+    "command",
+    ["--help", "infer --help", "models list", "models list --architectures", "infer {clip} --device cpu"],
 )
 def test_the_command_line_loads_nothing_heavy(command: str, clip: Path):
     code = (

@@ -62,15 +62,14 @@ def draw(material: Material, before: Evaluation, seed: int) -> dict[str, object]
     tested = {u.path for u in split.test}
     rows = [i for i, u in enumerate(before.utterances) if u.path in tested]
     targets = [before.targets[i] for i in rows]
-    columns = [before.labels.index(label) for label in labels.split(",")]
-    among = [before.labels[columns[int(before.probabilities[i][columns].argmax())]] for i in rows]
+    among = before.among(labels.split(","))
     return {
         "trained on": sorted({u.speaker for u in split.train}),
         "clips": len(split.train),
         "test clips": len(split.test),
         "labels": labels,
         "bundled UAR": round(metrics.uar(targets, [before.answers[i] for i in rows]), 4),
-        "bundled UAR among these labels": round(metrics.uar(targets, among), 4),
+        "bundled UAR among these labels": round(metrics.uar(targets, [among[i] for i in rows]), 4),
         "fine-tuned UAR": round(trained.evaluation.uar, 4),
         "protocol": split.protocol,
     }

@@ -6,6 +6,8 @@ import typer
 
 from audio_emotion.cli import augment, data, models, tune
 from audio_emotion.cli._app import Command, Group
+from audio_emotion.cli.doctor import EXAMPLES as DOCTOR
+from audio_emotion.cli.doctor import doctor
 from audio_emotion.cli.evaluate import EXAMPLES as EVALUATE
 from audio_emotion.cli.evaluate import evaluate
 from audio_emotion.cli.export import EXAMPLES as EXPORT
@@ -25,12 +27,20 @@ TRAIN = """
     audio-emotion train --folds emobox --seeds 3 --name study --html study.html
 """
 
+EXAMPLES = """
+    audio-emotion infer speech.wav
+    audio-emotion infer meeting.m4a --timeline --merge --format srt > meeting.srt
+    audio-emotion train --data recordings/ --name mine
+    audio-emotion doctor
+"""
+
 app = typer.Typer(
     help="Hear emotion in speech.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     cls=Group,
+    epilog=EXAMPLES,
 )
 app.command(cls=Command, epilog=INFER)(infer)
 app.command(cls=Command, epilog=LISTEN)(listen)
@@ -38,6 +48,7 @@ app.command(cls=Command, epilog=TRAIN)(train)
 app.command(cls=Command, epilog=EVALUATE)(evaluate)
 app.command(cls=Command, epilog=SERVE)(serve)
 app.command(cls=Command, epilog=EXPORT)(export)
+app.command(cls=Command, epilog=DOCTOR)(doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.add_typer(augment.app, name="augment")
@@ -46,14 +57,31 @@ app.add_typer(tune.app, name="tune")
 
 @app.callback(invoke_without_command=True)
 def root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version, and those of the back ends.", is_eager=True)
+    ] = False,
 ) -> None:
     """Hear emotion in speech."""
     if version:
-        from audio_emotion import __version__
-
-        print(f"audio-emotion {__version__}")
+        _print_versions()
         raise typer.Exit
+
+
+def _print_versions() -> None:
+    """Print what is installed, without importing it."""
+    from importlib.metadata import PackageNotFoundError, version
+    from platform import python_version
+
+    from audio_emotion import __version__
+
+    def told(name: str) -> str:
+        try:
+            return f"{name} {version(name)}"
+        except PackageNotFoundError:
+            return f"no {name}"
+
+    print(f"audio-emotion {__version__}")
+    print(", ".join([f"Python {python_version()}", *map(told, ("onnxruntime", "torch", "soundfile", "av"))]))
 
 
 def main() -> None:

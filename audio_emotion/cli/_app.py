@@ -6,12 +6,16 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer import _completion_classes
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from audio_emotion.cli import _messages
+from audio_emotion.cli._messages import DEBUG, ERROR, INFO, PANEL, silence
 from audio_emotion.errors import AudioEmotionError, reason
 from audio_emotion.paths import shown
 
@@ -25,14 +29,22 @@ ALL_GOOD, NOTHING_DONE, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 _PARSER_ERROR = typer.BadParameter.__bases__[0]  # what the parser raises; typer names this one of its kinds only
 _TOLD_EVERY_S = 30.0
+_LAST = (PANEL, "Options")  # sections of the help that stand behind those that are a command's own
 
 
 def say(message: str) -> None:
-    """Write one line to stderr; where that cannot be written, to nobody."""
-    try:
-        print(f"audio-emotion: {' '.join(message.split())}", file=sys.stderr, flush=True)
-    except OSError:
-        _silence(sys.stderr)
+    """Tell what went wrong."""
+    _messages.told(ERROR, message)
+
+
+def note(message: str) -> None:
+    """Tell what is good to know, unless ``--quiet`` asks for errors alone."""
+    _messages.told(INFO, message)
+
+
+def detail(message: str) -> None:
+    """Tell whoever asked for it with ``--verbose``, or with ``--log-file``, how something is done."""
+    _messages.told(DEBUG, message)
 
 
 def tell_left_out(files: "Iterable[LeftOut]") -> None:
@@ -41,10 +53,38 @@ def tell_left_out(files: "Iterable[LeftOut]") -> None:
 
     for why, paths in by_reason(files).items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        say(f"left out: {shown(paths[0])}{more}: {why}")
+        note(f"left out: {shown(paths[0])}{more}: {why}")
 
 
 # --- what the parser does with commands -------------------------------------------------------------------------------
+
+
+def message_options() -> list[TyperOption]:
+    """Return the options about messages, which every command has."""
+    shared: dict[str, Any] = {"expose_value": False, "callback": _messages.want, "rich_help_panel": PANEL}
+    return [
+        TyperOption(
+            param_decls=["--quiet", "-q"],
+            is_flag=True,
+            default=False,
+            help="No notes and no progress; errors are told.",
+            **shared,
+        ),
+        TyperOption(
+            param_decls=["--verbose", "-v"],
+            is_flag=True,
+            default=False,
+            help="Tell timings, model and back end too.",
+            **shared,
+        ),
+        TyperOption(
+            param_decls=["--log-file"],
+            type=Path,
+            metavar="FILE",
+            help="Add all messages to this file, with their times.",
+            **shared,
+        ),
+    ]
 
 
 class Command(TyperCommand):
@@ -53,32 +93,67 @@ class Command(TyperCommand):
     typer draws sections with rich only, whose import takes longer than all else that ``--help`` does.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += message_options()
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            title = getattr(parameter, "rich_help_panel", None) or f"{parameter.param_type_name.title()}s"
-            if (record := parameter.get_help_record(ctx)) is not None:
-                name = record[0].partition(" <")[0] if title == "Arguments" else record[0]  # no <list[str]> behind it
-                sections.setdefault(title, []).append((name, record[1]))
-        for title, records in sections.items():
-            with formatter.section(title):
-                formatter.write_dl(records)
+        _write_options(self, ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        if self.epilog:
-            with formatter.section("Examples"):
-                formatter.write("".join(f"  {line}\n" for line in inspect.cleandoc(self.epilog).splitlines()))
+        _write_examples(self, formatter)
 
 
-class Group(TyperGroup):
+class Section(TyperGroup):
+    """Commands under one name, whose help is as a command's."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        self.format_commands(ctx, formatter)
+        _write_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        _write_examples(self, formatter)
+
+
+def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for parameter in command.get_params(ctx):
+        title = getattr(parameter, "rich_help_panel", None) or f"{parameter.param_type_name.title()}s"
+        if (record := parameter.get_help_record(ctx)) is not None:
+            name = record[0].partition(" <")[0] if title == "Arguments" else record[0]  # no <list[str]> behind it
+            sections.setdefault(title, []).append((name, record[1]))
+    for title in sorted(sections, key=lambda title: _LAST.index(title) if title in _LAST else -1):
+        with formatter.section(title):
+            formatter.write_dl(sections[title])
+
+
+def _write_examples(command: Any, formatter: Any) -> None:
+    if command.epilog:
+        with formatter.section("Examples"):
+            formatter.write("".join(f"  {line}\n" for line in inspect.cleandoc(command.epilog).splitlines()))
+
+
+class Group(Section):
     """All commands: one line for what the parser refuses, and for a stream that cannot be written."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += message_options()
+
+    def _main_shell_completion(self, *args: Any, **kwargs: Any) -> None:
+        # Help is plain text here. typer would import rich to take markup out of it, and a key was just pressed.
+        _completion_classes._sanitize_help_text = lambda text: text
+        super()._main_shell_completion(*args, **kwargs)
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
+        if os.environ.get("NO_COLOR"):  # rich looks by itself, the parser does not
+            kwargs.setdefault("color", False)
         standalone = kwargs.pop("standalone_mode", True)
         run = functools.partial(super().main, *args, **(kwargs | {"standalone_mode": False}))
         if not standalone:
             return run()
         open_streams()
+        _messages.forget()
         try:
             code = run()
             sys.stdout.flush()
@@ -88,6 +163,8 @@ class Group(TyperGroup):
             if not isinstance(error, _PARSER_ERROR | typer.Abort | KeyboardInterrupt):
                 raise
             code = _refused(error) if isinstance(error, _PARSER_ERROR) else INTERRUPTED
+        _messages.end(code or ALL_GOOD)
+        _messages.forget()
         sys.exit(code or ALL_GOOD)
 
 
@@ -131,16 +208,10 @@ def open_streams() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _silence(stream: IO[str]) -> None:
-    """Let what a stream still holds go nowhere: Python would complain when it flushes at the end."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
 def _stream_failed(error: OSError) -> int:
     """Say which file could not be used; the ones that nobody else speaks of are the standard streams."""
     where = shown(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else "standard output"
-    _silence(sys.stdout)
+    silence(sys.stdout)
     say(f"{where} cannot be written ({reason(error)}); free space there, or send it elsewhere")
     return NOTHING_DONE
 
@@ -151,16 +222,17 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
+            _messages.begin()
             result = function(*args, **kwargs)
             sys.stdout.flush()
         except AudioEmotionError as error:
-            say(str(error))
+            _messages.told(ERROR, str(error), error)
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
             say(f"interrupted; {error}" if str(error) else "interrupted")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            _silence(sys.stdout)
+            silence(sys.stdout)
             raise typer.Exit(ALL_GOOD) from None
         return result
 
@@ -175,8 +247,11 @@ Advance = Callable[[str, int, int, str], None]
 
 @contextmanager
 def progress_bars(quiet: bool = False) -> Iterator[Advance]:
-    """Give a function that shows on stderr how far each stage is: a bar on a terminal, else a line every 30 seconds."""
-    if quiet:
+    """Give a function that shows on stderr how far each stage is: a bar on a terminal, else a line every 30 seconds.
+
+    With ``quiet``, or where ``--quiet`` asks for errors alone, it shows nothing.
+    """
+    if quiet or not _messages.are_wanted(INFO):
         yield lambda stage, done, total, remark: None
         return
     if not sys.stderr.isatty():
@@ -207,6 +282,6 @@ def _told_now_and_then() -> Advance:
         nonlocal last
         if time.monotonic() - last >= _TOLD_EVERY_S:
             last = time.monotonic()
-            say(f"{stage}: {done} of {total}{', ' if remark else ''}{remark}")
+            note(f"{stage}: {done} of {total}{', ' if remark else ''}{remark}")
 
     return advance

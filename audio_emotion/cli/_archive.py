@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, Advance, progress_bars, say
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, Advance, note, progress_bars, say
 from audio_emotion.cli._request import Request
 from audio_emotion.paths import shown
 from audio_emotion.prediction import Model
@@ -41,7 +41,7 @@ def to_folder(
     from audio_emotion import batch
 
     told: set[str] = set()
-    with progress_bars(request.quiet) as bars:
+    with progress_bars() as bars:
         result = batch.run(
             [str(recording) for recording in recordings],
             output_dir,
@@ -54,7 +54,7 @@ def to_folder(
             progress=_shown_on(bars),
             on_failure=_telling(told),
         )
-    _conclude(result, told, str(output_dir), request.quiet)
+    _conclude(result, told, str(output_dir))
 
 
 def to_cluster(
@@ -83,7 +83,7 @@ def to_cluster(
         limits=limits,
     )
     told: set[str] = set()
-    with progress_bars(request.quiet) as bars:
+    with progress_bars() as bars:
         result = engine.run(
             named,
             job,
@@ -94,7 +94,7 @@ def to_cluster(
             progress=_shown_on(bars),
             on_failure=_telling(told),
         )
-    _conclude(result, told, output_dir, request.quiet)
+    _conclude(result, told, output_dir)
 
 
 def _channel(request: Request) -> int | None:
@@ -111,14 +111,13 @@ def _telling(told: set[str]) -> "Callable[[Failed], None]":
     return tell
 
 
-def _conclude(result: "BatchResult", told: set[str], output_dir: str, quiet: bool) -> None:
+def _conclude(result: "BatchResult", told: set[str], output_dir: str) -> None:
     """Say what came of it; exit with a code of its own where recordings failed."""
     _name_earlier(result, told)
-    if not quiet:
-        say(
-            f"{result.done} answered, {result.skipped} answered before, {len(result.failed)} failed; "
-            f"answers are in {shown(output_dir)}"
-        )
+    note(
+        f"{result.done} answered, {result.skipped} answered before, {len(result.failed)} failed; "
+        f"answers are in {shown(output_dir)}"
+    )
     if result.failed:
         raise typer.Exit(SOME_FAILED if result.done + result.skipped else NOTHING_DONE)
 

@@ -1,7 +1,8 @@
 """``infer`` without a folder to write into: one recording after the other, to standard output."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,7 +10,8 @@ import typer
 
 from audio_emotion import audio
 from audio_emotion.audio import Part
-from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, say
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, detail, note, say
+from audio_emotion.cli._cautions import Cautions
 from audio_emotion.cli._request import STDIN, STDIN_NAME, Request, standard_input
 from audio_emotion.errors import AudioError
 from audio_emotion.paths import shown
@@ -29,6 +31,11 @@ class Page:
         self._heading = heading
         self._begun = False
 
+    @property
+    def is_text(self) -> bool:
+        """Whether a person reads it, and no program."""
+        return bool(self._heading)
+
     def write(self, text: str) -> None:
         """Print what belongs to an answer, at once."""
         if text and not self._begun:
@@ -46,26 +53,28 @@ class Page:
 
 def to_stdout(recordings: Sequence[Path], model: Model, request: Request, page: Page, plot: Path | None) -> None:
     """Answer each recording; one that cannot be answered is told, and the others go on."""
-    tell: Callable[[str], None] = (lambda note: None) if request.quiet else say
+    cautions = Cautions(model)
     done = failed = 0
     for recording in recordings:
+        began = time.monotonic()
         try:
-            for answer in _answers(recording, model, request, page, tell):
+            for answer in _answers(recording, model, request, page, cautions):
                 done += 1
                 if plot:
                     _draw(recording, request, answer, model, plot)
-                    tell(f"plot written to {shown(plot)}")
+                    note(f"plot written to {shown(plot)}")
+            detail(f"{shown(recording)}: heard in {1000 * (time.monotonic() - began):.0f} ms")
         except AudioError as error:
             failed += 1
             say(str(error))
     page.close(answered=done > 0)
+    for line in cautions.lines():
+        note(f"note: {line}")
     if failed:
         raise typer.Exit(SOME_FAILED if done else NOTHING_DONE)
 
 
-def _answers(
-    recording: Path, model: Model, request: Request, page: Page, tell: Callable[[str], None]
-) -> Iterator[Answer]:
+def _answers(recording: Path, model: Model, request: Request, page: Page, cautions: Cautions) -> Iterator[Answer]:
     """Answer one recording, channel by channel, writing as it is heard."""
     name = STDIN_NAME if str(recording) == STDIN else None
     source: Sound = standard_input() if name else recording
@@ -79,23 +88,10 @@ def _answers(
         said = model.predict(source, part=part, gate=settings.gate, vad=settings.vad, name=name)
         answer = Answer(told.file, told.model, told.device, sure_enough(said, settings.min_confidence))
         page.write(page.writer.answer(answer))
-        _note_length(name or shown(recording), said, model, tell)
+        if page.is_text:
+            cautions.see(name or shown(recording), said)
         yield answer
-    rate = audio.probe(source, request.stream, name=name).sampling_rate
-    if rate < model.config.sampling_rate:
-        tell(
-            f"note: {name or shown(recording)} has {rate} Hz, below the model's {model.config.sampling_rate} Hz: "
-            "it lacks what the model heard in training"
-        )
-
-
-def _note_length(name: str, said: Prediction, model: Model, tell: Callable[[str], None]) -> None:
-    seconds, window_s = said.end - said.start, model.config.window_samples / model.config.sampling_rate
-    if seconds < window_s:
-        tell(
-            f"note: {name} is short: it lasts {seconds:.1f} s and the model listens to {window_s:g} s at a time, "
-            "so take the answer with care"
-        )
+    cautions.hear(name or shown(recording), audio.probe(source, request.stream, name=name).sampling_rate)
 
 
 def _heard(model: Model, source: Sound, request: Request, part: Part, name: str | None) -> Iterator[Prediction]:

@@ -12,8 +12,9 @@ from pathlib import Path
 import typer
 
 from audio_emotion import live, report
-from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, say
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, note, say
 from audio_emotion.cli._hearing import text_stream_of
+from audio_emotion.cli._streams import libraries_silenced
 from audio_emotion.errors import AudioEmotionError, StorageError
 from audio_emotion.live import Heard, LineFile, Session, Summary, Waiting, WavFile
 from audio_emotion.paths import shown
@@ -31,7 +32,6 @@ class Request:
         save: where answers are written as well; None: nowhere.
         record: where the sound is written; None: nowhere.
         duration_s: after which to end; None: when asked to, or when the sound ends.
-        quiet: whether errors alone are told.
 
     Raises:
         StorageError: a file is there already.
@@ -42,7 +42,6 @@ class Request:
     save: Path | None
     record: Path | None
     duration_s: float | None
-    quiet: bool
 
     def __post_init__(self) -> None:
         for path in filter(None, (self.save, self.record)):
@@ -50,11 +49,6 @@ class Request:
                 raise StorageError(
                     f"{shown(path)} is there already, and would be lost; remove it, or name another file"
                 )
-
-    def tell(self, message: str) -> None:
-        """Say what is no error."""
-        if not self.quiet:
-            say(message)
 
 
 def listen_to_file(path: Path, realtime: bool, model: Model, request: Request) -> None:
@@ -64,7 +58,7 @@ def listen_to_file(path: Path, realtime: bool, model: Model, request: Request) -
 
 def listen_to_device(wanted: str | None, wait_s: float, model: Model, request: Request) -> None:
     """Listen to a microphone."""
-    with _libraries_silenced():
+    with libraries_silenced():
         _listen(live.Microphone(live.PortAudio(), wanted, wait_s), model, request)
 
 
@@ -82,22 +76,6 @@ def list_devices() -> None:
     if not devices:
         say("no input device is there; connect a microphone, and see whether the system lists it")
         raise typer.Exit(NOTHING_DONE)
-
-
-@contextmanager
-def _libraries_silenced() -> Iterator[None]:
-    """Keep what ALSA and PortAudio write to stderr by themselves out of it: it would tear the view apart."""
-    ours, theirs = sys.stderr, os.dup(2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    sys.stderr = os.fdopen(theirs, "w", buffering=1, encoding=ours.encoding, errors=ours.errors)
-    os.dup2(nothing, 2)
-    try:
-        yield
-    finally:
-        os.dup2(theirs, 2)
-        os.close(nothing)
-        sys.stderr.close()
-        sys.stderr = ours
 
 
 def _listen(source: live.Source, model: Model, request: Request) -> None:
@@ -135,7 +113,7 @@ def _output(request: Request, source: live.Source, model: Model, told: report.So
         return files.enter_context(View(told, model.config.labels))
     rate, needed = source.form.sampling_rate, model.config.sampling_rate
     lacks = f", below the model's {needed} Hz: it lacks what the model heard in training" if rate < needed else ""
-    request.tell(f"listening to {shown(source.name)} at {rate} Hz{lacks}; Ctrl-C ends")
+    note(f"listening to {shown(source.name)} at {rate} Hz{lacks}; Ctrl-C ends")
     return Lines(report.writer("jsonl" if request.form == "jsonl" else "text", model.config.labels), told)
 
 
@@ -204,12 +182,12 @@ def _tell(summary: Summary, request: Request, to_reader: bool) -> None:
     if to_reader:
         print(f"\nShare of time: {shares}", flush=True)
     else:
-        request.tell(f"share of time: {shares}")
-    request.tell(f"{summary.seconds:.1f} s heard, {summary.n_answers} answers; {100 * summary.cpu:.0f}% of one core")
+        note(f"share of time: {shares}")
+    note(f"{summary.seconds:.1f} s heard, {summary.n_answers} answers; {100 * summary.cpu:.0f}% of one core")
     latency, most = summary.latency_s(0.5), summary.latency_s(0.95)
     if latency is not None and most is not None:
         lost = f"{summary.n_overflows} overflows" if summary.n_overflows else "no overflow"
-        request.tell(
+        note(
             f"from sound to answer {1000 * latency:.0f} ms beyond the hop (95% within {1000 * most:.0f} ms); {lost}, "
             f"{summary.lost_s:.1f} s lost"
         )

@@ -36,7 +36,6 @@ class Request:
         end: seconds; None: to the end.
         channels: which are heard.
         stream: which audio stream of a container.
-        quiet: whether nothing is said but results and errors.
     """
 
     timeline: TimelineConfig
@@ -46,7 +45,6 @@ class Request:
     end: float | None = None
     channels: Channels = "mix"
     stream: int = 1
-    quiet: bool = False
 
     def part(self, channel: int | None) -> Part:
         """Return the part of a recording that is heard."""

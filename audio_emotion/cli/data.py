@@ -7,13 +7,33 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, Command, command, progress_bars, say, tell_left_out
+from audio_emotion.cli import _completing
+from audio_emotion.cli._app import (
+    NOTHING_DONE,
+    SOME_FAILED,
+    Command,
+    Section,
+    command,
+    note,
+    progress_bars,
+    say,
+    tell_left_out,
+)
+from audio_emotion.cli._completing import one_of
 from audio_emotion.paths import shown
 
 if TYPE_CHECKING:
     from audio_emotion.corpora import Corpus, LeftOut
 
-app = typer.Typer(help="Find, fetch, check and prepare recordings to train on.", no_args_is_help=True)
+_OVERVIEW = """
+    audio-emotion data list
+    audio-emotion data download ravdess
+    audio-emotion data check recordings/
+"""
+
+app = typer.Typer(
+    help="Find, fetch, check and prepare recordings to train on.", no_args_is_help=True, cls=Section, epilog=_OVERVIEW
+)
 
 Sources = Annotated[
     list[str],
@@ -23,7 +43,12 @@ Sources = Annotated[
     ),
 ]
 Labels = Annotated[
-    str, typer.Option(help="eight, seven (calm counted as neutral), or your own, as neutral+calm,happy,sad.")
+    str,
+    typer.Option(
+        help="eight, seven (calm counted as neutral), or your own, as neutral+calm,happy,sad.",
+        rich_help_panel="Data",
+        autocompletion=one_of(*_completing.LABEL_SETS),
+    ),
 ]
 
 _EXAMPLES = {
@@ -62,7 +87,9 @@ def data() -> None:
 @app.command("list", cls=Command, epilog=_EXAMPLES["list"])
 @command
 def list_corpora(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of objects.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: a list of objects.", rich_help_panel="Output")
+    ] = False,
 ) -> None:
     """List the corpora that can be read: published size, licence of the recordings, where to get them."""
     from audio_emotion.corpora import CORPORA
@@ -95,7 +122,7 @@ def list_corpora(
 @app.command("download", cls=Command, epilog=_EXAMPLES["download"])
 @command
 def download(
-    corpus: Annotated[str, typer.Argument(help="A corpus that 'data list' names.")],
+    corpus: Annotated[str, typer.Argument(help="A corpus that 'data list' names.", autocompletion=_completing.corpora)],
     record: Annotated[str | None, typer.Option(help="Address of the record's description.", hidden=True)] = None,
 ) -> None:
     """Download a corpus from its publisher into the user data folder, with its checksum, or say where to get it."""
@@ -111,7 +138,9 @@ def download(
 def check(
     sources: Sources,
     labels: Labels = "eight",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: one object, with every file named.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: one object, with every file named.", rich_help_panel="Output")
+    ] = False,
 ) -> None:
     """Decode everything; say what is there, what is damaged, silent, clipped or there twice, and what is missing."""
     from audio_emotion.corpora.inspection import inspect
@@ -129,14 +158,19 @@ def check(
 @command
 def prepare(
     sources: Sources,
-    out: Annotated[Path, typer.Option(help="New folder for train.csv, val.csv, test.csv and split.json.")],
+    out: Annotated[
+        Path, typer.Option(help="New folder for train.csv, val.csv, test.csv and split.json.", rich_help_panel="Output")
+    ],
     shares: Annotated[
-        str, typer.Option(help="Percent of the speakers for training, validation and test.")
+        str, typer.Option(help="Percent of the speakers for training, validation and test.", rich_help_panel="Split")
     ] = "70/15/15",
-    seed: Annotated[int, typer.Option(help="Of the draw of speakers.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of the draw of speakers.", min=0, rich_help_panel="Split")] = 0,
     labels: Labels = "eight",
     with_audio: Annotated[
-        bool, typer.Option("--audio", help="Copy the recordings too, into train/LABEL/SPEAKER/ and so on.")
+        bool,
+        typer.Option(
+            "--audio", help="Copy the recordings too, into train/LABEL/SPEAKER/ and so on.", rich_help_panel="Output"
+        ),
     ] = False,
 ) -> None:
     """Split recordings by speaker and write a manifest for each side."""
@@ -160,7 +194,9 @@ def prepare(
 @command
 def features(
     sources: Sources,
-    out: Annotated[Path, typer.Option(help="Table to write: .csv, or .parquet if pyarrow is installed.")],
+    out: Annotated[
+        Path, typer.Option(help="Table to write: .csv, or .parquet if pyarrow is installed.", rich_help_panel="Output")
+    ],
     labels: Labels = "eight",
 ) -> None:
     """Write zero-crossing rate, RMS and 20 MFCC, mean and standard deviation, of every utterance, for use elsewhere."""
@@ -183,7 +219,7 @@ def extract_audio(
         Path, typer.Argument(help="Folder of videos, searched with its sub-folders.", metavar="VIDEO_DIR")
     ],
     out: Annotated[Path, typer.Argument(help="Folder for the WAV files; sub-folders are kept.", metavar="OUT")],
-    rate: Annotated[int, typer.Option(help="Sampling rate in Hz.")] = 16_000,
+    rate: Annotated[int, typer.Option(help="Sampling rate in Hz.", rich_help_panel="Output")] = 16_000,
 ) -> None:
     """Write the sound of every video as mono 16-bit WAV."""
     from audio_emotion.corpora.extraction import extract_audio as run
@@ -204,7 +240,7 @@ def _gather(texts: Sequence[str], labels: str) -> "Corpus":
     sources = parse_sources(texts)
     for source in sources:
         if source.recognised:
-            say(f"{shown(source.path)}: recognised as {source.adapter.name}")
+            note(f"{shown(source.path)}: recognised as {source.adapter.name}")
     return gather(sources, chosen)
 
 

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, progress_bars, say, tell_left_out
+from audio_emotion.checkpoint import chosen
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, note, progress_bars, say, tell_left_out
+from audio_emotion.cli._options import Device, Model
 from audio_emotion.errors import CorpusError
 from audio_emotion.paths import shown
 
 if TYPE_CHECKING:
     from audio_emotion.corpora import Utterance
     from audio_emotion.evaluation_report import Report
-    from audio_emotion.prediction import Model
+    from audio_emotion.prediction import Model as Loaded
 
 EXAMPLES = """
     audio-emotion evaluate recordings/ --model mine
@@ -30,15 +32,18 @@ def evaluate(
     sources: Annotated[
         list[str], typer.Argument(help="Test sets: folders or tables of recordings.", metavar="DIR|TABLE...")
     ],
-    model: Annotated[str, typer.Option(help="A stored model's name, or a model folder.")] = "default",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, every utterance included.")] = False,
+    model: Model = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, every utterance included.", rich_help_panel="Output")
+    ] = False,
     html: Annotated[
-        Path | None, typer.Option(help="Write a report with plots and links to the recordings here.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Write a report with plots and links to the recordings here.", metavar="FILE", rich_help_panel="Output"
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the draws behind the intervals.", min=0)] = 0,
-    device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda or mps; auto takes the first accelerator found.")
-    ] = "auto",
+    seed: Annotated[int, typer.Option(help="Of the draws behind the intervals.", min=0, rich_help_panel="Output")] = 0,
+    device: Device = "auto",
 ) -> None:
     """Say how well a model does on labelled recordings; each folder or table gets its own figures."""
     from audio_emotion import evaluation_report, html_report, paths
@@ -46,7 +51,7 @@ def evaluate(
 
     with ExitStack() as stack:
         page = stack.enter_context(paths.writing_file(html)) if html else None  # fails before the work, not after it
-        loaded = load_model(model, device)
+        loaded = load_model(model or chosen(), device)
         reports = _reports(loaded, sources, seed)
         if not reports:
             raise typer.Exit(NOTHING_DONE)
@@ -60,12 +65,12 @@ def evaluate(
     else:
         print(evaluation_report.text(reports), end="")
     if html:
-        say(f"report written to {shown(html)}")
+        note(f"report written to {shown(html)}")
     if len(reports) < len(sources) or any(report.evaluation.problems for report in reports):
         raise typer.Exit(SOME_FAILED)
 
 
-def _reports(loaded: "Model", sources: Sequence[str], seed: int) -> "list[Report]":
+def _reports(loaded: "Loaded", sources: Sequence[str], seed: int) -> "list[Report]":
     """Evaluate every test set; one that cannot be tested on is told, and the others go on."""
     from audio_emotion.evaluation import evaluate_utterances
     from audio_emotion.evaluation_report import Report
@@ -76,9 +81,9 @@ def _reports(loaded: "Model", sources: Sequence[str], seed: int) -> "list[Report
             try:
                 utterances = _utterances(source)
                 began = time.monotonic()
-                say(f"testing {loaded.config.name} on {len(utterances)} utterances of {shown(source)} ...")
+                note(f"testing {loaded.config.name} on {len(utterances)} utterances of {shown(source)} ...")
                 evaluation = evaluate_utterances(loaded, utterances, _counter(progress, source, len(utterances)))
-                say(f"{shown(source)}: tested in {time.monotonic() - began:.1f} s")
+                note(f"{shown(source)}: tested in {time.monotonic() - began:.1f} s")
             except CorpusError as error:
                 say(str(error))
                 continue
@@ -103,7 +108,7 @@ def _counter(progress: Callable[[str, int, int, str], None], source: str, total:
     return lambda: progress(f"testing {source}", next(done), total, "")
 
 
-def _histories(loaded: "Model") -> "dict[str, list[dict[str, object]]]":
+def _histories(loaded: "Loaded") -> "dict[str, list[dict[str, object]]]":
     """Return what each epoch left, where the model's description records it."""
     history = loaded.config.training.get("history")
     return {loaded.config.name: history} if history else {}

@@ -5,14 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import command, say, tell_left_out
+from audio_emotion.checkpoint import chosen
+from audio_emotion.cli import _completing
+from audio_emotion.cli._app import command, note, tell_left_out
+from audio_emotion.cli._completing import one_of
+from audio_emotion.cli._options import Model
 from audio_emotion.errors import UsageError
 from audio_emotion.paths import shown
 
 if TYPE_CHECKING:
     from audio_emotion.checkpoint import ModelConfig
     from audio_emotion.export.folder import Checked, Heard
-    from audio_emotion.prediction import Model
+    from audio_emotion.prediction import Model as Loaded
     from audio_emotion.records import FloatArray
 
 EXAMPLES = """
@@ -26,9 +30,7 @@ EXAMPLES = """
 @command
 def export(
     target: Annotated[Path, typer.Argument(help="A new folder, or one of an earlier export.", metavar="DIR")],
-    model: Annotated[
-        str, typer.Option(help="A stored model's name, or a model folder.", metavar="MODEL", rich_help_panel="Model")
-    ] = "default",
+    model: Model = None,
     kinds: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,6 +39,7 @@ def export(
             "may be given again; every one that can be had if not given.",
             metavar="FORM",
             rich_help_panel="Model",
+            autocompletion=one_of(*_completing.EXPORTS),
         ),
     ] = None,
     data: Annotated[
@@ -71,7 +74,7 @@ def export(
 ) -> None:
     """Write a model as files for other programs: waveform in, probabilities out."""
     if web:
-        _page(target, model, registry, bool(kinds or data))
+        _page(target, model or chosen(), registry, bool(kinds or data))
         return
     from dataclasses import replace
 
@@ -84,6 +87,7 @@ def export(
     from audio_emotion.models import entry
     from audio_emotion.prediction import load_model
 
+    model = model or chosen()
     config = checkpoint.read(checkpoint.find(model))
     loaded = load_model(model, "cpu", "torch" if config.graph == "none" else "onnx")
     heard = _recordings(loaded, data, clips) if data else hearing.made(loaded, np.random.default_rng(0))
@@ -91,14 +95,14 @@ def export(
     if config.graph == "features":
         heard = replace(heard, windows=maker(entry(config.architecture).frontend, config.frontend)(heard.windows))
     origin = Origin(checkpoint.find(model), config, heard.windows if data else None)
-    chosen = kinds or _to_be_had(config, with_speech=bool(data))
-    found = folder.export(origin, target, chosen, heard, expected)
+    forms = kinds or _to_be_had(config, with_speech=bool(data))
+    found = folder.export(origin, target, forms, heard, expected)
     _tell(found, len(heard.targets))
     if not data:
-        say("compared on sounds made here; to see accuracy on real recordings, name some with --data")
+        note("compared on sounds made here; to see accuracy on real recordings, name some with --data")
     elif config.training.get("speakers"):
-        say("if the model was trained on speakers of these recordings, the figures compare forms and say no more")
-    say(f"written to {shown(target)}")
+        note("if the model was trained on speakers of these recordings, the figures compare forms and say no more")
+    note(f"written to {shown(target)}")
 
 
 def _page(target: Path, model: str, registry: str | None, forms: bool) -> None:
@@ -109,10 +113,12 @@ def _page(target: Path, model: str, registry: str | None, forms: bool) -> None:
     if forms:
         raise UsageError("--as and --data do not go with --web, whose page has the model in one form; leave them out")
     write_page(find(model), target, registry or REGISTRY)
-    say(f"written to {shown(target)}; any file host will do, on this machine: python -m http.server -d {shown(target)}")
+    note(
+        f"written to {shown(target)}; any file host will do, on this machine: python -m http.server -d {shown(target)}"
+    )
 
 
-def _recordings(loaded: "Model", data: list[str], clips: int) -> "Heard":
+def _recordings(loaded: "Loaded", data: list[str], clips: int) -> "Heard":
     from audio_emotion.corpora.sources import gather, parse_sources
     from audio_emotion.export import hearing
 
@@ -134,7 +140,7 @@ def _to_be_had(config: "ModelConfig", with_speech: bool) -> tuple[str, ...]:
     )
 
 
-def _probabilities(loaded: "Model", windows: "FloatArray") -> "FloatArray":
+def _probabilities(loaded: "Loaded", windows: "FloatArray") -> "FloatArray":
     """Return what the stored model itself says, window by window."""
     import numpy as np
 

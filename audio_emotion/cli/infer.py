@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import command, limited, say
+from audio_emotion.checkpoint import chosen
+from audio_emotion.cli._app import command, limited, note
+from audio_emotion.cli._completing import BACKENDS, FORMATS, one_of
+from audio_emotion.cli._options import Device, Model
 from audio_emotion.errors import UsageError
 from audio_emotion.inputs import expand, read_list
 from audio_emotion.paths import is_address, shown
@@ -43,7 +46,10 @@ def infer(
     channels: Annotated[
         str,
         typer.Option(
-            help="mix, each (one answer a channel), or a number from 1.", metavar="WHICH", rich_help_panel="Input"
+            help="mix, each (one answer a channel), or a number from 1.",
+            metavar="WHICH",
+            rich_help_panel="Input",
+            autocompletion=one_of("mix", "each", "1", "2"),
         ),
     ] = "mix",
     start: Annotated[
@@ -62,23 +68,15 @@ def infer(
             help="Answer the segments in this RTTM, SRT or CSV file.", metavar="FILE", rich_help_panel="Input"
         ),
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="A stored model's name, or a model folder.", metavar="MODEL", rich_help_panel="Model")
-    ] = "default",
-    device: Annotated[
-        str,
-        typer.Option(
-            help="auto, cpu, cuda or mps; auto takes the first accelerator found.",
-            metavar="NAME",
-            rich_help_panel="Model",
-        ),
-    ] = "auto",
+    model: Model = None,
+    device: Device = "auto",
     backend: Annotated[
         str,
         typer.Option(
             help="auto (ONNX Runtime on the CPU, else torch), onnx, onnx-int8 or torch.",
             metavar="NAME",
             rich_help_panel="Model",
+            autocompletion=one_of(*BACKENDS),
         ),
     ] = "auto",
     gate: Annotated[
@@ -133,7 +131,13 @@ def infer(
         ),
     ] = 0.0,
     smooth: Annotated[
-        str | None, typer.Option(help="median or viterbi.", metavar="HOW", rich_help_panel="Timeline")
+        str | None,
+        typer.Option(
+            help="median or viterbi.",
+            metavar="HOW",
+            rich_help_panel="Timeline",
+            autocompletion=one_of("median", "viterbi"),
+        ),
     ] = None,
     formats: Annotated[
         list[str] | None,
@@ -143,6 +147,7 @@ def infer(
             help="text, json, jsonl, csv, srt, vtt, rttm, audacity or audformat; several with --output-dir.",
             metavar="FORMAT",
             rich_help_panel="Output",
+            autocompletion=one_of(*FORMATS),
         ),
     ] = None,
     as_json: Annotated[
@@ -163,9 +168,6 @@ def infer(
             help="Draw waveform, spectrogram and timeline as .png or .svg.", metavar="FILE", rich_help_panel="Output"
         ),
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No notes and no progress; errors are told.", rich_help_panel="Output")
-    ] = False,
     output_dir: Annotated[
         str | None,
         typer.Option(
@@ -225,7 +227,7 @@ def infer(
     check_partners(ctx, along_time, output_dir is not None, engine)
     config = TimelineConfig(window, hop, merge, min_duration, smooth, min_confidence, gate, vad)  # type: ignore[arg-type]
     given = _segments(segments) if segments else None
-    request = Request(config, along_time, given, start, end, channels_of(channels), stream, quiet)
+    request = Request(config, along_time, given, start, end, channels_of(channels), stream)
     request.part(None)  # refuses an end before the start
     kinds = formats_of(formats, as_json, output_dir is not None, request)
     named = [*(files or []), *(read_list(files_from) if files_from else [])]
@@ -236,13 +238,13 @@ def infer(
 
         _check_named(named)
         check_cluster(ctx, engine, named, request, output_dir)
-        chosen = ModelChoice(model, device, backend)
+        choice = ModelChoice(model or chosen(), device, backend)
         into = output_dir or ""
-        to_cluster(named, recursive, into, chosen, request, jobs, Limits(*allowed), partition, restart)
+        to_cluster(named, recursive, into, choice, request, jobs, Limits(*allowed), partition, restart)
         return
     recordings = _recordings(named, recursive)
     check_fit(recordings, request, kinds, plot, output_dir is not None, top_k)
-    loaded = load_model(model, device, backend)  # type: ignore[arg-type]
+    loaded = load_model(model or chosen(), device, backend)  # type: ignore[arg-type]
     if along_time:
         grid(loaded.config.sampling_rate, loaded.config.window_samples, config)  # refuses a hop beyond the window
     if output_dir is not None:
@@ -254,7 +256,7 @@ def infer(
     from audio_emotion.cli._hearing import Page, text_stream_of, to_stdout
 
     if top_k is not None and kinds[0] != "text":
-        say(f"note: --top-k shortens the text form only; {kinds[0]} has every probability")
+        note(f"note: --top-k shortens the text form only; {kinds[0]} has every probability")
     text_stream_of(kinds[0])
     many = files_from is not None or recordings != list(map(Path, named)) or len(recordings) > 1
     writer = report.writer(kinds[0], loaded.config.labels, many=many or channels == "each", top_k=top_k)

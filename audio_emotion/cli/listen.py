@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from audio_emotion.checkpoint import chosen
 from audio_emotion.cli._app import command, limited
+from audio_emotion.cli._options import Device, Model
 from audio_emotion.errors import UsageError
 
 EXAMPLES = """
@@ -48,13 +50,8 @@ def listen(
             help="End after so long.", callback=limited(0, above=True), metavar="SECONDS", rich_help_panel="Input"
         ),
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="A stored model's name, or a model folder.", metavar="MODEL", rich_help_panel="Model")
-    ] = "default",
-    device: Annotated[
-        str,
-        typer.Option(help="auto, cpu, cuda or mps: where the model runs.", metavar="NAME", rich_help_panel="Model"),
-    ] = "auto",
+    model: Model = None,
+    device: Device = "auto",
     window: Annotated[
         float | None,
         typer.Option(
@@ -104,9 +101,6 @@ def listen(
     record: Annotated[
         Path | None, typer.Option(help="Record the sound here, as WAV.", metavar="FILE", rich_help_panel="Output")
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No notes and no figures; errors are told.", rich_help_panel="Output")
-    ] = False,
 ) -> None:
     """Say which emotion is heard, while it is spoken; Ctrl-C ends it with a summary."""
     clashes = {
@@ -129,8 +123,8 @@ def listen(
         return
     form = "jsonl" if jsonl else "view" if not plain and _listening.can_be_redrawn() else "plain"
     config = TimelineConfig(window, hop, gate=gate, vad=vad, min_confidence=min_confidence)
-    request = _listening.Request(config, form, save, record, duration, quiet)
-    loaded = load_model(model, device)
+    request = _listening.Request(config, form, save, record, duration)
+    loaded = load_model(model or chosen(), device)
     if file is not None:
         _listening.listen_to_file(file, realtime, loaded, request)
     else:

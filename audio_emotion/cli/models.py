@@ -1,32 +1,115 @@
 """``audio-emotion models``."""
 
-from typing import Annotated
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from audio_emotion import checkpoint
-from audio_emotion.cli._app import Command, command, say
-from audio_emotion.errors import ModelError
+from audio_emotion import checkpoint, paths
+from audio_emotion.cli import _completing
+from audio_emotion.cli._app import NOTHING_DONE, Command, Section, command, note, say
+from audio_emotion.errors import ModelError, UsageError
 
-app = typer.Typer(help="Look at the models at hand.", no_args_is_help=True)
+_OVERVIEW = """
+    audio-emotion models list
+    audio-emotion models show mine
+    audio-emotion models default mine
+    audio-emotion models pull hf://somebody/mine
+"""
+
+app = typer.Typer(
+    help="Look at the models at hand, choose, share and remove them.",
+    no_args_is_help=True,
+    cls=Section,
+    epilog=_OVERVIEW,
+)
+
+_EXAMPLES = {
+    "list": """
+        audio-emotion models list
+        audio-emotion models list --json
+        audio-emotion models list --architectures
+    """,
+    "show": """
+        audio-emotion models show
+        audio-emotion models show mine --json
+    """,
+    "path": """
+        audio-emotion models path mine
+    """,
+    "default": """
+        audio-emotion models default
+        audio-emotion models default mine
+        audio-emotion models default default
+    """,
+    "remove": """
+        audio-emotion models remove mine
+        audio-emotion models remove mine --yes
+    """,
+    "push": """
+        audio-emotion models push mine /mnt/share/models
+        audio-emotion models push mine hf://somebody/mine --public
+    """,
+    "pull": """
+        audio-emotion models pull /mnt/share/models/mine
+        audio-emotion models pull hf://somebody/mine --name theirs
+    """,
+}
+
+Named = Annotated[
+    str | None,
+    typer.Argument(
+        help="A stored model's name, default for the bundled one, or a model folder; without it, what 'infer' takes.",
+        metavar="[NAME]",
+        autocompletion=_completing.models,
+    ),
+]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace a model of that name, if there is one.")]
 
 
 @app.callback()
 def look() -> None:
-    """Look at the models at hand."""
+    """Look at the models at hand, choose, share and remove them."""
 
 
-@app.command("list", cls=Command, epilog="audio-emotion models list\naudio-emotion models list --architectures")
+@app.command("list", cls=Command, epilog=_EXAMPLES["list"])
 @command
 def list_models(
     architectures: Annotated[
-        bool, typer.Option("--architectures", help="List what can be trained, with what each reached on RAVDESS.")
+        bool,
+        typer.Option(
+            "--architectures",
+            help="List what can be trained, with what each reached on RAVDESS.",
+            rich_help_panel="Output",
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: a list of objects.", rich_help_panel="Output")
     ] = False,
 ) -> None:
-    """List the bundled model and those that you trained, with their test figures."""
+    """List the bundled model and your own: name, architecture, test figures, folder, and which one `infer` takes."""
     if architectures:
         _list_architectures()
         return
+    found = list(_stored())
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for one in found:
+        taken = "\ttaken when none is named" if one["default"] else ""
+        print(f"{one['name']}\t{one['architecture']}\t{_figures(one['figures'])}\t{one['folder']}{taken}")
+
+
+def _stored() -> "list[dict[str, Any]]":
+    """Return what there is to say of each stored model; one that cannot be read is told."""
+    try:
+        chosen = checkpoint.chosen()
+    except ModelError as error:
+        say(str(error))
+        chosen = ""
+    found = []
     for name in checkpoint.stored():
         folder = checkpoint.find(name)
         try:
@@ -34,9 +117,13 @@ def list_models(
         except ModelError as error:
             say(str(error))
             continue
-        figures = config.figures
-        told = f"UAR {100 * figures['UAR']:.1f} % ({figures['protocol']})" if "UAR" in figures else "no test side"
-        print(f"{name}\t{config.architecture}\t{told}\t{folder}")
+        told = {"architecture": config.architecture, "figures": dict(config.figures), "folder": str(folder)}
+        found.append({"name": name, **told, "default": name == chosen})
+    return found
+
+
+def _figures(figures: "dict[str, Any]") -> str:
+    return f"UAR {100 * figures['UAR']:.1f} % ({figures['protocol']})" if "UAR" in figures else "no test side"
 
 
 def _list_architectures() -> None:
@@ -46,3 +133,143 @@ def _list_architectures() -> None:
         known = models.entry(name)
         size = f"{known.n_parameters:,} parameters" if known.n_parameters else "as large as its checkpoint"
         print(f"{name}\t{size}\t{known.reads}\t{known.source}\t{models.measured(name) or 'not measured yet'}")
+
+
+@app.command("show", cls=Command, epilog=_EXAMPLES["show"])
+@command
+def show(
+    name: Named = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: all of the model's description.", rich_help_panel="Output")
+    ] = False,
+) -> None:
+    """Say what a model is, what it was trained on and how it did; check its files."""
+    folder = checkpoint.find(name or checkpoint.chosen())
+    config = checkpoint.read_config(folder)
+    if as_json:
+        print((folder / checkpoint.CONFIG).read_text("utf-8"), end="")
+    else:
+        training = config.training
+        speakers = training.get("speakers", {}).get("train", [])
+        rows = {
+            "name": config.name,
+            "architecture": config.architecture,
+            "labels": ", ".join(config.labels),
+            "listens to": f"{config.window_samples / config.sampling_rate:g} s at {config.sampling_rate} Hz",
+            "graph": config.graph,
+            "trained on": f"{', '.join(training.get('corpora', ['unknown']))} ({len(speakers)} speakers)",
+            "licence": training.get("licence", "unknown"),
+            "made by": f"audio-emotion {config.package_version}",
+            "folder": folder,
+        }
+        rows |= config.figures
+        width = max(map(len, rows)) + 2
+        for key, value in rows.items():
+            print(f"{key + ':':{width}}{f'{value:.4f}' if isinstance(value, float) else value}")
+    checkpoint.read(folder)  # says which file is damaged
+    if not as_json:
+        print(f"{'files:':{width}}as their checksums say")
+
+
+@app.command("path", cls=Command, epilog=_EXAMPLES["path"])
+@command
+def path(name: Named = None) -> None:
+    """Print a model's folder."""
+    print(checkpoint.find(name or checkpoint.chosen()))
+
+
+@app.command("default", cls=Command, epilog=_EXAMPLES["default"])
+@command
+def default(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="What to take from now on; 'default' is the bundled one. Without it, print which one that is.",
+            metavar="[NAME]",
+            autocompletion=_completing.models,
+        ),
+    ] = None,
+) -> None:
+    """Print or set the model that is taken when none is named."""
+    if name is not None:
+        checkpoint.choose(name)
+        note(f"{name} is taken from now on when none is named")
+    print(checkpoint.chosen())
+
+
+@app.command("remove", cls=Command, epilog=_EXAMPLES["remove"])
+@command
+def remove(
+    name: Annotated[
+        str,
+        typer.Argument(help="A model of your own.", metavar="NAME", autocompletion=_completing.own_models),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove a model of your own from the disk; the bundled one stays."""
+    folder = checkpoint.own(name)
+    if not yes:
+        if not _can_ask():
+            raise UsageError(f"nobody can be asked whether {folder} is to go; add --yes")
+        if not typer.confirm(f"Remove {folder}?", err=True):
+            note("nothing was removed")
+            raise typer.Exit(NOTHING_DONE)
+    was_chosen = paths.chosen_model_file().is_file()
+    checkpoint.remove(name)
+    note(f"{folder} is removed")
+    if was_chosen and not paths.chosen_model_file().is_file():
+        note("it was the one taken when none is named; the bundled model is now")
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty()
+
+
+@app.command("push", cls=Command, epilog=_EXAMPLES["push"])
+@command
+def push(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A stored model's name, or a model folder.", metavar="NAME", autocompletion=_completing.models
+        ),
+    ],
+    target: Annotated[
+        str,
+        typer.Argument(help="A folder of models, or a repository as hf://OWNER/NAME (extra 'hub').", metavar="TARGET"),
+    ],
+    replace: Replace = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="Show a repository that is made for it to everybody.")
+    ] = False,
+) -> None:
+    """Copy a model, with its card, into a folder, or commit it to a repository of the Hugging Face hub."""
+    from audio_emotion import sharing
+
+    print(sharing.push(name, target, replace=replace, private=not public))
+
+
+@app.command("pull", cls=Command, epilog=_EXAMPLES["pull"])
+@command
+def pull(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A model folder, or a repository as hf://OWNER/NAME or hf://OWNER/NAME@REVISION (extra 'hub').",
+            metavar="SOURCE",
+        ),
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="What to store it as; without it, as it is called there.", metavar="NAME")
+    ] = None,
+    replace: Replace = False,
+) -> None:
+    """Take a model from a folder or a repository, check it, and store it for `infer --model NAME`."""
+    from audio_emotion import sharing
+
+    pulled = sharing.pull(source, name, replace=replace)
+    if pulled.left_out:
+        more = f" and {len(pulled.left_out) - 1} more" if pulled.left_out[1:] else ""
+        note(f"left where it was, being no part of a model: {paths.shown(Path(pulled.left_out[0]))}{more}")
+    note(f"its licence: {pulled.config.training.get('licence', 'unknown')}")
+    print(f"Stored in {pulled.folder}; use it with: audio-emotion infer FILE --model {pulled.name}")

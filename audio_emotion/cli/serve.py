@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.checkpoint import stored
-from audio_emotion.cli._app import command, say
-from audio_emotion.errors import StorageError, UsageError, reason
+from audio_emotion.checkpoint import chosen, stored
+from audio_emotion.cli import _completing
+from audio_emotion.cli._app import command, note
+from audio_emotion.cli._completing import one_of
+from audio_emotion.cli._options import Device
+from audio_emotion.errors import PackageError, StorageError, UsageError, reason
 from audio_emotion.paths import shown
 from audio_emotion.web.settings import ServeConfig
 
@@ -48,10 +51,23 @@ def serve(
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="A stored model or a model folder, the first the default; all stored ones if none."),
+        typer.Option(
+            help="A stored model or a model folder, the first the default; all stored ones if none.",
+            metavar="MODEL",
+            rich_help_panel="Model",
+            autocompletion=_completing.models,
+        ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = _DEFAULTS.device,
-    backend: Annotated[str, typer.Option(help="auto, onnx, onnx-int8 or torch.")] = _DEFAULTS.backend,
+    device: Device = _DEFAULTS.device,
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="auto, onnx, onnx-int8 or torch.",
+            metavar="NAME",
+            rich_help_panel="Model",
+            autocompletion=one_of(*_completing.BACKENDS),
+        ),
+    ] = _DEFAULTS.backend,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Recordings read at once.", min=1, rich_help_panel="Limits")
     ] = None,
@@ -84,7 +100,7 @@ def serve(
     _check_installed()
     config = ServeConfig(
         host=host,
-        models=tuple(model) if model else stored(),
+        models=tuple(model) if model else (chosen(), *(name for name in stored() if name != chosen())),
         device=device,
         backend=backend,
         token=_token(token_file) if token_file else None,
@@ -107,7 +123,7 @@ def serve(
     with listening(host, port) as bound:
         server = server_of(config)
         url_host = f"[{host}]" if ":" in host else host
-        say(f"serving on http://{url_host}:{bound.getsockname()[1]}/ (Ctrl-C ends)")
+        note(f"serving on http://{url_host}:{bound.getsockname()[1]}/ (Ctrl-C ends)")
         # at SIGTERM uvicorn finishes what is under way, then raises the signal again: the end was asked for
         signal.signal(signal.SIGTERM, lambda *_: None)
         server.run(sockets=[bound])
@@ -117,7 +133,7 @@ def serve(
 
 def _check_installed() -> None:
     if missing := [name for name in _NEEDS if find_spec(name) is None]:
-        raise UsageError(
+        raise PackageError(
             f"the service needs packages that are not installed ({', '.join(missing)}); "
             "run: pip install 'audio-emotion[web]'"
         )

@@ -1,21 +1,13 @@
 """``audio-emotion train``."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from audio_emotion.cli._app import command, progress_bars, say, tell_left_out
-from audio_emotion.errors import UsageError
-
-if TYPE_CHECKING:
-    from audio_emotion.corpora.base import Progress
-    from audio_emotion.corpora.splits import Split
-    from audio_emotion.fitting import TrainConfig
-    from audio_emotion.fitting.run import Keeping
-    from audio_emotion.folds import FoldsPlan
-    from audio_emotion.training import Material
+from audio_emotion.cli import _completing, _training
+from audio_emotion.cli._app import command
+from audio_emotion.cli._completing import one_of
 
 
 @command
@@ -25,18 +17,28 @@ def train(
         typer.Option(
             help="A corpus as NAME=DIR, or a folder or table; may be given several times. Without it: RAVDESS in "
             "AUDIO_EMOTION_DATA, else what was downloaded.",
+            rich_help_panel="Data",
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Name to store the model under; without it, its architecture's.")
+        str | None,
+        typer.Option(help="Name to store the model under; without it, its architecture's.", rich_help_panel="Model"),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="A TOML file that says what the run is told; options win over it.", metavar="FILE"),
+        typer.Option(
+            help="A TOML file that says what the run is told; options win over it.",
+            metavar="FILE",
+            rich_help_panel="Training",
+        ),
     ] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", help="One setting of the config, as optimizer.weight_decay=0.05; several times."),
+        typer.Option(
+            "--set",
+            help="One setting of the config, as optimizer.weight_decay=0.05; several times.",
+            rich_help_panel="Training",
+        ),
     ] = None,
     begin_with: Annotated[
         str | None,
@@ -45,6 +47,8 @@ def train(
             help="Train a model at hand further, on your own recordings: default, a stored one's name, or a path. "
             "Without options of your own: few epochs, a low learning rate, no validation side.",
             metavar="MODEL",
+            rich_help_panel="Model",
+            autocompletion=_completing.models,
         ),
     ] = None,
     freeze: Annotated[
@@ -53,44 +57,77 @@ def train(
             help="A layer of --from that stays as it is, by its name or a pattern, as stem or 'blocks.*'; several "
             "times.",
             metavar="PATTERN",
+            rich_help_panel="Model",
         ),
     ] = None,
     architecture: Annotated[
-        str | None, typer.Option(help="The network, by name.", show_default="two-channel-cnn")
+        str | None,
+        typer.Option(
+            help="The network, by name.",
+            show_default="two-channel-cnn",
+            rich_help_panel="Model",
+            autocompletion=_completing.architectures,
+        ),
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(
             help="speaker (by actor), random (speaker-dependent), all (no test side), or a fold as emobox-1.",
             show_default="speaker",
+            rich_help_panel="Data",
+            autocompletion=one_of(*_completing.SPLITS),
         ),
     ] = None,
     labels: Annotated[
-        str, typer.Option(help="eight, seven (calm counted as neutral), or your own, as neutral+calm,happy,sad.")
+        str,
+        typer.Option(
+            help="eight, seven (calm counted as neutral), or your own, as neutral+calm,happy,sad.",
+            rich_help_panel="Data",
+            autocompletion=one_of(*_completing.LABEL_SETS),
+        ),
     ] = "eight",
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over the training side, at most.", show_default="50")
+        int | None,
+        typer.Option(help="Passes over the training side, at most.", show_default="50", rich_help_panel="Training"),
     ] = None,
     patience: Annotated[
         int | None,
         typer.Option(
             help="Stop after so many epochs without a better validation UAR; 0: no validation side, run every epoch.",
             show_default="12",
+            rich_help_panel="Training",
         ),
     ] = None,
-    lr: Annotated[float | None, typer.Option(help="Highest learning rate.", show_default="0.002")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Utterances read at once.", show_default="32")] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Of the split, the first weights and every random draw.", show_default="0")
+    lr: Annotated[
+        float | None, typer.Option(help="Highest learning rate.", show_default="0.002", rich_help_panel="Training")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    batch_size: Annotated[
+        int | None, typer.Option(help="Utterances read at once.", show_default="32", rich_help_panel="Training")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            help="Of the split, the first weights and every random draw.", show_default="0", rich_help_panel="Training"
+        ),
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            help="auto, cpu, cuda or mps.", rich_help_panel="Training", autocompletion=one_of(*_completing.DEVICES)
+        ),
+    ] = "auto",
     allow_missing: Annotated[
-        bool, typer.Option(help="Run a named fold though some of its actors are missing.")
+        bool, typer.Option(help="Run a named fold though some of its actors are missing.", rich_help_panel="Data")
     ] = False,
-    strict: Annotated[bool, typer.Option(help="End where a recording cannot be decoded.")] = False,
+    strict: Annotated[
+        bool, typer.Option(help="End where a recording cannot be decoded.", rich_help_panel="Data")
+    ] = False,
     test_data: Annotated[
         list[str] | None,
-        typer.Option(help="Train on all of --data and test on this: a corpus, folder or table; several times."),
+        typer.Option(
+            help="Train on all of --data and test on this: a corpus, folder or table; several times.",
+            rich_help_panel="Data",
+        ),
     ] = None,
     folds: Annotated[
         str | None,
@@ -98,6 +135,7 @@ def train(
             help="Train and test every fold of a set, and report on all: emobox, luna-jimenez, leave-one-speaker-out, "
             "K-fold (as 5-fold), random-K-fold (as random-10-fold). A run that was stopped is taken up again.",
             rich_help_panel="Folds",
+            autocompletion=one_of(*_completing.FOLDS),
         ),
     ] = None,
     seeds: Annotated[
@@ -108,13 +146,20 @@ def train(
         int | None, typer.Option(help="Folds side by side.", min=1, show_default="2", rich_help_panel="Folds")
     ] = None,
     restart: Annotated[
-        bool, typer.Option(help="Begin anew, where the same command would go on with what was stopped.")
+        bool,
+        typer.Option(
+            help="Begin anew, where the same command would go on with what was stopped.", rich_help_panel="Run"
+        ),
     ] = False,
     checkpoint_minutes: Annotated[
         float,
-        typer.Option(help="Keep the run's state so often within an epoch; 0: after epochs alone.", min=0),
+        typer.Option(
+            help="Keep the run's state so often within an epoch; 0: after epochs alone.", min=0, rich_help_panel="Run"
+        ),
     ] = 10.0,
-    tensorboard: Annotated[bool, typer.Option(help="Write for TensorBoard into the run's folder.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option(help="Write for TensorBoard into the run's folder.", rich_help_panel="Run")
+    ] = False,
     html: Annotated[
         Path | None, typer.Option(help="Write the folds' report here.", metavar="FILE", rich_help_panel="Folds")
     ] = None,
@@ -122,7 +167,8 @@ def train(
         bool, typer.Option("--json", help="Print the folds' report as JSON.", rich_help_panel="Folds")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option(help="Print the run, its data and what it would cost, and train nothing.")
+        bool,
+        typer.Option(help="Print the run, its data and what it would cost, and train nothing.", rich_help_panel="Run"),
     ] = False,
 ) -> None:
     """Train a model and store it for `infer --model NAME`."""
@@ -140,17 +186,19 @@ def train(
     if lr is not None:
         table["optimizer"] = {"lr": lr}
     chosen = read(config, merged(changes(assignments or ()), table))
-    _check(
+    _training.check(
         folds,
         {"--split": split, "--test-data": test_data, "--tensorboard": tensorboard},
         {"--seeds": seeds, "--jobs": jobs, "--html": html, "--json": as_json},
     )
-    what = _What(tuple(data or ()), tuple(test_data or ()), split or "speaker", labels, device, allow_missing, strict)
+    what = _training.What(
+        tuple(data or ()), tuple(test_data or ()), split or "speaker", labels, device, allow_missing, strict
+    )
     if dry_run:
-        _dry_run(what, chosen, folds)
+        _training.dry_run(what, chosen, folds)
     elif not folds:
         keeping = Keeping(restart, checkpoint_minutes, tensorboard)
-        _train_one(what, name or chosen.architecture, chosen, keeping)
+        _training.train_one(what, name or chosen.architecture, chosen, keeping)
     else:
         from audio_emotion.folds import FoldsPlan
 
@@ -166,117 +214,4 @@ def train(
             strict,
             jobs or 2,
         )
-        _train_folds(plan, restart, html, as_json)
-
-
-@dataclass(frozen=True)
-class _What:
-    """Which recordings, and where: the options that no config holds."""
-
-    data: tuple[str, ...]
-    test_data: tuple[str, ...]
-    split: str
-    labels: str
-    device: str
-    allow_missing: bool
-    strict: bool
-
-
-def _check(folds: str | None, without: dict[str, object], only_with: dict[str, object]) -> None:
-    """Refuse options that would be ignored."""
-    from audio_emotion.fitting.placement import n_processes
-
-    wrong = [option for option, value in (without if folds else only_with).items() if value]
-    if wrong and folds:
-        raise UsageError(f"--folds trains many models, each on its part of --data; leave out {', '.join(wrong)}")
-    if folds and n_processes() > 1:
-        raise UsageError("--folds has processes of its own (--jobs); start it without a launcher")
-    if wrong:
-        raise UsageError(
-            f"{', '.join(wrong)}: only with --folds; of a single model 'audio-emotion evaluate' makes the report"
-        )
-
-
-def _dry_run(what: _What, config: "TrainConfig", folds: str | None) -> None:
-    """Print the run as a config file, its data and cost as comments in it."""
-    from audio_emotion.training import estimate
-
-    with progress_bars() as progress:
-        material, chosen = _material(what, config, progress, f"{folds}-1" if folds else what.split)
-        plan = estimate(material, chosen, config, what.device)
-    print(config.resolved().to_toml(), end="")
-    print("\n".join(f"# {line}" for line in ["", *plan.lines()]))
-
-
-def _material(what: _What, config: "TrainConfig", progress: "Progress", split: str) -> "tuple[Material, Split]":
-    """Decode the recordings, say which cannot be used, and split the rest."""
-    from audio_emotion.corpora.splits import cross_corpus, split_utterances
-    from audio_emotion.fitting.placement import is_main
-    from audio_emotion.training import load_material
-
-    validate = config.patience > 0
-    material = load_material(what.data, what.labels, what.strict, progress, config.rate)
-    if is_main():
-        tell_left_out(material.left_out)
-    utterances = material.corpus.utterances
-    if not what.test_data:
-        return material, split_utterances(split, utterances, config.seed, validate, what.allow_missing)
-    tested = load_material(what.test_data, what.labels, what.strict, progress, config.rate)
-    tell_left_out(tested.left_out)
-    return material, cross_corpus(utterances, tested.corpus.utterances, config.seed, validate)
-
-
-def _train_one(what: _What, name: str, config: "TrainConfig", keeping: "Keeping") -> None:
-    from audio_emotion.fitting.placement import is_main
-    from audio_emotion.training import train_material
-
-    with progress_bars(quiet=not is_main()) as progress:
-        material, split = _material(what, config, progress, what.split)
-        watching = _telling(progress)
-        trained = train_material(material, name, split, config, what.device, progress=watching, keeping=keeping)
-    if not is_main():
-        return
-    if trained.evaluation is None:
-        print("No test side: every utterance was trained on.")
-    else:
-        print(trained.evaluation.table())
-        print(f"Protocol: {trained.split.protocol}, {len(trained.split.test)} test utterances")
-        print(f"UAR {100 * trained.evaluation.uar:.2f} %, accuracy {100 * trained.evaluation.accuracy:.2f} %")
-    print(f"Log and curves in {trained.run_folder}")
-    print(f"Stored in {trained.folder}; use it with: audio-emotion infer FILE --model {name}")
-
-
-def _telling(progress: "Progress") -> "Progress":
-    """Say on stderr, terminal or not, that a run was taken up; show the rest as it is."""
-    from audio_emotion.training import TAKEN_UP
-
-    def watch(stage: str, done: int, total: int, remark: str) -> None:
-        if stage == TAKEN_UP:
-            say(f"{remark}: taken up again after epoch {done} of at most {total}")
-        else:
-            progress(stage, done, total, remark)
-
-    return watch
-
-
-def _train_folds(plan: "FoldsPlan", restart: bool, html: Path | None, as_json: bool) -> None:
-    """Run the folds; print each run's UAR, mean and deviation over seeds, and the figures of all test sides."""
-    from audio_emotion import evaluation_report, html_report
-    from audio_emotion.folds import fold_means, histories, reports, run_folds
-    from audio_emotion.training import load_material
-
-    with progress_bars() as progress:
-        material = load_material(plan.data, plan.labels, plan.strict, progress, plan.config.rate)
-        tell_left_out(material.left_out)
-        runs = run_folds(plan, material, restart, progress)
-    made, summary = reports(plan, runs, material.corpus.names), fold_means(runs)
-    if html:
-        html_report.write(html, made, summary, histories(plan, runs))
-    if as_json:
-        print(evaluation_report.to_json(made, summary))
-        return
-    for run in runs:
-        scores = run.evaluation
-        print(f"{run.split}, seed {run.seed}: UAR {100 * scores.uar:.2f} %, WA {100 * scores.accuracy:.2f} %")
-    print(evaluation_report.text(made, summary), end="")
-    print(f"Kept in {plan.folder}")
+        _training.train_folds(plan, restart, html, as_json)

@@ -6,10 +6,34 @@ from typing import Annotated
 
 import typer
 
-from audio_emotion.cli._app import command, progress_bars, say
+from audio_emotion.cli import _completing
+from audio_emotion.cli._app import Command, Section, command, note, progress_bars
+from audio_emotion.cli._completing import one_of
 from audio_emotion.errors import UsageError
 
-app = typer.Typer(help="Search for a training run's settings (extra 'tune').", no_args_is_help=True)
+_OVERVIEW = """
+    audio-emotion tune run space.toml --trials 30
+    audio-emotion tune report space
+    audio-emotion tune best space --output best.toml
+"""
+
+app = typer.Typer(
+    help="Search for a training run's settings (extra 'tune').", no_args_is_help=True, cls=Section, epilog=_OVERVIEW
+)
+
+_EXAMPLES = {
+    "run": """
+        audio-emotion tune run space.toml --trials 30
+        audio-emotion tune run space.toml --data recordings/ --sampler random --folds 4
+    """,
+    "report": """
+        audio-emotion tune report space
+        audio-emotion tune report space --json
+    """,
+    "best": """
+        audio-emotion tune best space --output best.toml
+    """,
+}
 
 Name = Annotated[str, typer.Argument(help="The search's name.", metavar="NAME")]
 
@@ -19,7 +43,7 @@ def tune() -> None:
     """Search for a training run's settings (extra 'tune')."""
 
 
-@app.command()
+@app.command(cls=Command, epilog=_EXAMPLES["run"])
 @command
 def run(
     space: Annotated[
@@ -30,23 +54,55 @@ def run(
     ],
     data: Annotated[
         list[str] | None,
-        typer.Option(help="As of 'train': a corpus as NAME=DIR, or a folder or table; may be given several times."),
+        typer.Option(
+            help="As of 'train': a corpus as NAME=DIR, or a folder or table; may be given several times.",
+            rich_help_panel="Data",
+        ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="The search's name; without it, the file's.")] = None,
-    trials: Annotated[int, typer.Option(help="How many settings are tried, by all processes.", min=1)] = 30,
-    sampler: Annotated[str, typer.Option(help="tpe, random or grid.")] = "tpe",
-    seed: Annotated[int, typer.Option(help="Of what is tried; the config has that of the training.", min=0)] = 0,
-    folds: Annotated[int, typer.Option(help="Groups of training speakers, each validated on once.", min=2)] = 3,
+    name: Annotated[
+        str | None, typer.Option(help="The search's name; without it, the file's.", rich_help_panel="Search")
+    ] = None,
+    trials: Annotated[
+        int, typer.Option(help="How many settings are tried, by all processes.", min=1, rich_help_panel="Search")
+    ] = 30,
+    sampler: Annotated[
+        str,
+        typer.Option(
+            help="tpe, random or grid.", rich_help_panel="Search", autocompletion=one_of("tpe", "random", "grid")
+        ),
+    ] = "tpe",
+    seed: Annotated[
+        int,
+        typer.Option(help="Of what is tried; the config has that of the training.", min=0, rich_help_panel="Search"),
+    ] = 0,
+    folds: Annotated[
+        int, typer.Option(help="Groups of training speakers, each validated on once.", min=2, rich_help_panel="Data")
+    ] = 3,
     split: Annotated[
-        str, typer.Option(help="Whose test speakers take no part: speaker, a fold as emobox-1, or all for none.")
+        str,
+        typer.Option(
+            help="Whose test speakers take no part: speaker, a fold as emobox-1, or all for none.",
+            rich_help_panel="Data",
+        ),
     ] = "speaker",
-    labels: Annotated[str, typer.Option(help="As of 'train'.")] = "eight",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    labels: Annotated[
+        str, typer.Option(help="As of 'train'.", rich_help_panel="Data", autocompletion=one_of(*_completing.LABEL_SETS))
+    ] = "eight",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="auto, cpu, cuda or mps.", rich_help_panel="Search", autocompletion=one_of(*_completing.DEVICES)
+        ),
+    ] = "auto",
     allow_missing: Annotated[
-        bool, typer.Option(help="Run a named fold though some of its actors are missing.")
+        bool, typer.Option(help="Run a named fold though some of its actors are missing.", rich_help_panel="Data")
     ] = False,
-    strict: Annotated[bool, typer.Option(help="End where a recording cannot be decoded.")] = False,
-    restart: Annotated[bool, typer.Option(help="Forget what an earlier search of this name has tried.")] = False,
+    strict: Annotated[
+        bool, typer.Option(help="End where a recording cannot be decoded.", rich_help_panel="Data")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option(help="Forget what an earlier search of this name has tried.", rich_help_panel="Search")
+    ] = False,
 ) -> None:
     """Try settings, and keep what came of each; the same command goes on after a stop, or beside another process."""
     from audio_emotion.tuning.space import read
@@ -65,19 +121,22 @@ def run(
         with progress_bars() as progress:
             search(plan, trials, progress, restart)
     except KeyboardInterrupt:
-        say("stopped; the same command goes on")
+        note("stopped; the same command goes on")
         raise
     _tell(name)
 
 
-@app.command()
+@app.command(cls=Command, epilog=_EXAMPLES["report"])
 @command
 def report(
     name: Name,
     output: Annotated[
-        Path | None, typer.Option(help="Folder for the plots; without it, in the search's own.", metavar="DIR")
+        Path | None,
+        typer.Option(
+            help="Folder for the plots; without it, in the search's own.", metavar="DIR", rich_help_panel="Output"
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel="Output")] = False,
 ) -> None:
     """Print a table of the trials, and write plots of them."""
     from audio_emotion.tuning.report import findings
@@ -86,14 +145,16 @@ def report(
     found = findings(name)
     print(json.dumps(found.as_dict(), indent=1) if as_json else found.text(), end="\n" if as_json else "")
     for path in found.draw(output or folder_of(name) / "plots"):
-        say(f"plot written to {path}")
+        note(f"plot written to {path}")
 
 
-@app.command()
+@app.command(cls=Command, epilog=_EXAMPLES["best"])
 @command
 def best(
     name: Name,
-    output: Annotated[Path | None, typer.Option(help="File to write; without it, stdout.", metavar="FILE")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File to write; without it, stdout.", metavar="FILE", rich_help_panel="Output")
+    ] = None,
 ) -> None:
     """Print the best trial's settings as a config for 'train --config'."""
     from audio_emotion import paths
@@ -105,7 +166,7 @@ def best(
         return
     with paths.writing_file(output) as sibling:
         sibling.write_text(toml, "utf-8")
-    say(f"config written to {output}; train with: audio-emotion train --config {output}")
+    note(f"config written to {output}; train with: audio-emotion train --config {output}")
 
 
 def _tell(name: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from audio_emotion import paths
 from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance
 from audio_emotion.corpora.sounds import SAMPLING_RATE, made_of_each, sound
-from audio_emotion.errors import CorpusError, UsageError
+from audio_emotion.errors import CorpusError, PackageError, UsageError
 from audio_emotion.records import FloatArray
 
 N_MFCC = 20
@@ -49,14 +49,15 @@ def write_features(
     """Write one row an utterance to ``target``, CSV or Parquet by its suffix; return what could not be decoded.
 
     Raises:
-        UsageError: another suffix, or Parquet without pyarrow.
+        UsageError: another suffix.
+        PackageError: Parquet without pyarrow.
         CorpusError: no utterance can be decoded.
         StorageError: the file cannot be written.
     """
     if target.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{target}: features are written as {' or '.join(SUFFIXES)}; name such a file")
     if target.suffix.lower() == ".parquet" and not find_spec("pyarrow"):
-        raise UsageError(f"{target}: writing Parquet needs pyarrow; run 'pip install pyarrow', or name a .csv file")
+        raise PackageError(f"{target}: writing Parquet needs pyarrow; run 'pip install pyarrow', or name a .csv file")
     rows, unreadable = made_of_each(corpus.utterances, _row, "measuring", progress)
     if not rows:
         raise CorpusError(f"none of the {len(corpus.utterances)} recording(s) can be decoded; see 'data check'")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_emotion import paths
-from audio_emotion.errors import StorageError, UsageError
+from audio_emotion.errors import PackageError, StorageError, UsageError
 from audio_emotion.fitting import settings
 from audio_emotion.fitting.config import TrainConfig
 from audio_emotion.fitting.state import Epoch, Keeper, standing_of
@@ -63,7 +63,8 @@ class Run:
         """Open a folder: an unfinished run of the same config, recordings and version goes on, else a new one begins.
 
         Raises:
-            UsageError: the unfinished run is of another config or other recordings; or no TensorBoard is installed.
+            UsageError: the unfinished run is of another config or other recordings.
+            PackageError: no TensorBoard is installed.
             StorageError: the folder cannot be written.
         """
         self.folder, self._board = folder, None
@@ -173,7 +174,7 @@ def _board(folder: Path) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise UsageError(
+        raise PackageError(
             "--tensorboard needs TensorBoard, which is not installed; pip install 'audio-emotion[tensorboard]'"
         ) from error
     shutil.rmtree(folder, ignore_errors=True)

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_emotion.errors import ModelError
+from audio_emotion.errors import ModelError, PackageError
 from audio_emotion.models.layers import AttentiveStatistics
 
 _OFF = {"layerdrop": 0.0, "apply_spec_augment": False, "mask_time_prob": 0.0, "mask_feature_prob": 0.0}
@@ -119,12 +119,13 @@ def _encoder(config: Wav2Vec2Config) -> Any:
     """Return the encoder, with its pretrained weights or, from a description, with random ones.
 
     Raises:
-        ModelError: transformers is not installed, or there is no such checkpoint, or not of such an encoder.
+        PackageError: transformers is not installed.
+        ModelError: there is no such checkpoint, or not of such an encoder.
     """
     try:
         import transformers
     except ImportError as error:
-        raise ModelError("wav2vec2 needs transformers; pip install 'audio-emotion[wav2vec2]'") from error
+        raise PackageError("wav2vec2 needs transformers; pip install 'audio-emotion[wav2vec2]'") from error
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     if config.encoder:

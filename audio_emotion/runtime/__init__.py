@@ -44,14 +44,24 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _has_cuda() -> bool:
-    """Ask the driver first: torch is only imported where there is a card to ask it about."""
+def cuda_cards() -> int:
+    """Return how many cards NVIDIA's driver has; without a driver, 0. No torch is needed to ask."""
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
-        return False
+        return 0
     count = ctypes.c_int()
-    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)) or not count.value or not find_spec("torch"):
+    return 0 if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)) else count.value
+
+
+def is_apple_silicon() -> bool:
+    """Return whether this is a machine whose graphics torch calls mps."""
+    return sys.platform == "darwin" and platform.machine() == "arm64"
+
+
+def _has_cuda() -> bool:
+    """Ask the driver first: torch is only imported where there is a card to ask it about."""
+    if not cuda_cards() or not find_spec("torch"):
         return False
     import torch
 
@@ -59,7 +69,7 @@ def _has_cuda() -> bool:
 
 
 def _has_mps() -> bool:
-    if sys.platform != "darwin" or platform.machine() != "arm64" or not find_spec("torch"):
+    if not is_apple_silicon() or not find_spec("torch"):
         return False
     import torch
 

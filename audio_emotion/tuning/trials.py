@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_emotion import checkpoint, paths
-from audio_emotion.errors import StorageError, UsageError
+from audio_emotion.errors import PackageError, StorageError
 from audio_emotion.tuning.space import Dimension, Space
 
 if TYPE_CHECKING:
@@ -69,13 +69,13 @@ def import_optuna() -> Any:
     """Return the package, quiet.
 
     Raises:
-        UsageError: it is not installed.
+        PackageError: it is not installed.
     """
     try:
         import filelock  # noqa: F401 (of the same extra)
         import optuna
     except ImportError as error:
-        raise UsageError(
+        raise PackageError(
             f"tune needs the package {error.name}; install it with: pip install 'audio-emotion[tune]'"
         ) from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -103,7 +103,7 @@ class Record:
         """Open the record in ``folder``, or begin one; no trial is pruned in its first ``warmup`` epochs.
 
         Raises:
-            UsageError: Optuna is not installed.
+            PackageError: Optuna is not installed.
             StorageError: the journal is damaged or cannot be written.
         """
         self._optuna = import_optuna()

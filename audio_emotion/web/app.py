@@ -11,7 +11,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 import audio_emotion
-from audio_emotion.errors import AudioEmotionError, UsageError
+from audio_emotion.errors import AudioEmotionError, PackageError, UsageError
 from audio_emotion.web import api, page, stream
 from audio_emotion.web.description import describe
 from audio_emotion.web.guard import Guard
@@ -64,4 +64,4 @@ async def _out_of_range(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": str(error)}, 422 if isinstance(error, UsageError) else 500)
+    return JSONResponse({"detail": str(error)}, 422 if isinstance(error, UsageError | PackageError) else 500)

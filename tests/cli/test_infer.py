@@ -149,7 +149,10 @@ def test_nothing_is_left_in_the_home_and_the_version_is_told(cli, tmp_path: Path
     home.mkdir()
     assert cli("infer", clip, HOME=str(home), XDG_CACHE_HOME=str(home / "cache")).returncode == 0
     assert not list(home.iterdir()), "no cache, no identifier, no telemetry"
-    assert re.fullmatch(r"audio-emotion \d+\.\d+\.\d+\n", cli("--version").stdout)
+    told = cli("--version").stdout
+    assert re.fullmatch(
+        r"audio-emotion \d+\.\d+\.\d+\nPython 3[\d.]+, onnxruntime \d.*, torch \d.*, soundfile .*\n", told
+    )
 
 
 def test_silence_is_no_emotion(cli, tmp_path: Path):

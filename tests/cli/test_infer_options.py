@@ -130,11 +130,30 @@ def test_nothing_is_printed_before_the_first_answer(infer: Run):
     assert infer("silence.wav", "--timeline", "--format", "vtt").stdout == "WEBVTT\n\n"
 
 
-def test_a_short_clip_is_noted_unless_quiet(infer: Run):
-    assert "note: clip.wav is short: it lasts 2.0 s and the model listens to 3 s at a time" in infer("clip.wav").stderr
-    quiet = infer("clip.wav", "-q")
-    assert (quiet.exit_code, quiet.stderr) == (0, "")
-    assert infer("long.wav").stderr == ""
+def test_less_than_a_second_is_noted_once_and_to_people_only(infer: Run):
+    soundfile.write("word.wav", voice(0.8), RATE)
+    soundfile.write("other.wav", voice(0.5), RATE)
+    assert infer("word.wav").stderr == (
+        "audio-emotion: note: word.wav is short, 0.8 s of sound: "
+        "the model listens to 3 s at a time, so take the answer with care\n"
+    )
+    assert "note: word.wav is short, 0.8 s of sound (and so with 1 more): the" in infer("word.wav", "other.wav").stderr
+    for options in (["-q"], ["--json"], ["--format", "csv"]):
+        silent = infer("word.wav", *options)
+        assert (silent.exit_code, silent.stderr) == (0, "")
+    assert infer("clip.wav").stderr == "", "two seconds are what models learn from"
+
+
+def test_low_rates_are_noted_in_one_line(infer: Run):
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(name, voice(2, 8_000), 8_000)
+    assert infer("a.wav", "--json").stderr == (
+        "audio-emotion: note: a.wav has 8000 Hz, below the model's 16000 Hz: it lacks what was heard in training\n"
+    )
+    assert infer("a.wav", "b.wav").stderr.count("\n") == 1
+
+
+def test_top_k_of_a_format_for_programs_is_noted(infer: Run):
     assert "--top-k shortens the text form only" in infer("long.wav", "--json", "--top-k", 1).stderr
 
 
@@ -276,7 +295,8 @@ def test_the_help_of_infer_has_sections(infer: Run):
     shown = infer("--help").stdout
     sections = [line for line in shown.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert sections == [
-        "Arguments:", "Input:", "Model:", "Answer:", "Timeline:", "Output:", "Batch:", "Options:", "Examples:",
+        "Arguments:", "Input:", "Model:", "Answer:", "Timeline:", "Output:", "Batch:", "Messages:", "Options:",
+        "Examples:",
     ]  # fmt: skip
     assert "\n  FILE...  Recordings" in shown
 

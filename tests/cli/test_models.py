@@ -1,17 +1,44 @@
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
-from audio_emotion.cli.models import app
+from audio_emotion import checkpoint, paths
+from audio_emotion.cli import app
 from audio_emotion.models import _figures, architectures, entry
+from tests.conftest import ROOT
+from tests.sharing.hub_server import serving
+
+Run = Callable[..., Result]
+
+
+def run(*words: object, answer: str = "") -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words], input=answer, prog_name="audio-emotion")
+
+
+def models(*words: object, answer: str = "") -> str:
+    result = run("models", *words, answer=answer)
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 def listed(*options: str) -> dict[str, list[str]]:
-    result = CliRunner().invoke(app, ["list", *options])
-    assert result.exit_code == 0, result.output
-    return {line.split("\t")[0]: line.split("\t")[1:] for line in result.stdout.splitlines()}
+    return {line.split("\t")[0]: line.split("\t")[1:] for line in models("list", *options).splitlines()}
+
+
+def refused(code: int, words: str, *arguments: object) -> None:
+    result = run("models", *arguments)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (code, "", 1), result.output
+    assert words in result.stderr
+
+
+@pytest.fixture
+def mine(home: Path) -> Path:
+    """A stored model, which is the bundled one under another name."""
+    return Path(shutil.copytree(paths.bundled_model_dir(), home / "models" / "mine"))
 
 
 def test_every_architecture_is_listed_with_its_size_input_source_and_figures(
@@ -30,8 +57,104 @@ def test_every_architecture_is_listed_with_its_size_input_source_and_figures(
     ]
 
 
-def test_the_bundled_model_is_listed_with_its_figures(home: Path):
-    architecture, figures, folder = listed()["default"]
+def test_models_are_listed_with_their_figures_and_which_is_taken(mine: Path):
+    architecture, figures, folder, taken = listed()["default"]
     assert architecture == "two-channel-cnn"
     assert figures.startswith("UAR ")
     assert Path(folder).is_dir()
+    assert taken == "taken when none is named"
+    models("default", "mine")
+    assert [len(row) for row in listed().values()] == [3, 4]
+    told = json.loads(models("list", "--json"))
+    assert [(one["name"], one["default"]) for one in told] == [("default", False), ("mine", True)]
+    assert told[1]["folder"] == str(mine)
+    assert told[1]["figures"]["UAR"] > 0.5
+
+
+def test_one_that_is_damaged_does_not_hide_the_others(mine: Path):
+    (mine / "config.json").write_text("{")
+    result = run("models", "list")
+    assert result.exit_code == 0
+    assert "config.json: not a readable model description" in result.stderr
+    assert result.stdout.startswith("default\t")
+
+
+def test_show_says_what_a_model_is_and_whether_it_is_whole(mine: Path):
+    told = models("show")
+    for words in ("licence:", "CC-BY-NC-SA-4.0", "ravdess (20 speakers)", "3 s at 16000 Hz", "0.6445", "checksums say"):
+        assert words in told
+    assert json.loads(models("show", "mine", "--json"))["architecture"] == "two-channel-cnn"
+    (mine / "model.onnx").write_bytes(b"")
+    result = run("models", "show", "mine")
+    assert result.exit_code == 1
+    assert "model.onnx: its content does not match the checksum" in result.stderr
+    refused(1, "no model 'none'", "show", "none")
+
+
+def test_path_names_the_folder(mine: Path):
+    assert models("path").strip() == str(paths.bundled_model_dir())
+    assert models("path", "mine").strip() == str(mine)
+
+
+def test_the_default_is_what_infer_takes(mine: Path):
+    sample = ROOT / "inference" / "samples" / "happy.wav"
+    (mine / "config.json").write_text((mine / "config.json").read_text().replace('"two-channel-cnn"', '"chosen"', 1))
+
+    def taken(*options: str) -> str:
+        return json.loads(run("infer", sample, "--json", *options).stdout)["model"]
+
+    assert (models("default"), taken()) == ("default\n", "two-channel-cnn")
+    assert models("default", "mine") == "mine\n"
+    assert (models("default"), taken(), taken("--model", "default")) == ("mine\n", "chosen", "two-channel-cnn")
+    refused(1, "no model 'none' is stored; there are: default, mine", "default", "none")
+    assert models("default", "default") == "default\n"
+    assert not paths.chosen_model_file().exists()
+
+
+def test_a_default_that_is_gone_is_told(mine: Path):
+    models("default", "mine")
+    shutil.rmtree(mine)
+    result = run("infer", "x.wav")
+    assert result.exit_code in (1, 2)
+    assert "no model 'mine', which is set as the one to take" in run("models", "default").stderr
+    assert run("models", "list").stdout.startswith("default\t")
+    models("default", "default")
+
+
+def test_remove_asks_and_never_takes_the_bundled_one(mine: Path, monkeypatch: pytest.MonkeyPatch):
+    models("default", "mine")
+    refused(2, "nobody can be asked whether", "remove", "mine")
+    refused(2, "'default' is the bundled model", "remove", "default", "--yes")
+    refused(1, "no model '../models' is stored", "remove", "../models", "--yes")
+    refused(1, "no model 'none' is stored", "remove", "none", "--yes")
+    monkeypatch.setattr("audio_emotion.cli.models._can_ask", lambda: True)
+    kept = run("models", "remove", "mine", answer="n\n")
+    assert (kept.exit_code, mine.is_dir()) == (1, True)
+    assert "nothing was removed" in kept.stderr
+    (mine / "config.json").unlink()  # a damaged one can go too
+    gone = run("models", "remove", "mine", answer="y\n")
+    assert gone.exit_code == 0
+    assert "the bundled model is now" in gone.stderr
+    assert (checkpoint.chosen(), list(mine.parent.iterdir())) == ("default", [])
+
+
+def test_push_and_pull_by_folder(mine: Path, tmp_path: Path):
+    assert models("push", "mine", tmp_path / "shared").strip() == str(tmp_path / "shared" / "mine")
+    (tmp_path / "shared" / "mine" / "model.pkl").write_bytes(b"")
+    refused(1, "is there already; add --replace", "pull", tmp_path / "shared" / "mine")
+    pulled = run("models", "pull", tmp_path / "shared" / "mine", "--name", "theirs")
+    assert pulled.stdout.endswith("use it with: audio-emotion infer FILE --model theirs\n")
+    assert "left where it was, being no part of a model: model.pkl\n" in pulled.stderr
+    assert "its licence: CC-BY-NC-SA-4.0\n" in pulled.stderr
+
+
+def test_push_and_pull_by_a_hub_that_the_environment_names(mine: Path, monkeypatch: pytest.MonkeyPatch):
+    constants = pytest.importorskip("huggingface_hub.constants", reason="needs the extra hub")
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    with serving() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.address)
+        assert models("push", "mine", "hf://somebody/open", "--public").startswith(f"{hub.address}/somebody/open")
+        assert not hub.is_private["somebody/open"]
+        assert "--model open\n" in models("pull", "hf://somebody/open")
+        refused(1, "hf://somebody/absent: cannot be read", "pull", "hf://somebody/absent")
+    assert checkpoint.stored() == ("default", "mine", "open")

@@ -9,7 +9,7 @@ import soundfile
 from audio_emotion import audio
 from audio_emotion.corpora.features import describe, write_features
 from audio_emotion.corpora.sources import gather, parse_sources
-from audio_emotion.errors import CorpusError, UsageError
+from audio_emotion.errors import CorpusError, PackageError, UsageError
 from tests.corpora.files import speak, touch
 
 
@@ -58,7 +58,7 @@ def test_nothing_is_left_behind_where_nothing_can_be_done(tmp_path: Path, monkey
         write_features(corpus, tmp_path / "f.xlsx")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setattr("audio_emotion.corpora.features.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"needs pyarrow; run 'pip install pyarrow'"):
+    with pytest.raises(PackageError, match=r"needs pyarrow; run 'pip install pyarrow'"):
         write_features(corpus, tmp_path / "f.parquet")
     assert [path.name for path in tmp_path.iterdir()] == ["DC_a01.wav"]
 

@@ -146,7 +146,7 @@ def test_the_commands(plan: SearchPlan, untrained: None, tmp_path: Path, monkeyp
     assert tune(*run, "--sampler", "gird").exit_code == 2
     monkeypatch.setitem(sys.modules, "optuna", None)
     absent = tune(*run)
-    assert absent.exit_code == 2
+    assert absent.exit_code == 1
     assert absent.stderr.strip() == (
         "audio-emotion: tune needs the package optuna; install it with: pip install 'audio-emotion[tune]'"
     )

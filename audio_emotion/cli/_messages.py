@@ -1,0 +1,160 @@
+"""What the command line says beside its results: all of it goes through here, to stderr and to ``--log-file``.
+
+Messages are records of :mod:`logging`, under the package's name, so those of the library's modules arrive here too:
+
+    ERROR   what went wrong: told always
+    INFO    what is good to know, and how far something is: not with ``--quiet``
+    DEBUG   timings, the model, the back end: with ``--verbose``
+    TRACE   the arguments, and where in the code an error came from: in the log file alone
+"""
+
+import os
+import platform
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import typer
+
+from audio_emotion.errors import StorageError, reason
+from audio_emotion.paths import shown
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+ERROR, INFO, DEBUG, TRACE = 40, 20, 10, 5  # as logging counts, which `--help` need not import
+PANEL = "Messages"
+
+
+class _Sink:
+    """What the options say of messages, and the logger that was set up for it."""
+
+    def __init__(self) -> None:
+        self.quiet = self.verbose = False
+        self.log_file: Path | None = None
+        self.logger: Logger | None = None
+        self.began = time.monotonic()
+
+
+_sink = _Sink()
+
+
+# --- options ----------------------------------------------------------------------------------------------------------
+
+
+def want(_: typer.Context, parameter: Any, value: Any) -> Any:
+    """Keep what one of the options says: they may stand before a command's name, and behind it."""
+    if value:
+        setattr(_sink, parameter.name, value)
+    if _sink.quiet and _sink.verbose:
+        raise typer.BadParameter("--quiet and --verbose contradict each other; leave one of them out")
+    return value
+
+
+def forget() -> None:
+    """Close the log file and forget the options: what comes now is another command."""
+    global _sink  # noqa: PLW0603 (one process has one stderr)
+    if _sink.logger is not None:
+        for handler in list(_sink.logger.handlers):
+            _sink.logger.removeHandler(handler)
+            with suppress(OSError):  # what could not be written before cannot be written now
+                handler.close()
+        _sink.logger.propagate = True
+        _sink.logger.setLevel(0)
+    _sink = _Sink()
+
+
+def begin() -> None:
+    """Open the log file, and write what was asked for.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    if (_sink.log_file or _sink.verbose) and _sink.logger is None:
+        _logger()
+        from audio_emotion import __version__
+
+        asked = " ".join(map(shown, sys.argv[1:]))
+        told(TRACE, f"audio-emotion {__version__}, Python {platform.python_version()}, {platform.platform()}: {asked}")
+
+
+def end(code: int) -> None:
+    """Write how a command ended, and after how long."""
+    if _sink.log_file or _sink.verbose:
+        told(DEBUG, f"ended with {code} after {time.monotonic() - _sink.began:.2f} s")
+
+
+# --- messages ---------------------------------------------------------------------------------------------------------
+
+
+def told(level: int, message: str, error: BaseException | None = None) -> None:
+    """Tell a message where its level is wanted; the log file gets the error's way through the code too."""
+    try:
+        logger = _logger()
+    except StorageError as problem:
+        logger = _logger()  # without that file
+        logger.error("%s", problem)
+    logger.log(level, "%s", message)
+    if error is not None:
+        logger.log(TRACE, "%s", type(error).__name__, exc_info=error)
+
+
+def are_wanted(level: int) -> bool:
+    """Whether messages of a level reach stderr."""
+    return level >= (ERROR if _sink.quiet else DEBUG if _sink.verbose else INFO)
+
+
+def _logger() -> "Logger":
+    if _sink.logger is not None:
+        return _sink.logger
+    import logging
+
+    logger = logging.getLogger("audio_emotion")
+    for handler in _handlers():
+        logger.addHandler(handler)
+    logger.setLevel(TRACE if _sink.log_file else DEBUG if _sink.verbose else INFO)
+    logger.propagate = False
+    _sink.logger = logger
+    return logger
+
+
+def _handlers() -> list[Any]:
+    """Return what writes records: to stderr, and to the log file where there is one."""
+    import logging
+
+    logging.addLevelName(TRACE, "TRACE")
+    to_stderr = logging.StreamHandler(_Stderr())
+    to_stderr.addFilter(lambda record: are_wanted(record.levelno))
+    if _sink.log_file is None:
+        return [to_stderr]
+    try:
+        to_file = logging.FileHandler(_sink.log_file, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        name, _sink.log_file = _sink.log_file, None
+        raise StorageError(f"{shown(name)}: cannot be written ({reason(error)}); name another --log-file") from error
+    logging.raiseExceptions = False  # a log on a full disk is cut; there would be a traceback for each line
+    to_file.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")
+    )
+    return [to_stderr, to_file]
+
+
+class _Stderr:
+    """Standard error as it is when something is said (a progress bar puts itself in its place): a line a message."""
+
+    def write(self, text: str) -> None:
+        try:
+            print(f"audio-emotion: {' '.join(text.split())}", file=sys.stderr, flush=True)
+        except OSError:
+            silence(sys.stderr)
+
+    def flush(self) -> None:
+        pass
+
+
+def silence(stream: IO[str]) -> None:
+    """Let what a stream still holds go nowhere: Python would complain when it flushes at the end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

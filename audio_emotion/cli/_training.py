@@ -1,0 +1,129 @@
+"""What ``train`` does once its options are read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audio_emotion.cli._app import note, progress_bars, tell_left_out
+from audio_emotion.errors import UsageError
+
+if TYPE_CHECKING:
+    from audio_emotion.corpora.base import Progress
+    from audio_emotion.corpora.splits import Split
+    from audio_emotion.fitting import TrainConfig
+    from audio_emotion.fitting.run import Keeping
+    from audio_emotion.folds import FoldsPlan
+    from audio_emotion.training import Material
+
+
+@dataclass(frozen=True)
+class What:
+    """Which recordings, and where: the options that no config holds."""
+
+    data: tuple[str, ...]
+    test_data: tuple[str, ...]
+    split: str
+    labels: str
+    device: str
+    allow_missing: bool
+    strict: bool
+
+
+def check(folds: str | None, without: dict[str, object], only_with: dict[str, object]) -> None:
+    """Refuse options that would be ignored."""
+    from audio_emotion.fitting.placement import n_processes
+
+    wrong = [option for option, value in (without if folds else only_with).items() if value]
+    if wrong and folds:
+        raise UsageError(f"--folds trains many models, each on its part of --data; leave out {', '.join(wrong)}")
+    if folds and n_processes() > 1:
+        raise UsageError("--folds has processes of its own (--jobs); start it without a launcher")
+    if wrong:
+        raise UsageError(
+            f"{', '.join(wrong)}: only with --folds; of a single model 'audio-emotion evaluate' makes the report"
+        )
+
+
+def dry_run(what: What, config: "TrainConfig", folds: str | None) -> None:
+    """Print the run as a config file, its data and cost as comments in it."""
+    from audio_emotion.training import estimate
+
+    with progress_bars() as progress:
+        material, chosen = _material(what, config, progress, f"{folds}-1" if folds else what.split)
+        plan = estimate(material, chosen, config, what.device)
+    print(config.resolved().to_toml(), end="")
+    print("\n".join(f"# {line}" for line in ["", *plan.lines()]))
+
+
+def _material(what: What, config: "TrainConfig", progress: "Progress", split: str) -> "tuple[Material, Split]":
+    """Decode the recordings, say which cannot be used, and split the rest."""
+    from audio_emotion.corpora.splits import cross_corpus, split_utterances
+    from audio_emotion.fitting.placement import is_main
+    from audio_emotion.training import load_material
+
+    validate = config.patience > 0
+    material = load_material(what.data, what.labels, what.strict, progress, config.rate)
+    if is_main():
+        tell_left_out(material.left_out)
+    utterances = material.corpus.utterances
+    if not what.test_data:
+        return material, split_utterances(split, utterances, config.seed, validate, what.allow_missing)
+    tested = load_material(what.test_data, what.labels, what.strict, progress, config.rate)
+    tell_left_out(tested.left_out)
+    return material, cross_corpus(utterances, tested.corpus.utterances, config.seed, validate)
+
+
+def train_one(what: What, name: str, config: "TrainConfig", keeping: "Keeping") -> None:
+    from audio_emotion.fitting.placement import is_main
+    from audio_emotion.training import train_material
+
+    with progress_bars(quiet=not is_main()) as progress:
+        material, split = _material(what, config, progress, what.split)
+        watching = _telling(progress)
+        trained = train_material(material, name, split, config, what.device, progress=watching, keeping=keeping)
+    if not is_main():
+        return
+    if trained.evaluation is None:
+        print("No test side: every utterance was trained on.")
+    else:
+        print(trained.evaluation.table())
+        print(f"Protocol: {trained.split.protocol}, {len(trained.split.test)} test utterances")
+        print(f"UAR {100 * trained.evaluation.uar:.2f} %, accuracy {100 * trained.evaluation.accuracy:.2f} %")
+    print(f"Log and curves in {trained.run_folder}")
+    print(f"Stored in {trained.folder}; use it with: audio-emotion infer FILE --model {name}")
+
+
+def _telling(progress: "Progress") -> "Progress":
+    """Say on stderr, terminal or not, that a run was taken up; show the rest as it is."""
+    from audio_emotion.training import TAKEN_UP
+
+    def watch(stage: str, done: int, total: int, remark: str) -> None:
+        if stage == TAKEN_UP:
+            note(f"{remark}: taken up again after epoch {done} of at most {total}")
+        else:
+            progress(stage, done, total, remark)
+
+    return watch
+
+
+def train_folds(plan: "FoldsPlan", restart: bool, html: Path | None, as_json: bool) -> None:
+    """Run the folds; print each run's UAR, mean and deviation over seeds, and the figures of all test sides."""
+    from audio_emotion import evaluation_report, html_report
+    from audio_emotion.folds import fold_means, histories, reports, run_folds
+    from audio_emotion.training import load_material
+
+    with progress_bars() as progress:
+        material = load_material(plan.data, plan.labels, plan.strict, progress, plan.config.rate)
+        tell_left_out(material.left_out)
+        runs = run_folds(plan, material, restart, progress)
+    made, summary = reports(plan, runs, material.corpus.names), fold_means(runs)
+    if html:
+        html_report.write(html, made, summary, histories(plan, runs))
+    if as_json:
+        print(evaluation_report.to_json(made, summary))
+        return
+    for run in runs:
+        scores = run.evaluation
+        print(f"{run.split}, seed {run.seed}: UAR {100 * scores.uar:.2f} %, WA {100 * scores.accuracy:.2f} %")
+    print(evaluation_report.text(made, summary), end="")
+    print(f"Kept in {plan.folder}")

@@ -1,0 +1,78 @@
+"""What the doctor finds, and what it makes of all findings together."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Status = Literal["ok", "note", "fail"]
+
+SCHEMA = 1
+"""Of :meth:`Diagnosis.as_dict`; a higher number where an entry is renamed, removed or means something else."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        group: what it belongs to, as ``packages``.
+        name: what it is.
+        status: ``ok``; ``note``, something that is missing and not needed by ``infer``; ``fail``, broken.
+        told: what was found.
+        mend: what to do about it; empty where nothing need be done.
+        needed: whether a plain ``infer`` cannot do without it.
+    """
+
+    group: str
+    name: str
+    status: Status
+    told: str
+    mend: str = ""
+    needed: bool = False
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All findings.
+
+    Attributes:
+        version: of this package.
+        python: its version.
+        platform: system and machine.
+        findings: in the order in which they are told.
+        versions: of each package that something here uses; None: not installed.
+        timings: of the self-test, in seconds: ``cold``, a whole ``infer``, and ``warm``, one more answer; or empty.
+        seconds: how long all of it took.
+    """
+
+    version: str
+    python: str
+    platform: str
+    findings: tuple[Finding, ...]
+    versions: Mapping[str, str | None]
+    timings: Mapping[str, float]
+    seconds: float
+
+    @property
+    def usable(self) -> bool:
+        """Whether a plain ``infer`` works."""
+        return not any(finding.status == "fail" and finding.needed for finding in self.findings)
+
+    @property
+    def broken(self) -> tuple[Finding, ...]:
+        """What is broken, needed by ``infer`` or not."""
+        return tuple(finding for finding in self.findings if finding.status == "fail")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what ``doctor --json`` prints."""
+        return {
+            "schema": SCHEMA,
+            "version": self.version,
+            "python": self.python,
+            "platform": self.platform,
+            "usable": self.usable,
+            "findings": [asdict(finding) for finding in self.findings],
+            "versions": dict(self.versions),
+            "timings_s": dict(self.timings),
+            "seconds": self.seconds,
+        }
