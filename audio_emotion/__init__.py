@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from audio_emotion.audio import Part
     from audio_emotion.errors import AudioEmotionError
+    from audio_emotion.explaining import Explanation, explain
     from audio_emotion.fitting import TrainConfig
     from audio_emotion.prediction import Model, load_model
     from audio_emotion.records import Prediction, Waveform
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "AudioEmotionError",
+    "Explanation",
     "Model",
     "Part",
     "Prediction",
@@ -29,6 +31,7 @@ __all__ = [
     "TimelineConfig",
     "TrainConfig",
     "Waveform",
+    "explain",
     "load_model",
     "timeline",
     "train",
@@ -36,6 +39,7 @@ __all__ = [
 
 _HOMES = {
     "AudioEmotionError": "errors",
+    "Explanation": "explaining",
     "Model": "prediction",
     "Part": "audio",
     "Prediction": "records",
@@ -43,6 +47,7 @@ _HOMES = {
     "TimelineConfig": "streaming",
     "TrainConfig": "fitting",
     "Waveform": "records",
+    "explain": "explaining",
     "load_model": "prediction",
     "timeline": "streaming",
     "train": "training",

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from audio_emotion import paths
 from audio_emotion.errors import UsageError
+from audio_emotion.mel import to_mel
 from audio_emotion.records import FloatArray, Prediction, Waveform
 from audio_emotion.report import Answer
 
@@ -37,13 +38,18 @@ def draw_timeline(waveform: Waveform, answer: Answer) -> "Figure":
     figure = Figure(figsize=(11, 7), layout="constrained")
     axes = figure.subplots(3, 1, sharex=True, height_ratios=[1, 1.5, 1.5])
     _draw_wave(axes[0], waveform)
-    _draw_mel(axes[1], waveform)
+    draw_mel(axes[1], waveform)
     _draw_emotions(axes[2], answer.stretches)
-    axes[0].set_xlim(0, max(waveform.duration, 1e-3))
-    # a dollar sign would begin a formula
-    axes[0].set_title(re.sub(r"\s", " ", Path(paths.encodable(answer.file)).name).replace("$", r"\$"))
+    axes[0].set_xlim(waveform.start, waveform.start + max(waveform.duration, 1e-3))
+    axes[0].set_title(title_of(answer.file))
     axes[2].set_xlabel("time (s)")
     return figure
+
+
+def title_of(file: str) -> str:
+    """Return a recording's name as one line that can be drawn."""
+    # a dollar sign would begin a formula
+    return re.sub(r"\s", " ", Path(paths.encodable(file)).name).replace("$", r"\$")
 
 
 def kind_of(target: Path) -> str:
@@ -74,26 +80,27 @@ def _draw_wave(axes: "Axes", waveform: Waveform) -> None:
     """Draw the lowest and highest sample of each column."""
     samples = waveform.samples
     starts = np.unique(np.linspace(0, len(samples), COLUMNS, endpoint=False).astype(np.int64))
-    times = starts / waveform.sampling_rate
+    times = waveform.start + starts / waveform.sampling_rate
     low, high = np.minimum.reduceat(samples, starts), np.maximum.reduceat(samples, starts)
     axes.fill_between(times, low, high, step="post", linewidth=0.5)
     axes.set_ylabel("amplitude")
 
 
-def _draw_mel(axes: "Axes", waveform: Waveform) -> None:
+def draw_mel(axes: "Axes", waveform: Waveform, colours: str = "magma") -> None:
+    """Draw a spectrogram over the recording's time; its rows are 96 bands, evenly spaced in mel, from 0."""
     levels = mel_levels(waveform.samples, waveform.sampling_rate)
     top = waveform.sampling_rate / 2000
     axes.imshow(
         levels,
         origin="lower",
         aspect="auto",
-        cmap="magma",
-        extent=(0, waveform.duration, 0, BANDS),
+        cmap=colours,
+        extent=(waveform.start, waveform.start + waveform.duration, 0, BANDS),
         vmin=levels.max() - _FLOOR_DB,
         vmax=levels.max(),
     )
     ticks = [khz for khz in (0.25, 0.5, 1, 2, 4, 8, 16) if khz < top]
-    scale = _to_mel(np.array([0.0, *(1000 * khz for khz in ticks), 1000 * top]))
+    scale = to_mel(np.array([0.0, *(1000 * khz for khz in ticks), 1000 * top]))
     axes.set_yticks(BANDS * scale[1:-1] / scale[-1], [f"{khz:g}" for khz in ticks])
     axes.set_ylabel("frequency (kHz)")
 
@@ -115,17 +122,12 @@ def frame_levels(frames: FloatArray, sampling_rate: int) -> npt.NDArray[np.float
     return np.asarray(10 * np.log10(np.maximum(power @ _bands(sampling_rate).T, 1e-12)).T)
 
 
-def _to_mel(hertz: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
-    """Return O'Shaughnessy's mel scale: 1000 mel at 1 kHz."""
-    return np.asarray(2595 * np.log10(1 + hertz / 700))
-
-
 def _bands(sampling_rate: int) -> npt.NDArray[np.float64]:
     """Return triangles over the spectrum's bins, evenly spaced in mel, (96, n_bins); each has its nearest bin at least.
 
     These are for the eye. What the model reads is in :mod:`audio_emotion.frontends`.
     """
-    bins = _to_mel(np.fft.rfftfreq(FRAME, 1 / sampling_rate))
+    bins = to_mel(np.fft.rfftfreq(FRAME, 1 / sampling_rate))
     edges = np.linspace(0, bins[-1], BANDS + 2)
     centre, width = edges[1:-1, None], edges[1]
     bands = np.maximum(0, 1 - np.abs(bins - centre) / width)

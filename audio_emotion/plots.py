@@ -165,14 +165,15 @@ def _svg(figure: "Figure", theme: Theme) -> str:
     from matplotlib import rc_context
 
     for axes in figure.axes:
-        _colour(axes, theme)
+        colour(axes, theme)
     drawn = io.StringIO()
     with rc_context({"svg.hashsalt": "audio-emotion"}):  # names inside the drawing, and so its bytes, repeat
         figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
     return drawn.getvalue()
 
 
-def _colour(axes: "Axes", theme: Theme) -> None:
+def colour(axes: "Axes", theme: Theme) -> None:
+    """Give the lines and words beside the data a theme's colours."""
     axes.tick_params(which="both", colors=theme.muted, labelcolor=theme.ink)
     axes.xaxis.label.set_color(theme.ink)
     axes.yaxis.label.set_color(theme.ink)

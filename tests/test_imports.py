@@ -16,11 +16,11 @@ PACKAGE = ROOT / "audio_emotion"
 # A module imports only from a lower number.
 LEVELS = {
     0: {"errors", "records", "emotions", "paths"},
-    1: {"inputs", "audio", "windows", "cache", "gate", "segments", "descriptors", "frontends", "augment"},
+    1: {"inputs", "audio", "windows", "mel", "cache", "gate", "segments", "descriptors", "frontends", "augment"},
     2: {"corpora", "models", "runtime"},
     3: {"checkpoint", "card"},
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
-    | {"live", "tuning", "cluster", "sharing", "doctor"}
+    | {"live", "tuning", "cluster", "sharing", "doctor", "explaining", "plot_explanation"}
     | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export"}
     | {"training", "folds"},
     5: {"cli", "web", "weights"},
@@ -59,6 +59,10 @@ ALLOWED = {
     ("export", "metrics"),
     ("export", "prediction"),
     ("plot_timeline", "report"),
+    ("explaining", "prediction"),
+    ("plot_explanation", "explaining"),
+    ("plot_explanation", "plot_timeline"),
+    ("plot_explanation", "plots"),
     ("plots", "metrics"),
     ("evaluation", "metrics"),
     ("evaluation", "prediction"),

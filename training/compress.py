@@ -27,13 +27,13 @@ from compare import CONFIGS, clip_milliseconds, keep
 from int8 import calibration, rounded, tested
 
 from audio_emotion import card, checkpoint
-from audio_emotion.corpora.base import Utterance
 from audio_emotion.corpora.splits import split_utterances
 from audio_emotion.export.int8 import write_int8
 from audio_emotion.export.weights import write_weights
 from audio_emotion.fitting.config import TrainConfig, read
 from audio_emotion.fitting.data import Side
-from audio_emotion.fitting.loop import Aim, Listener, fit
+from audio_emotion.fitting.listening import Listener
+from audio_emotion.fitting.loop import Aim, fit
 from audio_emotion.fitting.state import Epoch
 from audio_emotion.models import build
 from audio_emotion.models.emotion_model import EmotionModel
@@ -121,15 +121,6 @@ def ways(teacher: EmotionModel, whole: TrainConfig, n_labels: int) -> dict[str, 
     return {"pruned": (short, partial(pruned, teacher, half, n_labels)), "distilled": (half, None)}
 
 
-def side(material: Material, utterances: Sequence[Utterance], labels: Sequence[str]) -> Side:
-    return Side(
-        [material.sounds[u.digest] for u in utterances],
-        [labels.index(u.label) for u in utterances],
-        [str(u.path) for u in utterances],
-        [u.digest for u in utterances],
-    )
-
-
 def measured(
     model: EmotionModel, described: checkpoint.ModelConfig, config: TrainConfig, material: Material
 ) -> dict[str, Any]:
@@ -169,7 +160,7 @@ def fold(folder: Path, material: Material, epochs: int) -> dict[str, Any]:
     teacher = load(weights, described.architecture, len(labels), described.parameters, described.frontend)
     split = split_utterances(name, material.corpus.utterances, whole.seed, False)
     assert {u.speaker for u in split.train} == set(described.training["speakers"]["train"])
-    learnt_from = side(material, split.train, labels)
+    learnt_from = material.side(split.train)
     found = {"default": measured(teacher, described, replace(whole, parameters=described.parameters), material)}
     for way, (config, begin) in ways(teacher, whole, len(labels)).items():
         began = time.monotonic()

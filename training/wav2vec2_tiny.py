@@ -18,7 +18,8 @@ from audio_emotion.corpora.base import Utterance
 from audio_emotion.corpora.sounds import sound
 from audio_emotion.fitting.config import TrainConfig, from_table
 from audio_emotion.fitting.data import Side
-from audio_emotion.fitting.loop import Listener, fit
+from audio_emotion.fitting.listening import Listener
+from audio_emotion.fitting.loop import fit
 from audio_emotion.fitting.state import Epoch
 from audio_emotion.metrics import uar
 from audio_emotion.models import build

@@ -10,6 +10,8 @@ from audio_emotion.cli.doctor import EXAMPLES as DOCTOR
 from audio_emotion.cli.doctor import doctor
 from audio_emotion.cli.evaluate import EXAMPLES as EVALUATE
 from audio_emotion.cli.evaluate import evaluate
+from audio_emotion.cli.explain import EXAMPLES as EXPLAIN
+from audio_emotion.cli.explain import explain
 from audio_emotion.cli.export import EXAMPLES as EXPORT
 from audio_emotion.cli.export import export
 from audio_emotion.cli.infer import EXAMPLES as INFER
@@ -43,6 +45,7 @@ app = typer.Typer(
     epilog=EXAMPLES,
 )
 app.command(cls=Command, epilog=INFER)(infer)
+app.command(cls=Command, epilog=EXPLAIN)(explain)
 app.command(cls=Command, epilog=LISTEN)(listen)
 app.command(cls=Command, epilog=TRAIN)(train)
 app.command(cls=Command, epilog=EVALUATE)(evaluate)

@@ -8,7 +8,8 @@ import torch
 from audio_emotion.fitting import placement
 from audio_emotion.fitting.config import TrainConfig
 from audio_emotion.fitting.data import Side
-from audio_emotion.fitting.loop import Fitting, Listener
+from audio_emotion.fitting.listening import Listener
+from audio_emotion.fitting.loop import Fitting
 
 
 @dataclass(frozen=True)

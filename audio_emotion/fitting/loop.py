@@ -5,12 +5,10 @@ to be kept: a run that was stopped and one that was not draw the same.
 """
 
 import math
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import nullcontext
 from functools import partial
 from itertools import islice, pairwise
 from typing import Any
@@ -22,11 +20,12 @@ from torch import Tensor
 from audio_emotion.errors import TrainingError
 from audio_emotion.fitting import placement
 from audio_emotion.fitting.config import TrainConfig
-from audio_emotion.fitting.data import Loader, Share, Side, Told
+from audio_emotion.fitting.data import Loader, Share, Side
 from audio_emotion.fitting.held_out import HeldOut
-from audio_emotion.fitting.optimisation import Loss, Schedule, make_optimizer
+from audio_emotion.fitting.interrupts import interrupts
+from audio_emotion.fitting.listening import Listener, Step
+from audio_emotion.fitting.optimisation import Loss, Schedule, make_average, make_optimizer
 from audio_emotion.fitting.state import (
-    Epoch,
     Keeper,
     Standing,
     Tensors,
@@ -49,33 +48,9 @@ Aim = Callable[[Tensor, Tensor], Tensor]
 """Features (batch, ...) as the network reads them, and targets (batch, n_labels) → the targets to learn."""
 
 
-def _nothing(*_: object) -> None:
-    """Show no progress."""
-
-
 def _as_labelled(_: Tensor, targets: Tensor) -> Tensor:
     """Keep the targets."""
     return targets
-
-
-@dataclass(frozen=True)
-class Step:
-    """Where a run is within an epoch: batches done and their number, mean loss of the last step, learning rate."""
-
-    epoch: int
-    batches: int
-    n_batches: int
-    loss: float
-    lr: float
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Who is told: after each step, after each epoch (its state is kept by then), and of long preparations."""
-
-    on_step: Callable[[Step], None] = _nothing
-    on_epoch: Callable[[Epoch], None] = _nothing
-    progress: Told = _nothing
 
 
 def fit(
@@ -84,7 +59,7 @@ def fit(
     n_labels: int,
     config: TrainConfig,
     device: str,
-    listener: Listener = Listener(),
+    listener: Listener = Listener(),  # noqa: B008 (frozen)
     keeper: Keeper | None = None,
     begin: Callable[[], EmotionModel] | None = None,
     aim: Aim = _as_labelled,
@@ -106,7 +81,7 @@ def fit(
         if keeper and (kept := keeper.load()):
             fitting.restore(*kept)
         held_out = HeldOut(validation, fitting.model, config, device) if validation.sounds else None
-        with _interrupts() as interrupted:
+        with interrupts() as interrupted:
             while not fitting.standing.is_over(config.epochs, config.patience):
                 fitting.epoch(held_out, keeper, interrupted)
     return fitting.result()
@@ -138,7 +113,7 @@ class Fitting:
         new = partial(build, config.architecture, n_labels, config.parameters, config.frontend_table)
         self.model = (begin or new)()
         self.model.to(self._accelerator.device)
-        self._average = _average(self.model, config.ema)
+        self._average = make_average(self.model, config.ema)
         self._loader = Loader(train, self.model, n_labels, config, self._share, listener.progress)
         self._loss = Loss(config.loss, train.targets, n_labels)
         self._optimizer = make_optimizer(config.optimizer, [p for p in self.model.parameters() if p.requires_grad])
@@ -158,7 +133,7 @@ class Fitting:
     def epoch(self, held_out: "HeldOut | None", keeper: Keeper | None, interrupted: threading.Event) -> None:
         """Go through what is left of an epoch, validate, and keep the state."""
         for _ in self._steps():
-            stop = self._anywhere(interrupted.is_set())
+            stop = placement.anywhere(self._accelerator, interrupted.is_set())
             if self._accelerator.is_main_process and keeper and (stop or keeper.is_due()):
                 self._keep(keeper)
             if stop:
@@ -239,7 +214,7 @@ class Fitting:
                 # The launcher's processes take the mean of their gradients, and each has read its share of n alone.
                 self._accelerator.backward(self._scaler.scale(loss * (self._share.of / n)))
             loss_sum += loss.detach()
-        total = float(self._over_all(loss_sum))
+        total = float(placement.over_all(self._accelerator, loss_sum))
         self._scaler.unscale_(self._optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._config.clip_norm or math.inf)
         if not math.isfinite(total) or not (self._scaler.is_enabled() or math.isfinite(float(norm))):
@@ -273,54 +248,8 @@ class Fitting:
         score = torch.zeros((), device=self._accelerator.device)
         if self._accelerator.is_main_process:
             score += held_out.uar(self.evaluated)
-        return float(self._over_all(score))
-
-    def _over_all(self, number: Tensor) -> Tensor:
-        """Return the sum of a number over all processes."""
-        if self._share.of == 1:
-            return number
-        summed: Tensor = self._accelerator.reduce(number, "sum")
-        return summed
-
-    def _anywhere(self, said: bool) -> bool:
-        """Whether any process says so."""
-        if self._share.of == 1:
-            return said
-        return bool(self._over_all(torch.tensor(float(said), device=self._accelerator.device)))
+        return float(placement.over_all(self._accelerator, score))
 
     @property
     def _lr(self) -> float:
         return float(self._optimizer.param_groups[0]["lr"])
-
-
-def _average(model: EmotionModel, decay: float) -> "torch.optim.swa_utils.AveragedModel | None":
-    """Return what keeps the running mean of weights and of batch normalisation's means."""
-    if not decay:
-        return None
-    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
-
-
-@contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C sets, so that a step is never cut in two; a second Ctrl-C ends at once.
-
-    Outside the main thread, where signals cannot be caught, it is never set.
-    """
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(*_: object) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
-
-    if before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, note)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""What the loop minimises and how: loss, optimizer and schedule, as a config names them."""
+"""What the loop minimises and how: loss, optimizer, schedule and running mean, as a config names them."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -41,6 +41,15 @@ def make_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter]) 
         return torch.optim.SGD(parameters, config.lr, config.momentum, weight_decay=decay, nesterov=nesterov)
     kind = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
     return kind(parameters, lr=config.lr, weight_decay=decay)
+
+
+def make_average(model: nn.Module, decay: float) -> "torch.optim.swa_utils.AveragedModel | None":
+    """Return what keeps the running mean of weights and of batch normalisation's means; None where ``decay`` is 0."""
+    if not decay:
+        return None
+    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
 
 
 class Schedule:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from audio_emotion.errors import DeviceError, TrainingError
 from audio_emotion.fitting.config import TrainConfig
@@ -54,6 +55,21 @@ def main_process_first(device: str) -> Iterator[None]:
         return
     with make_accelerator(device).main_process_first():
         yield
+
+
+def over_all(accelerator: "Accelerator", number: Tensor) -> Tensor:
+    """Return the sum of a number over all processes."""
+    if accelerator.num_processes == 1:
+        return number
+    summed: Tensor = accelerator.reduce(number, "sum")
+    return summed
+
+
+def anywhere(accelerator: "Accelerator", said: bool) -> bool:
+    """Whether any process says so."""
+    if accelerator.num_processes == 1:
+        return said
+    return bool(over_all(accelerator, torch.tensor(float(said), device=accelerator.device)))
 
 
 def precision(config: TrainConfig, device: str) -> torch.dtype | None:

@@ -25,7 +25,10 @@ class LogMelSpectrogram(nn.Module):
         self.log_mel = LogMel(**asdict(config))
 
     def forward(self, samples: Tensor) -> Tensor:
-        log_mel: Tensor = self.log_mel(samples)  # (batch, n_frames, n_mels)
+        return self.of_log_mel(self.log_mel(samples))
+
+    def of_log_mel(self, log_mel: Tensor) -> Tensor:
+        """Return the features of a log-mel spectrogram (batch, n_frames, n_mels) in dB."""
         return log_mel.transpose(1, 2)[:, None]
 
 

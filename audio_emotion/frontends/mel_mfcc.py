@@ -49,7 +49,10 @@ class MelMfcc(nn.Module):
         self.register_buffer("dct", torch.from_numpy(_dct(config.n_mels).astype(np.float32)), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
-        log_mel = self.log_mel(samples)  # (batch, n_frames, n_mels)
+        return self.of_log_mel(self.log_mel(samples))
+
+    def of_log_mel(self, log_mel: Tensor) -> Tensor:
+        """Return the features of a log-mel spectrogram (batch, n_frames, n_mels) in dB."""
         return torch.stack([log_mel, log_mel @ self.dct], dim=1).transpose(2, 3)
 
 

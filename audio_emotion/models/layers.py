@@ -23,20 +23,28 @@ class ClipNorm(nn.Module):
     loudest, so nothing depends on the zeros around a short clip. The log-mel channel has one mean and variance
     for the window, which removes recording level and keeps the spectrum's shape; each MFCC has its own, as
     cepstral mean and variance normalisation does, and is 0 outside speech.
+
+    With ``like``, of the same shape, speech frames and statistics are those of that; the output is then as good as
+    linear in the features, which is what following it from one spectrogram to another needs.
     """
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, like: Tensor | None = None) -> Tensor:
         log_mel, mfcc = features.unbind(dim=1)  # (B, F, T) each
-        log_mel, frames = _speech(log_mel)
-        return torch.stack([_standardise(log_mel, frames, (1, 2)), _standardise(mfcc, frames, (2,)) * frames], dim=1)
+        given_mel, given_mfcc = (features if like is None else like).unbind(dim=1)
+        floor, frames = _speech(given_mel)
+        log_mel, given_mel = torch.maximum(log_mel, floor), torch.maximum(given_mel, floor)
+        log_mel = _standardise(log_mel, given_mel, frames, (1, 2))
+        return torch.stack([log_mel, _standardise(mfcc, given_mfcc, frames, (2,)) * frames], dim=1)
 
 
 class LogMelNorm(nn.Module):
     """What ``ClipNorm`` does to its log-mel channel, and 0 outside speech: (B, 1, F, T) dB → (B, 1, F, T)."""
 
-    def forward(self, features: Tensor) -> Tensor:
-        log_mel, frames = _speech(features[:, 0])
-        return (_standardise(log_mel, frames, (1, 2)) * frames)[:, None]
+    def forward(self, features: Tensor, like: Tensor | None = None) -> Tensor:
+        given = (features if like is None else like)[:, 0]
+        floor, frames = _speech(given)
+        log_mel, given = torch.maximum(features[:, 0], floor), torch.maximum(given, floor)
+        return (_standardise(log_mel, given, frames, (1, 2)) * frames)[:, None]
 
 
 def speech_frames(features: Tensor) -> Tensor:
@@ -45,17 +53,17 @@ def speech_frames(features: Tensor) -> Tensor:
 
 
 def _speech(log_mel: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut off what lies 80 dB below the loudest value, and mark speech: (B, F, T) → (B, F, T), (B, 1, T)."""
+    """Find what lies 80 dB below the loudest value, and mark speech: (B, F, T) → (B, 1, 1), (B, 1, T)."""
     loudest = log_mel.amax(dim=1, keepdim=True)  # (B, 1, T)
     peak = loudest.amax(dim=2, keepdim=True)
-    frames = (loudest > peak - _SPEECH_RANGE_DB).to(log_mel.dtype)
-    return torch.maximum(log_mel, peak - _DYNAMIC_RANGE_DB), frames
+    return peak - _DYNAMIC_RANGE_DB, (loudest > peak - _SPEECH_RANGE_DB).to(log_mel.dtype)
 
 
-def _standardise(x: Tensor, frames: Tensor, over: tuple[int, ...]) -> Tensor:
+def _standardise(x: Tensor, like: Tensor, frames: Tensor, over: tuple[int, ...]) -> Tensor:
+    """Subtract the mean of ``like`` over its speech and divide by its standard deviation."""
     weight = (frames / frames.sum(dim=2, keepdim=True)) / (x.shape[1] if 1 in over else 1)
-    mean = (x * weight).sum(dim=over, keepdim=True)
-    variance = ((x - mean).square() * weight).sum(dim=over, keepdim=True)
+    mean = (like * weight).sum(dim=over, keepdim=True)
+    variance = ((like - mean).square() * weight).sum(dim=over, keepdim=True)
     return (x - mean) * torch.rsqrt(variance + 1e-3)
 
 

@@ -13,16 +13,21 @@ from audio_emotion.records import FloatArray
 
 
 class TorchRuntime:
-    """Runs an :class:`EmotionModel` in evaluation mode, float32."""
+    """Runs an :class:`EmotionModel` in evaluation mode, float32.
+
+    Attributes:
+        device: where it is.
+        model: what it runs.
+    """
 
     def __init__(self, model: EmotionModel, device: str) -> None:
         self.device = device
-        self._model = model.to(device).eval()
+        self.model = model.to(device).eval()
 
     @torch.inference_mode()
     def logits(self, windows: FloatArray) -> FloatArray:
         """Return logits (batch, n_labels) of windows (batch, window_samples)."""
-        logits: FloatArray = self._model(torch.from_numpy(windows).to(self.device)).cpu().numpy()
+        logits: FloatArray = self.model(torch.from_numpy(windows).to(self.device)).cpu().numpy()
         return logits
 
 

@@ -20,7 +20,8 @@ from audio_emotion.errors import DeviceError, StorageError, TrainingError
 from audio_emotion.fitting import LossConfig, OptimizerConfig, ScheduleConfig, TrainConfig
 from audio_emotion.fitting.cost import measure
 from audio_emotion.fitting.data import Share, groups
-from audio_emotion.fitting.loop import Fitting, Listener, Step, fit
+from audio_emotion.fitting.listening import Listener, Step
+from audio_emotion.fitting.loop import Fitting, fit
 from audio_emotion.fitting.placement import precision
 from audio_emotion.fitting.state import Epoch, Keeper
 from audio_emotion.models import _registry
@@ -272,7 +273,8 @@ TOGETHER = {
 SCRIPT = """
 import json, sys
 from safetensors.torch import save_file
-from audio_emotion.fitting.loop import Listener, fit
+from audio_emotion.fitting.listening import Listener
+from audio_emotion.fitting.loop import fit
 from audio_emotion.fitting.placement import is_main
 from tests.fitting import nets, test_loop
 if __name__ == "__main__":

@@ -1,0 +1,131 @@
+"""``audio-emotion explain``."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audio_emotion.cli._app import command, limited, note
+from audio_emotion.cli._completing import one_of
+from audio_emotion.cli._options import Device, Model
+
+if TYPE_CHECKING:
+    from audio_emotion.explaining import Explanation
+
+EXAMPLES = """
+    audio-emotion explain speech.wav
+    audio-emotion explain speech.wav --label sad -o sad.svg
+    audio-emotion explain interview.mp4 --start 61 --end 75 --json
+    audio-emotion explain speech.wav --method gradients
+"""
+
+
+@command
+def explain(
+    file: Annotated[
+        Path, typer.Argument(help="A recording or a video, of which half a minute at most.", metavar="FILE")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The picture, .png or .svg; explain.png if not given.",
+            metavar="PICTURE",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print every importance as JSON; a picture only with --out.", rich_help_panel="Output"
+        ),
+    ] = False,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="Explain this label, not the answer.", metavar="LABEL", show_default=False, rich_help_panel="Answer"
+        ),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="occlusion, or gradients (integrated; in torch).",
+            metavar="METHOD",
+            rich_help_panel="Answer",
+            autocompletion=one_of("occlusion", "gradients"),
+        ),
+    ] = "occlusion",
+    gate: Annotated[
+        bool,
+        typer.Option("--gate/--no-gate", help="Leave out windows of silence, hum and noise.", rich_help_panel="Answer"),
+    ] = True,
+    model: Model = None,
+    device: Device = "auto",
+    start: Annotated[
+        float,
+        typer.Option(help="Begin at this second.", callback=limited(0), metavar="SECONDS", rich_help_panel="Input"),
+    ] = 0.0,
+    end: Annotated[
+        float | None,
+        typer.Option(
+            help="End at this second.", callback=limited(0, above=True), metavar="SECONDS", rich_help_panel="Input"
+        ),
+    ] = None,
+) -> None:
+    """Draw which part of a recording spoke for the answer."""
+    from audio_emotion.audio import Part
+    from audio_emotion.checkpoint import chosen
+    from audio_emotion.explaining import check_method
+    from audio_emotion.explaining import explain as run
+    from audio_emotion.plot_timeline import kind_of, save
+    from audio_emotion.prediction import load_model
+
+    target = out or (None if as_json else Path("explain.png"))
+    if target:
+        kind_of(target)
+    part = Part(start, end)
+    backend = "torch" if check_method(method) == "gradients" else "auto"
+    loaded = load_model(model or chosen(), device, backend)  # type: ignore[arg-type]
+    explanation = run(loaded, file, part=part, label=label, method=method, gate=gate)  # type: ignore[arg-type]
+    if target:
+        from audio_emotion.plot_explanation import draw_explanation
+
+        save(draw_explanation(explanation, str(file)), target)
+    print(_json(explanation, file, loaded.config.name, loaded.runtime.device) if as_json else _text(explanation))
+    if target:
+        from audio_emotion.paths import shown
+
+        note(f"picture written to {shown(target)}")
+
+
+def _json(explanation: "Explanation", file: Path, model: str, device: str) -> str:
+    from audio_emotion.report.answer import Source
+    from audio_emotion.report.objects import as_dict
+
+    weighed = explanation.weighed
+    found = {
+        "label": explanation.label,
+        "method": explanation.method,
+        "log_odds": weighed.log_odds,
+        "background_log_odds": weighed.background,
+        "times": explanation.times.round(4).tolist(),
+        "over_time": weighed.over_time.round(4).tolist(),
+        "frequencies": weighed.hertz.round(1).tolist(),
+        "importance": weighed.heat.round(4).tolist(),
+    }
+    return json.dumps(as_dict(Source(str(file), model, device), explanation.prediction, explained=found), indent=2)
+
+
+def _text(explanation: "Explanation") -> str:
+    """Return the answer, and which stretches spoke most for it and against it."""
+    said, label = explanation.prediction, explanation.label
+    lines = [f"Predicted emotion: {said.label} with {100 * said.score:.2f}% confidence"]
+    if label != said.label:
+        lines.append(f"Explained: {label}, {100 * said.scores[label]:.2f}%")
+    lines.append(f"Log-odds of {label}: {explanation.weighed.log_odds:+.2f}")
+    for side, against in (("for", False), ("against", True)):
+        told = [f"{a:.1f}-{b:.1f} s ({top:+.2f})" for a, b, top in explanation.stretches(against=against)[:3]]
+        lines.append(f"Spoke most {side} it: {', '.join(told) or 'nothing'}")
+    return "\n".join(lines)

@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from audio_emotion.emotions import emotions
+from tests.cli.test_infer import assert_one_line
+from tests.conftest import ROOT
+from tests.sounds import RATE
+
+SAMPLE = ROOT / "inference" / "samples" / "sad.wav"
+
+
+def test_a_picture_and_what_it_shows_in_words(cli, tmp_path: Path):
+    result = cli("explain", SAMPLE)
+    assert (result.returncode, result.stderr) == (0, "audio-emotion: picture written to explain.png\n")
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("Predicted emotion: sad with 8")
+    assert [line.split(":")[0] for line in lines[1:]] == [
+        "Log-odds of sad",
+        "Spoke most for it",
+        "Spoke most against it",
+    ]
+    assert (tmp_path / "explain.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_json_has_every_importance_and_no_picture(cli, tmp_path: Path):
+    result = cli("explain", SAMPLE, "--json", "--label", "happy", "--start", "0.5", "--end", "2")
+    assert (result.returncode, result.stderr) == (0, "")
+    said = json.loads(result.stdout)
+    found = said["explained"]
+    assert (said["label"], found["label"], found["method"]) == ("sad", "happy", "occlusion")
+    assert list(said["scores"]) == list(emotions())
+    assert np.shape(found["importance"]) == (len(found["frequencies"]) - 1, len(found["times"]) - 1)
+    assert len(found["over_time"]) == len(found["times"]) - 1
+    assert (found["times"][0], found["times"][-1]) == (0.5, 2.0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_gradients_on_the_command_line(cli, tmp_path: Path):
+    result = cli("explain", SAMPLE, "--method", "gradients", "--json", "-o", "x.svg")
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)["explained"]
+    change = found["log_odds"] - found["background_log_odds"]
+    assert np.sum(found["importance"]) == pytest.approx(change, rel=0.05)
+    assert b"<svg" in (tmp_path / "x.svg").read_bytes()
+
+
+def test_what_cannot_be_explained_is_one_line(cli, tmp_path: Path):
+    soundfile.write(tmp_path / "silence.wav", np.zeros(RATE), RATE)
+    assert_one_line(cli("explain", "silence.wav"), 1, "silence.wav: holds no speech", "--no-gate")
+    assert_one_line(cli("explain", SAMPLE, "-o", "x.gif"), 2, "x.gif", ".png or an .svg")
+    assert_one_line(cli("explain", SAMPLE, "--method", "guess"), 2, "'guess'", "occlusion, gradients")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["silence.wav"]
