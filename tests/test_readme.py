@@ -55,7 +55,10 @@ def test_every_command_and_option_exists(cli):
 def test_the_shown_answer_is_the_samples(cli):
     shown = next(code for language, code in BLOCKS if language == "text" and "Using device" in code)
     result = cli("infer", ROOT / "inference" / "samples" / "happy.wav", "--device", "cpu")
-    assert result.stdout.strip() == shown.strip()
+    number = re.compile(r"[\d.]+(?=%)")
+    assert number.sub("", result.stdout.strip()) == number.sub("", shown.strip())
+    said, expected = (list(map(float, number.findall(text))) for text in (result.stdout, shown))
+    assert said == pytest.approx(expected, abs=0.5)  # in integers, another processor's rounding tips some of them
 
 
 def test_one_version():
