@@ -1,5 +1,5 @@
 # `make demo` and `make test` work wherever pip works: they need Python 3.11-3.13, make and a package index.
-.PHONY: demo test test-all test-lowest check docs lock clean
+.PHONY: demo test test-all test-lowest check docs image lock clean
 
 demo: .demo/ready
 	.demo/bin/python -m audio_emotion infer inference/samples/happy.wav
@@ -35,6 +35,10 @@ check: .venv/ready
 	scripts/poetry run ruff check .
 	scripts/poetry run ruff format --check .
 	scripts/poetry run mypy
+
+# The container image, where an engine is found: docs/containers.md.
+image: .venv/ready
+	scripts/image
 
 # After a change of dependencies: the lock, and the two requirement files that are exported from it.
 lock:

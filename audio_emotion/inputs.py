@@ -36,7 +36,7 @@ def expand(names: Iterable[str | os.PathLike[str]], recursive: bool = False) -> 
     return files
 
 
-def read_list(path: Path) -> list[Path]:
+def read_list(path: Path) -> list[str]:
     """Read names from a file: one a line, or separated by NUL as ``find -print0`` writes them.
 
     Empty lines are passed over; relative names are relative to the current folder, as on the command line.
@@ -49,7 +49,7 @@ def read_list(path: Path) -> list[Path]:
     except (OSError, ValueError) as error:
         raise UsageError(f"{shown(path)}: the list cannot be read ({reason(error)})") from error
     lines = content.split(b"\0") if b"\0" in content else content.removeprefix(b"\xef\xbb\xbf").splitlines()
-    names = [Path(os.fsdecode(line)) for line in lines if line.strip()]
+    names = [os.fsdecode(line) for line in lines if line.strip()]
     if not names:
         raise UsageError(f"{shown(path)}: the list is empty, expected the name of a recording on each line")
     return names

@@ -180,7 +180,7 @@ def opened(folder: Path, header: Mapping[str, Any], restart: bool = False) -> It
             journal.close()
 
 
-def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
+def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path | str) -> None:
     """Refuse to mix answers: compare what a journal was begun with to what it is to be continued with.
 
     Both are flat, a name to a value in JSON's terms.

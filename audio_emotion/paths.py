@@ -78,6 +78,15 @@ def shown(name: str | os.PathLike[str]) -> str:
     return "".join(c if c.isprintable() else _escaped(c) for c in os.fspath(name))
 
 
+def is_address(name: str) -> bool:
+    """Tell whether a name is that of something in an object store, and no file's.
+
+    >>> is_address("s3://bucket/calls/one.wav"), is_address("calls/one.wav")
+    (True, False)
+    """
+    return name.startswith(("s3://", "gs://", "gcs://"))
+
+
 def encodable(name: str) -> str:
     r"""Return a file's name as text that every encoding can hold: bytes that are not UTF-8 become ``\xNN``.
 

@@ -184,14 +184,15 @@ def load_model(
     name: str = checkpoint.DEFAULT,
     device: str = "auto",
     backend: Literal["auto", "onnx", "onnx-int8", "torch"] = "auto",
+    threads: int | None = None,
 ) -> Model:
     """Load a model by name or path on ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
     ``auto`` as backend is ONNX Runtime on the CPU, where torch is then not imported, and torch elsewhere, or where
     the model has no graph. On the CPU it takes a graph in 8-bit integers where the model has one, which takes half the
     time and whose scores differ by a few hundredths; ``onnx`` is the graph in 32-bit floats, ``onnx-int8`` the other,
-    ``torch`` runs anywhere. Models whose features librosa makes
-    need it on either, and take its import, one to several seconds, longer to start.
+    ``torch`` runs anywhere. Models whose features librosa makes need it on either, and take its import, one to several
+    seconds, longer to start. ``threads`` is how many cores ONNX Runtime may use; None: all.
 
     Raises:
         ModelError: no such model, or its folder is incomplete or altered.
@@ -207,10 +208,10 @@ def load_model(
     began = time.monotonic()
     folder = checkpoint.find(name)
     config = checkpoint.read(folder)
-    chosen = _backend(config, device) if backend == "auto" else backend
+    chosen = backend_for(config, device) if backend == "auto" else backend
     if chosen in _GRAPHS and _GRAPHS[chosen] not in config.weight_files:
         raise UsageError(f"the model {config.name!r} has no {_GRAPHS[chosen]}; use --backend auto")
-    model = Model(config, _runtime(folder, config, device, chosen), chosen)
+    model = Model(config, _runtime(folder, config, device, chosen, threads), chosen)
     _LOG.debug(
         "model %s (%s) in %s, with %s on %s, loaded in %.0f ms",
         *(config.name, config.architecture, shown(folder), chosen, device, 1000 * (time.monotonic() - began)),
@@ -218,16 +219,16 @@ def load_model(
     return model
 
 
-def _backend(config: ModelConfig, device: str) -> str:
-    """Return the backend that ``auto`` stands for."""
+def backend_for(config: ModelConfig, device: str) -> str:
+    """Return the backend that ``auto`` stands for with a model on a device."""
     if device != "cpu" or config.graph == "none":
         return "torch"
     return "onnx-int8" if config.int8 else "onnx"
 
 
-def _runtime(folder: Path, config: ModelConfig, device: str, backend: str) -> Runtime:
+def _runtime(folder: Path, config: ModelConfig, device: str, backend: str, threads: int | None) -> Runtime:
     if backend in _GRAPHS:
-        return _onnx_runtime(folder / _GRAPHS[backend], config)
+        return _onnx_runtime(folder / _GRAPHS[backend], config, threads)
     from audio_emotion.runtime.torch import TorchRuntime, load
 
     weights = folder / checkpoint.TENSORS
@@ -235,14 +236,14 @@ def _runtime(folder: Path, config: ModelConfig, device: str, backend: str) -> Ru
     return TorchRuntime(model, device)
 
 
-def _onnx_runtime(graph: Path, config: ModelConfig) -> Runtime:
+def _onnx_runtime(graph: Path, config: ModelConfig, threads: int | None) -> Runtime:
     from audio_emotion.runtime.onnx import OnnxRuntime
 
     features = maker(entry(config.architecture).frontend, config.frontend) if config.graph == "features" else None
     shape: tuple[int, ...] = (config.window_samples,)
     if features is not None:
         shape = features(np.zeros((1, config.window_samples), np.float32)).shape[1:]
-    runtime = OnnxRuntime(graph, features)
+    runtime = OnnxRuntime(graph, features, threads)
     if (runtime.input_shape, runtime.n_labels) != (shape, len(config.labels)):
         raise ModelError(
             f"{graph.parent / checkpoint.CONFIG}: makes input of shape {shape} and {len(config.labels)} labels, "

@@ -17,19 +17,20 @@ _WINDOWS = 16  # in a message: 3 MB
 
 
 def whole(
-    path: str,
+    path: audio.Source,
     sampling_rate: int,
     window_samples: int,
     part: Mapping[str, Any] | None = None,
     gate: bool = True,
     vad: bool = False,
+    name: str | None = None,
 ) -> Iterator[Part]:
     """Yield the windows of a recording that hold speech, for one answer; each note says how long the recording is.
 
-    ``part`` holds the fields of :class:`audio_emotion.audio.Part`.
+    ``part`` holds the fields of :class:`audio_emotion.audio.Part`; ``name`` is what messages call a file object.
     """
     chosen = audio.Part(**(part or {}))
-    blocks = partial(audio.blocks, path, sampling_rate, chosen)
+    blocks = partial(audio.blocks, path, sampling_rate, chosen, name=name)
     yield from whole_of(blocks, sampling_rate, window_samples, chosen.start, gate, vad)
 
 
@@ -50,11 +51,12 @@ def whole_of(
 
 
 def timeline(
-    path: str,
+    path: audio.Source,
     sampling_rate: int,
     window_samples: int,
     part: Mapping[str, Any] | None = None,
     config: Mapping[str, Any] | None = None,
+    name: str | None = None,
 ) -> Iterator[Part]:
     """Yield the speech of a timeline's windows as the recording is decoded.
 
@@ -62,7 +64,7 @@ def timeline(
     timeline window is by itself. ``config`` holds the fields of :class:`audio_emotion.streaming.TimelineConfig`.
     """
     chosen = audio.Part(**(part or {}))
-    blocks = audio.blocks(path, sampling_rate, chosen)
+    blocks = audio.blocks(path, sampling_rate, chosen, name=name)
     yield from timeline_of(blocks, sampling_rate, window_samples, chosen.start, TimelineConfig(**(config or {})))
 
 

@@ -20,7 +20,7 @@ LEVELS = {
     2: {"corpora", "models", "runtime"},
     3: {"checkpoint", "card"},
     4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
-    | {"live", "tuning", "sharing", "doctor", "explaining", "plot_explanation"}
+    | {"live", "tuning", "cluster", "sharing", "doctor", "explaining", "plot_explanation"}
     | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export"}
     | {"training", "folds"},
     5: {"cli", "web", "weights"},
@@ -47,6 +47,13 @@ ALLOWED = {
     ("batch", "prediction"),
     ("batch", "report"),
     ("batch", "workers"),
+    ("cluster", "batch"),
+    ("cluster", "journal"),
+    ("cluster", "prediction"),
+    ("cluster", "readers"),
+    ("cluster", "report"),
+    ("cluster", "streaming"),
+    ("cluster", "workers"),
     ("live", "prediction"),
     ("live", "streaming"),
     ("export", "metrics"),

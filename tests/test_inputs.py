@@ -65,9 +65,9 @@ def test_expand_survives_loops(tmp_path: Path) -> None:
 @posix
 def test_read_list(tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes(b"\xef\xbb\xbfa.wav\r\n\n  b c.wav\nbad\xff.wav\n")
-    assert inputs.read_list(tmp_path / "list") == [Path("a.wav"), Path("  b c.wav"), Path(os.fsdecode(b"bad\xff.wav"))]
+    assert inputs.read_list(tmp_path / "list") == ["a.wav", "  b c.wav", os.fsdecode(b"bad\xff.wav")]
     (tmp_path / "list").write_bytes(b"two\nlines.wav\0b.wav\0")
-    assert inputs.read_list(tmp_path / "list") == [Path("two\nlines.wav"), Path("b.wav")]
+    assert inputs.read_list(tmp_path / "list") == ["two\nlines.wav", "b.wav"]
     (tmp_path / "list").write_bytes(b"\n\n")
     with pytest.raises(UsageError, match="the list is empty"):
         inputs.read_list(tmp_path / "list")

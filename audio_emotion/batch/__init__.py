@@ -23,6 +23,7 @@ from audio_emotion.batch.scoring import (
     task_of,
     timeline_answer,
 )
+from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.journal import Journal, Stamp, check_same, opened, stamp
 from audio_emotion.prediction import Model
 from audio_emotion.workers import Limits
@@ -30,6 +31,7 @@ from audio_emotion.workers import Limits
 __all__ = [
     "BATCH",
     "FAILURES",
+    "FINAL",
     "RESULTS",
     "BatchResult",
     "Failed",
@@ -39,6 +41,8 @@ __all__ = [
     "Scored",
     "Task",
     "default_jobs",
+    "fingerprint",
+    "in_words",
     "one_answer",
     "output_name",
     "run",
@@ -47,7 +51,8 @@ __all__ = [
     "timeline_answer",
 ]
 
-_FINAL = "decode"  # the one kind of failure that will not go away while the file stays as it is
+FINAL = "decode"
+"""The one kind of failure that will not go away while the file stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +119,12 @@ def run(
     names: dict[str, str] = {}  # absolute path → as named, each once
     for name in inputs:
         names.setdefault(os.path.abspath(name), os.fspath(name))  # noqa: PTH100 (keeps "..", and odd bytes, right)
-    fingerprint = _fingerprint(model, task)
-    header = {"fingerprint": fingerprint, "root": _common_folder(list(names))}
+    made_with = fingerprint(model.config, model.backend, task)
+    header = {"fingerprint": made_with, "root": _common_folder(list(names))}
     for format_name in formats:
         report.writer(format_name, model.config.labels)
     with opened(folder, header, restart) as journal:
-        check_same(_in_words(journal.header["fingerprint"]), _in_words(fingerprint), folder)
+        check_same(in_words(journal.header["fingerprint"]), in_words(made_with), folder)
         outputs = Outputs(folder, journal.header["root"], formats, model.config.labels, per_input)
         todo = _left_to_do(names, journal, outputs)
         if todo:
@@ -145,20 +150,20 @@ def run(
     return BatchResult(counts.done, len(names) - len(failures) - counts.done, failures)
 
 
-def _fingerprint(model: Model, task: Task) -> dict[str, Any]:
+def fingerprint(config: ModelConfig, backend: str, task: Task) -> dict[str, Any]:
     """Return what the answers depend on, a name to a value."""
-    described = {name: value for name, value in asdict(model.config).items() if name not in {"training", "figures"}}
+    described = {name: value for name, value in asdict(config).items() if name not in {"training", "figures"}}
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-    what = {"model": f"{model.config.name} (sha256 {digest[:16]})", "backend": model.backend, "reader": task.reader}
+    what = {"model": f"{config.name} (sha256 {digest[:16]})", "backend": backend, "reader": task.reader}
     return {**what, **task.settings, **task.parameters}
 
 
-def _in_words(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
+def in_words(made_with: Mapping[str, Any]) -> dict[str, Any]:
     """Return a fingerprint without levels, its parameters called what a user calls them."""
     said: dict[str, Any] = {}
-    for name, value in fingerprint.items():
+    for name, value in made_with.items():
         if isinstance(value, Mapping):
-            said |= _in_words(value)
+            said |= in_words(value)
         elif name == "reader":
             said["kind of answer"] = str(value).rpartition(":")[2]
         else:
@@ -179,7 +184,7 @@ def _left_to_do(names: Mapping[str, str], journal: Journal, outputs: "Outputs") 
     todo = []
     for path in names:
         entry, seen = journal.entries.get(path), stamp(path)
-        if entry is None or entry.stamp != seen or entry.failure not in {None, _FINAL}:
+        if entry is None or entry.stamp != seen or entry.failure not in {None, FINAL}:
             todo.append((path, seen))
         elif entry.failure is None and outputs.lacks(path):
             outputs.write(path, unpacked(journal.read(entry)))

@@ -15,7 +15,7 @@ from audio_emotion.records import FloatArray, Prediction
 from audio_emotion.report import Answer
 from audio_emotion.runtime import cores
 from audio_emotion.streaming import Assembler, TimelineConfig, overall
-from audio_emotion.workers import Failure, Limits, Pool, Reader, Windows
+from audio_emotion.workers import Child, Failure, Limits, Pool, Reader, Windows
 
 BATCH = 64  # windows at once; somewhat more where a reader hands over several
 
@@ -122,8 +122,11 @@ def score(
     *,
     jobs: int | None = None,
     limits: Limits | None = None,
+    idle: list[Child] | None = None,
 ) -> Generator[Scored | Failure, None, None]:
     """Answer many recordings; each comes as it is finished, which need not be in their order, and none twice.
+
+    ``idle`` keeps decode workers from one call to the next, which must have the same task and limits.
 
     Raises:
         UsageError: ``jobs`` is not at least 1.
@@ -136,7 +139,7 @@ def score(
     shape = {"sampling_rate": model.config.sampling_rate, "window_samples": model.config.window_samples}
     reader = Reader(task.reader, {**shape, **task.settings})
     desk = _Desk(model, task, files)
-    with Pool(files, reader, min(jobs, len(files)), limits or Limits()) as pool:
+    with Pool(files, reader, min(jobs, len(files)), limits or Limits(), idle) as pool:
         for events in pool:
             for event in events:
                 yield from desk.take(event)

@@ -1,9 +1,9 @@
-"""``infer --output-dir``: many recordings, into a folder."""
+"""``infer --output-dir``: many recordings, into a folder, on this machine or a cluster."""
 
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
@@ -13,10 +13,18 @@ from audio_emotion.paths import shown
 from audio_emotion.prediction import Model
 
 if TYPE_CHECKING:
-    from audio_emotion.batch import BatchResult, Progress
+    from audio_emotion.batch import BatchResult, Failed, Progress
     from audio_emotion.workers import Limits
 
 _NAMED_AGAIN = 10
+
+
+class ModelChoice(NamedTuple):
+    """A model by name, for a cluster to load, and where it is to run."""
+
+    name: str
+    device: str
+    backend: str
 
 
 def to_folder(
@@ -32,26 +40,79 @@ def to_folder(
     """Answer recordings into a folder, going on where an earlier run stopped."""
     from audio_emotion import batch
 
-    channel = request.channels if isinstance(request.channels, int) else None
     told: set[str] = set()
-
-    def tell(failed: batch.Failed) -> None:
-        told.add(failed.file)
-        say(failed.reason)
-
     with progress_bars() as bars:
         result = batch.run(
             [str(recording) for recording in recordings],
             output_dir,
             model,
             formats=formats,
-            task=batch.task_of(request.timeline, request.part(channel), along_time=request.along_time),
+            task=batch.task_of(request.timeline, request.part(_channel(request)), along_time=request.along_time),
             jobs=jobs,
             limits=limits,
             restart=restart,
             progress=_shown_on(bars),
-            on_failure=tell,
+            on_failure=_telling(told),
         )
+    _conclude(result, told, str(output_dir))
+
+
+def to_cluster(
+    named: Sequence[str],
+    recursive: bool,
+    output_dir: str,
+    model: ModelChoice,
+    request: Request,
+    jobs: int | None,
+    limits: "Limits",
+    size: int,
+    restart: bool,
+) -> None:
+    """Answer an archive on a cluster, going on where an earlier run stopped."""
+    from audio_emotion.cluster import engine, scorer
+
+    part = request.part(_channel(request))
+    job = scorer.Job(
+        output_dir,
+        device="cpu" if model.device == "auto" else model.device,
+        backend=model.backend,
+        timeline=request.timeline,
+        part=part,
+        along_time=request.along_time,
+        jobs=jobs or 1,
+        limits=limits,
+    )
+    told: set[str] = set()
+    with progress_bars() as bars:
+        result = engine.run(
+            named,
+            job,
+            model.name,
+            recursive=recursive,
+            size=size,
+            restart=restart,
+            progress=_shown_on(bars),
+            on_failure=_telling(told),
+        )
+    _conclude(result, told, output_dir)
+
+
+def _channel(request: Request) -> int | None:
+    return request.channels if isinstance(request.channels, int) else None
+
+
+def _telling(told: set[str]) -> "Callable[[Failed], None]":
+    """Return what says why a recording has no answer, and notes in ``told`` that it was said."""
+
+    def tell(failed: "Failed") -> None:
+        told.add(failed.file)
+        say(failed.reason)
+
+    return tell
+
+
+def _conclude(result: "BatchResult", told: set[str], output_dir: str) -> None:
+    """Say what came of it; exit with a code of its own where recordings failed."""
     _name_earlier(result, told)
     note(
         f"{result.done} answered, {result.skipped} answered before, {len(result.failed)} failed; "
@@ -67,7 +128,7 @@ def _name_earlier(result: "BatchResult", told: set[str]) -> None:
     for failed in earlier[:_NAMED_AGAIN]:
         say(f"{failed.reason} (found by an earlier run)")
     if len(earlier) > _NAMED_AGAIN:
-        say(f"{len(earlier) - _NAMED_AGAIN} more were found by an earlier run; failures.jsonl names them all")
+        say(f"{len(earlier) - _NAMED_AGAIN} more were found by an earlier run; the output folder names them all")
 
 
 def _shown_on(bars: Advance) -> "Callable[[Progress], None]":

@@ -13,14 +13,15 @@ from audio_emotion.errors import UsageError
 _TELL_CHANNELS = ("text", "json", "jsonl", "rttm")
 _PARTNERS = {
     "--timeline": ("window", "hop", "merge", "min_duration", "smooth"),
-    "--output-dir DIR": ("jobs", "restart", "max_duration", "max_size", "decode_timeout"),
+    "--output-dir DIR": ("engine", "jobs", "restart", "max_duration", "max_size", "decode_timeout"),
+    "--engine ray": ("partition",),
 }
 """Options that say nothing without another one."""
 
 
-def check_partners(ctx: typer.Context, along_time: bool, into_folder: bool) -> None:
+def check_partners(ctx: typer.Context, along_time: bool, into_folder: bool, engine: str) -> None:
     """Refuse an option that would say nothing, its partner not being there."""
-    for (partner, names), there in zip(_PARTNERS.items(), (along_time, into_folder), strict=True):
+    for (partner, names), there in zip(_PARTNERS.items(), (along_time, into_folder, engine == "ray"), strict=True):
         for name in names:
             if not there and _is_given(ctx, name):
                 option = f"--{name.replace('_', '-')}"
@@ -61,7 +62,7 @@ def check_fit(
     request: Request,
     kinds: Sequence[str],
     plot: Path | None,
-    output_dir: Path | None,
+    into_folder: bool,
     top_k: int | None,
 ) -> None:
     """Refuse options that do not go together, before anything is loaded or heard."""
@@ -72,7 +73,7 @@ def check_fit(
             "--segments",
             {"--timeline": request.along_time, "--start": request.start > 0, "--end": request.end is not None},
         )
-    if output_dir is not None:
+    if into_folder:
         unfit: dict[str, Any] = {
             "--channels each": not one_channel,
             "--segments": request.segments is not None,
@@ -94,6 +95,21 @@ def check_fit(
         if len(recordings) > 1:
             raise UsageError(f"--plot draws one recording, and {len(recordings)} are named")
         _refuse("--plot", {"--channels each": not one_channel, "standard input (-)": from_stdin})
+
+
+def check_cluster(
+    ctx: typer.Context, engine: str, named: Sequence[str], request: Request, output_dir: str | None
+) -> None:
+    """Refuse an engine that is none, and what does not go with a cluster."""
+    if engine != "ray":
+        raise UsageError(f"no engine is called {engine!r}; choose local or ray")
+    if output_dir is None:
+        raise UsageError("--engine ray says nothing without --output-dir DIR; add that, or leave --engine out")
+    unfit = {f"--{name.replace('_', '-')}": _is_given(ctx, name) for name in ("plot", "top_k", "segments")}
+    unfit["--format (it writes Parquet)"] = _is_given(ctx, "formats") or _is_given(ctx, "as_json")
+    unfit["--channels each"] = request.channels == "each"
+    unfit["standard input (-)"] = STDIN in named
+    _refuse("--engine ray", unfit)
 
 
 def _refuse(option: str, others: Mapping[str, bool]) -> None:

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audio_emotion.checkpoint import chosen
 from audio_emotion.cli import _completing
 from audio_emotion.cli._app import command, note, tell_left_out
 from audio_emotion.cli._completing import one_of
 from audio_emotion.cli._options import Model
+from audio_emotion.errors import UsageError
 from audio_emotion.paths import shown
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ EXAMPLES = """
     audio-emotion export app-model/
     audio-emotion export app-model/ --as onnx-int8 --as ort-int8 --data recordings/
     audio-emotion export app-model/ --model mine --as torch
+    audio-emotion export --web page/
 """
 
 
@@ -51,8 +54,28 @@ def export(
     clips: Annotated[
         int, typer.Option(help="Of the recordings, take at most so many.", min=8, rich_help_panel="Check")
     ] = 200,
+    web: Annotated[
+        bool,
+        typer.Option(
+            "--web",
+            help="Write a page for any plain file host instead: the model runs in the browser.",
+            rich_help_panel="Page",
+        ),
+    ] = False,
+    registry: Annotated[
+        str | None,
+        typer.Option(
+            help="Where ONNX Runtime Web comes from, if not from npm's own registry.",
+            envvar="NPM_CONFIG_REGISTRY",
+            metavar="URL",
+            rich_help_panel="Page",
+        ),
+    ] = None,
 ) -> None:
     """Write a model as files for other programs: waveform in, probabilities out."""
+    if web:
+        _page(target, model or chosen(), registry, bool(kinds or data))
+        return
     from dataclasses import replace
 
     import numpy as np
@@ -64,7 +87,7 @@ def export(
     from audio_emotion.models import entry
     from audio_emotion.prediction import load_model
 
-    model = model or checkpoint.chosen()
+    model = model or chosen()
     config = checkpoint.read(checkpoint.find(model))
     loaded = load_model(model, "cpu", "torch" if config.graph == "none" else "onnx")
     heard = _recordings(loaded, data, clips) if data else hearing.made(loaded, np.random.default_rng(0))
@@ -72,14 +95,27 @@ def export(
     if config.graph == "features":
         heard = replace(heard, windows=maker(entry(config.architecture).frontend, config.frontend)(heard.windows))
     origin = Origin(checkpoint.find(model), config, heard.windows if data else None)
-    chosen = kinds or _to_be_had(config, with_speech=bool(data))
-    found = folder.export(origin, target, chosen, heard, expected)
+    forms = kinds or _to_be_had(config, with_speech=bool(data))
+    found = folder.export(origin, target, forms, heard, expected)
     _tell(found, len(heard.targets))
     if not data:
         note("compared on sounds made here; to see accuracy on real recordings, name some with --data")
     elif config.training.get("speakers"):
         note("if the model was trained on speakers of these recordings, the figures compare forms and say no more")
     note(f"written to {shown(target)}")
+
+
+def _page(target: Path, model: str, registry: str | None, forms: bool) -> None:
+    """Write the page of ``--web``."""
+    from audio_emotion.checkpoint import find
+    from audio_emotion.export.web import REGISTRY, write_page
+
+    if forms:
+        raise UsageError("--as and --data do not go with --web, whose page has the model in one form; leave them out")
+    write_page(find(model), target, registry or REGISTRY)
+    note(
+        f"written to {shown(target)}; any file host will do, on this machine: python -m http.server -d {shown(target)}"
+    )
 
 
 def _recordings(loaded: "Loaded", data: list[str], clips: int) -> "Heard":

@@ -1,6 +1,5 @@
 """``audio-emotion infer``."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ from audio_emotion.cli._completing import BACKENDS, FORMATS, one_of
 from audio_emotion.cli._options import Device, Model
 from audio_emotion.errors import UsageError
 from audio_emotion.inputs import expand, read_list
+from audio_emotion.paths import is_address, shown
 
 if TYPE_CHECKING:
     from audio_emotion.segments import Segment
@@ -22,6 +22,7 @@ EXAMPLES = """
     audio-emotion infer a.wav film.mp4 recordings/ --recursive --json
     audio-emotion infer meeting.m4a --timeline --merge --format srt > meeting.srt
     audio-emotion infer archive/ -r --output-dir out -f json -f csv --jobs 2
+    audio-emotion infer s3://bucket/calls -r --engine ray --output-dir s3://bucket/emotions
 """
 
 
@@ -168,11 +169,23 @@ def infer(
         ),
     ] = None,
     output_dir: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             help="Write answers here, and go on where an earlier run stopped.", metavar="DIR", rich_help_panel="Batch"
         ),
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="local, or ray: the archive on a cluster, as Parquet (extra 'ray').",
+            metavar="NAME",
+            rich_help_panel="Batch",
+        ),
+    ] = "local",
+    partition: Annotated[
+        int,
+        typer.Option(help="Recordings in a partition of what ray writes.", min=1, metavar="N", rich_help_panel="Batch"),
+    ] = 256,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Decode workers.", min=1, metavar="N", rich_help_panel="Batch")
     ] = None,
@@ -206,20 +219,31 @@ def infer(
 ) -> None:
     """Say which emotion each recording holds, with a probability for each."""
     from audio_emotion import report  # from here on, numpy is needed, whose import `--help` need not wait for
-    from audio_emotion.cli._checks import channels_of, check_fit, check_partners, formats_of
+    from audio_emotion.cli._checks import channels_of, check_cluster, check_fit, check_partners, formats_of
     from audio_emotion.cli._request import Request
     from audio_emotion.prediction import load_model
     from audio_emotion.streaming import TimelineConfig, grid
 
-    check_partners(ctx, along_time, output_dir is not None)
+    check_partners(ctx, along_time, output_dir is not None, engine)
     config = TimelineConfig(window, hop, merge, min_duration, smooth, min_confidence, gate, vad)  # type: ignore[arg-type]
     given = _segments(segments) if segments else None
     request = Request(config, along_time, given, start, end, channels_of(channels), stream)
     request.part(None)  # refuses an end before the start
     kinds = formats_of(formats, as_json, output_dir is not None, request)
-    named = [*(files or []), *map(os.fspath, read_list(files_from) if files_from else [])]
+    named = [*(files or []), *(read_list(files_from) if files_from else [])]
+    allowed = (3600 * max_duration, max(1, round(max_size * 2**30)), decode_timeout)
+    if engine != "local":
+        from audio_emotion.cli._archive import ModelChoice, to_cluster
+        from audio_emotion.workers import Limits
+
+        _check_named(named)
+        check_cluster(ctx, engine, named, request, output_dir)
+        choice = ModelChoice(model or chosen(), device, backend)
+        into = output_dir or ""
+        to_cluster(named, recursive, into, choice, request, jobs, Limits(*allowed), partition, restart)
+        return
     recordings = _recordings(named, recursive)
-    check_fit(recordings, request, kinds, plot, output_dir, top_k)
+    check_fit(recordings, request, kinds, plot, output_dir is not None, top_k)
     loaded = load_model(model or chosen(), device, backend)  # type: ignore[arg-type]
     if along_time:
         grid(loaded.config.sampling_rate, loaded.config.window_samples, config)  # refuses a hop beyond the window
@@ -227,8 +251,7 @@ def infer(
         from audio_emotion.cli._archive import to_folder
         from audio_emotion.workers import Limits
 
-        limits = Limits(3600 * max_duration, max(1, round(max_size * 2**30)), decode_timeout)
-        to_folder(recordings, output_dir, loaded, request, kinds, jobs, limits, restart)
+        to_folder(recordings, Path(output_dir), loaded, request, kinds, jobs, Limits(*allowed), restart)
         return
     from audio_emotion.cli._hearing import Page, text_stream_of, to_stdout
 
@@ -247,12 +270,18 @@ def _segments(path: Path) -> "tuple[Segment, ...]":
     return tuple(segments.read(path))
 
 
-def _recordings(named: Sequence[str], recursive: bool) -> list[Path]:
-    """Return what is to be heard, folders and patterns replaced by what they hold."""
+def _check_named(named: Sequence[str]) -> None:
     if not named:
         raise UsageError("no recording is named; expected files, folders, patterns, - or --files-from LIST")
     if "" in named:
         raise UsageError("the name of a recording is empty; expected a file, a folder, a pattern or -")
+
+
+def _recordings(named: Sequence[str], recursive: bool) -> list[Path]:
+    """Return what is to be heard, folders and patterns replaced by what they hold."""
+    _check_named(named)
+    if addresses := [name for name in named if is_address(name)]:
+        raise UsageError(f"{shown(addresses[0])} is in an object store; add --engine ray --output-dir DIR")
     if named.count("-") > 1:
         raise UsageError(f"standard input (-) is named {named.count('-')} times, and can be read once")
     return expand(named, recursive)

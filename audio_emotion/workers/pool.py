@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from audio_emotion.errors import AudioEmotionError, reason
-from audio_emotion.paths import shown
+from audio_emotion.paths import is_address, shown
 from audio_emotion.workers.process import Child
 from audio_emotion.workers.terms import Event, Failure, GivenUpError, Limits, Reader, Windows
 
@@ -66,15 +66,19 @@ class Pool:
 
     ``with Pool(...) as pool: for events in pool`` gives lists of what has arrived, each recording's windows in order
     and the recordings in any; an empty list tells that nothing has come for a while. Leaving the block ends the
-    workers at once.
+    workers at once; but where ``idle`` is given, those that have read to the end are put there, for the next pool
+    with the same reader and limits.
     """
 
-    def __init__(self, paths: Iterable[str], reader: Reader, jobs: int, limits: Limits) -> None:
+    def __init__(
+        self, paths: Iterable[str], reader: Reader, jobs: int, limits: Limits, idle: list[Child] | None = None
+    ) -> None:
         self._paths = iter(enumerate(paths))
         self._reader = reader
         self._limits = limits
         self._lock = threading.Lock()
         self._children: set[Child] = set()
+        self._idle = idle
         self._shelf = _Shelf(jobs)
         self._threads = [threading.Thread(target=self._feed, daemon=True) for _ in range(jobs)]
 
@@ -107,10 +111,11 @@ class Pool:
 
     def _feed(self) -> None:
         """Work through the recordings with one worker, and another one after each that had to be ended."""
-        child: Child | None = None
+        child = self._rested()
         try:
             while (entry := self._next()) is not None:
                 child = self._read(*entry, child)
+            child = self._put_to_rest(child)
         except BaseException as error:
             self._shelf.put(error)
         finally:
@@ -154,6 +159,24 @@ class Pool:
         child.greet()
         return child
 
+    def _rested(self) -> "Child | None":
+        """Return a worker of an earlier pool, if there is one."""
+        with self._lock:
+            if not self._idle or self._shelf.closed:
+                return None
+            child = self._idle.pop()
+            self._children.add(child)
+        return child
+
+    def _put_to_rest(self, child: "Child | None") -> "Child | None":
+        """Keep a worker that can be asked again for the next pool; return what is not kept."""
+        with self._lock:
+            if child is None or child.ended or self._idle is None or self._shelf.closed:
+                return child
+            self._children.discard(child)
+            self._idle.append(child)
+        return None
+
     def _forget(self, child: "Child") -> None:
         child.close()
         with self._lock:
@@ -161,7 +184,12 @@ class Pool:
 
 
 def check(path: str, limits: Limits) -> None:
-    """Refuse what is no file to open: decoders would wait for a pipe, or read a device, for ever."""
+    """Refuse what is no file to open: decoders would wait for a pipe, or read a device, for ever.
+
+    What is in an object store is looked at by the reader that fetches it.
+    """
+    if is_address(path):
+        return
     try:
         status = Path(path).stat()
     except FileNotFoundError:

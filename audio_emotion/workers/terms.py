@@ -85,7 +85,7 @@ Event = Windows | Failure
 
 
 class GivenUpError(Exception):
-    """A recording is not read further."""
+    """A recording is not read further; a reader that knows the kind of a failure raises it too."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)

@@ -297,21 +297,52 @@ def start(script: Path, target: Path, rank: int, port: int) -> subprocess.Popen:
     )
 
 
-def test_two_processes_learn_what_one_does(tmp_path: Path):
-    from safetensors.torch import load_file
-
-    (tmp_path / "script.py").write_text(SCRIPT)
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    both = [start(tmp_path / "script.py", tmp_path / "weights", rank, port) for rank in (0, 1)]
+        return probe.getsockname()[1]
+
+
+def check_like_one(both: list[subprocess.Popen], weights: Path) -> None:
+    """See that two processes learnt what one learns, and that the first alone tells of it."""
+    from safetensors.torch import load_file
+
     alone: list[Epoch] = []
     expected = run(nets.config(**TOGETHER), on_epoch=alone.append)
     said = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert said[1] == "", "the main process alone tells"
-    assert nets.near(expected, load_file(tmp_path / "weights")) < 1e-5
+    assert nets.near(expected, load_file(weights)) < 1e-5
     np.testing.assert_allclose(json.loads(said[0].splitlines()[-1]), [[e.loss, e.validation_uar] for e in alone], 1e-5)
+
+
+def test_two_processes_learn_what_one_does(tmp_path: Path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    port = free_port()
+    check_like_one(
+        [start(tmp_path / "script.py", tmp_path / "weights", rank, port) for rank in (0, 1)], tmp_path / "weights"
+    )
+
+
+@pytest.mark.slow
+def test_two_nodes_on_loopback_learn_what_one_process_does(tmp_path: Path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    launcher = ["torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1", "--master_addr", "127.0.0.1"]
+    launcher += ["--master_port", str(free_port())]
+    own = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    environment = {name: value for name, value in os.environ.items() if name not in own}
+    environment |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    script = [str(tmp_path / "script.py"), str(tmp_path / "weights")]
+    nodes = [
+        subprocess.Popen(
+            [sys.executable, "-m", *launcher, "--node_rank", str(rank), *script],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    check_like_one(nodes, tmp_path / "weights")
 
 
 def test_the_losses_and_optimizers_by_hand():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from audio_emotion.errors import AudioEmotionError, UsageError
-from audio_emotion.workers import Failure, Limits, Pool, Reader, Windows
+from audio_emotion.workers import Child, Failure, Limits, Pool, Reader, Windows
 from tests.conftest import ROOT
 
 GOOD = [str(n) for n in range(1, 7)]
@@ -208,3 +208,23 @@ def test_a_worker_loads_neither_torch_nor_a_model():
     program = "import audio_emotion.workers.child, audio_emotion.readers, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {"torch", "librosa", "sklearn", "scipy", "onnxruntime", "matplotlib"} & set(loaded.stdout.split())
+
+
+def test_workers_at_rest_serve_the_next_pool_and_are_not_blamed_for_what_went_before(tmp_path: Path):
+    idle: list[Child] = []
+    for words in (["1", "2"], ["3"], ["mine", "4"], ["raise", "abort"]):
+        with Pool(write(tmp_path, words), READER, 1, Limits(), idle) as pool:
+            events = [event for events in pool for event in events]
+        good = [event for event in events if isinstance(event, Windows)]
+        assert len(good) == len(words) if words[0] != "raise" else [e.kind for e in events] == ["decode", "crash"]
+        children = set(idle)
+        assert len(children) == (words[0] != "raise"), "a worker that ended does not rest"
+    with Pool(write(tmp_path, ["1"]), READER, 1, Limits(), idle) as pool:
+        list(pool)
+    (first,) = idle
+    with Pool(write(tmp_path, ["hang"]), READER, 1, Limits(), idle) as pool:
+        assert not idle, "it is lent"
+    with Pool(write(tmp_path, ["2"]), READER, 1, Limits(), idle) as pool:
+        assert len([event for events in pool for event in events]) == 1
+    assert idle != [first], "a pool that was left early keeps none"
+    idle.pop().close()
