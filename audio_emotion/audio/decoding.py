@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
+from io import FileIO
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -31,7 +32,7 @@ def probe(source: Source, stream: int = 1, *, name: str | None = None) -> Header
             import soundfile
 
             try:
-                with soundfile.SoundFile(_Steady(file)) as sound:
+                with soundfile.SoundFile(_for_libsndfile(file), closefd=False) as sound:
                     stated = sound.frames / sound.samplerate if 0 < sound.frames < 2**62 else None
                     return Header(stated, sound.samplerate, sound.channels, 1)
             except _soundfile_errors():
@@ -43,7 +44,7 @@ def probe(source: Source, stream: int = 1, *, name: str | None = None) -> Header
             return Header(float(seconds) if seconds else None, chosen.rate or 0, chosen.channels, n_streams)
 
 
-def decoded(file: BinaryIO, name: str, part: Part) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+def decoded(file: BinaryIO | FileIO, name: str, part: Part) -> Iterator[tuple[int, npt.NDArray[Any]]]:
     """Yield (rate, frames (n_frames, n_channels)) from ``part.start`` on.
 
     libsndfile goes first. Where it stops in the middle, or finds nothing, FFmpeg goes on from there: it finds its
@@ -55,7 +56,7 @@ def decoded(file: BinaryIO, name: str, part: Part) -> Iterator[tuple[int, npt.ND
         import soundfile
 
         try:
-            with soundfile.SoundFile(_Steady(file)) as sound:
+            with soundfile.SoundFile(_for_libsndfile(file), closefd=False) as sound:
                 rate = sound.samplerate
                 if part.start:
                     sound.seek(round(part.start * rate))
@@ -81,6 +82,11 @@ def _soundfile_errors() -> tuple[type[Exception], ...]:
     import soundfile
 
     return (soundfile.SoundFileError, RuntimeError, ValueError, TypeError)
+
+
+def _for_libsndfile(file: BinaryIO | FileIO) -> Any:
+    """Return what libsndfile reads: a file on disk by its descriptor, without Python in between, else an object."""
+    return file.fileno() if isinstance(file, FileIO) else _Steady(file)
 
 
 class _Steady:
@@ -109,14 +115,14 @@ class _Steady:
             return 0
 
 
-def _head(file: BinaryIO) -> bytes:
+def _head(file: BinaryIO | FileIO) -> bytes:
     head = file.read(3)
     file.seek(0)
     return head
 
 
 @contextmanager
-def _container(file: BinaryIO, name: str, stream: int) -> Iterator[tuple[Any, Any]]:
+def _container(file: BinaryIO | FileIO, name: str, stream: int) -> Iterator[tuple[Any, Any]]:
     """Open a file with FFmpeg; yield its container and the audio stream asked for."""
     import av
 
@@ -138,7 +144,9 @@ def _container(file: BinaryIO, name: str, stream: int) -> Iterator[tuple[Any, An
         ) from error
 
 
-def _decoded_by_ffmpeg(file: BinaryIO, name: str, part: Part, start: float) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+def _decoded_by_ffmpeg(
+    file: BinaryIO | FileIO, name: str, part: Part, start: float
+) -> Iterator[tuple[int, npt.NDArray[Any]]]:
     """Yield (rate, frames (n_frames, n_channels)) from ``start`` seconds on, packets that are damaged left out."""
     with _container(file, name, part.stream) as (container, stream):
         yield from _joined(_from_position(container, stream, start, name))

@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,12 +25,12 @@ def name_of(source: object, name: str | None = None) -> str:
 
 
 @contextmanager
-def binary(source: Source, name: str) -> Iterator[BinaryIO]:
+def binary(source: Source, name: str) -> Iterator[BinaryIO | FileIO]:
     """Open a source from its beginning; a file object of the caller's stays open."""
     if isinstance(source, str | os.PathLike):
         _check_is_file(source, name)
         try:
-            opened = Path(source).open("rb")  # noqa: SIM115
+            opened = Path(source).open("rb", buffering=0)  # noqa: SIM115 (libsndfile reads by the descriptor)
         except OSError as error:
             raise AudioError(f"{name}: cannot be opened ({reason(error)})") from error
         with opened:

@@ -32,7 +32,7 @@ TRAIN = {
     "librosa": "0.11",
     "matplotlib": "3.9",
     "onnx": "1.19",
-    "onnxscript": "0.5.6",
+    "onnxscript": "0.6",
     "pooch": "1.8",
     "scikit-learn": "1.5",
     "tomli-w": "1.1",
