@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -21,15 +22,15 @@ from audio_emotion.emotions import NO_SPEECH, UNKNOWN
 from audio_emotion.errors import AudioError, ModelError, UsageError
 from audio_emotion.gate import check_vad, passes
 from audio_emotion.inputs import expand
+from audio_emotion.judging import BATCH, Judging, judging, together
 from audio_emotion.models import entry
 from audio_emotion.paths import shown
 from audio_emotion.records import FloatArray, Prediction, Waveform
 from audio_emotion.runtime import Runtime, choose_device, cores
-from audio_emotion.windows import utterance_windows, windows_of
+from audio_emotion.windows import windows_of
 
-BATCH = 16
-"""Windows read at once: more make no answer faster on a CPU, and cost memory (4.3, 4.0 and 4.7 ms a window for 1, 4
-and 16 at once, on one core)."""
+_GROUP = 8
+"""Recordings that a thread answers together: their windows share a batch, in which no other thread has to wait."""
 
 BACKENDS = ("auto", "onnx", "onnx-int8", "torch")
 _GRAPHS = {"onnx": checkpoint.GRAPH, "onnx-int8": checkpoint.INT8_GRAPH}
@@ -107,7 +108,7 @@ class Model:
     ) -> Iterator[tuple[Path, Prediction | AudioError]]:
         """Yield each path with its answer, or with the error that it met, which stops no other.
 
-        The next few recordings are read while one is answered, on as many threads as there are cores.
+        Recordings are read and answered in groups of eight, on as many threads as there are cores.
 
         >>> from audio_emotion import AudioEmotionError, load_model
         >>> for path, said in load_model(device="cpu").predict_files(["absent.wav"]):
@@ -117,22 +118,23 @@ class Model:
         if vad:
             check_vad()
 
-        def said(path: Path) -> Prediction | AudioError:
-            try:
-                return self.predict(path, part=part, gate=gate, vad=vad)
-            except AudioError as error:
-                return error
+        def said(group: Sequence[Path]) -> list[Prediction | AudioError]:
+            begun = [
+                self._judging(self.reader(path, None, part), part.start, part.channel, gate, vad) for path in group
+            ]
+            return together(begun, self.runtime.logits)
 
         threads = ThreadPoolExecutor(cores())
         try:
-            waiting = deque[tuple[Path, Future[Prediction | AudioError]]]()
-            for path in map(Path, paths):
-                waiting.append((path, threads.submit(said, path)))
-                if len(waiting) > 2 * cores():  # a few ahead, so that memory does not grow with their number
-                    first, answer = waiting.popleft()
-                    yield first, answer.result()
-            for path, answer in waiting:
-                yield path, answer.result()
+            waiting = deque[tuple[Sequence[Path], Future[list[Prediction | AudioError]]]]()
+            left = map(Path, paths)
+            while some := tuple(islice(left, _GROUP)):
+                waiting.append((some, threads.submit(said, some)))
+                if len(waiting) > cores():  # a group ahead, so that memory does not grow with their number
+                    first, answers = waiting.popleft()
+                    yield from zip(first, answers.result(), strict=True)
+            for group, answers in waiting:
+                yield from zip(group, answers.result(), strict=True)
         finally:
             threads.shutdown(cancel_futures=True)
 
@@ -171,13 +173,15 @@ class Model:
     def _judge(
         self, read: Callable[[], Iterable[FloatArray]], start: float, channel: int | None, gate: bool, vad: bool
     ) -> Prediction:
-        config = self.config
-        n_samples, windows = utterance_windows(read, config.sampling_rate, config.window_samples, BATCH)
-        speech = (batch[passes(batch, config.sampling_rate, gate, vad)] for batch in windows)
-        logits = [self.runtime.logits(batch) for batch in speech if len(batch)]
-        pooled = np.concatenate(logits).mean(axis=0) if logits else None
-        end = start + n_samples / config.sampling_rate
-        return answer(pooled, config, start, end, sum(map(len, logits)), channel)
+        (said,) = together([self._judging(read, start, channel, gate, vad)], self.runtime.logits)
+        if isinstance(said, AudioError):
+            raise said
+        return said
+
+    def _judging(
+        self, read: Callable[[], Iterable[FloatArray]], start: float, channel: int | None, gate: bool, vad: bool
+    ) -> Judging:
+        return judging(self.config, read, start, channel, gate, vad)
 
 
 def load_model(
@@ -276,22 +280,3 @@ def pooled_logits(runtime: Runtime, utterances: Sequence[FloatArray]) -> list[Fl
     windows = np.concatenate(utterances)
     logits = np.concatenate([runtime.logits(windows[i : i + BATCH]) for i in range(0, len(windows), BATCH)])
     return [logits[owners == i].mean(axis=0) if len(own) else None for i, own in enumerate(utterances)]
-
-
-def answer(
-    logits: FloatArray | None,
-    config: ModelConfig,
-    start: float,
-    end: float,
-    n_windows: int,
-    channel: int | None = None,
-) -> Prediction:
-    """Turn logits (n_labels,) into a prediction: softmax of logits / temperature; without logits, no speech."""
-    if logits is None:
-        return Prediction(start, end, NO_SPEECH, 0.0, dict.fromkeys(config.labels, 0.0), 0, channel)
-    scaled = logits.astype(np.float64) / config.temperature
-    odds = np.exp(scaled - scaled.max())
-    probabilities = odds / odds.sum()
-    best = int(probabilities.argmax())
-    scores = {label: float(p) for label, p in zip(config.labels, probabilities, strict=True)}
-    return Prediction(start, end, config.labels[best], float(probabilities[best]), scores, n_windows, channel)

@@ -29,7 +29,8 @@ import torch
 
 import audio_emotion
 from audio_emotion import audio, gate
-from audio_emotion.prediction import BATCH, Model
+from audio_emotion.judging import BATCH
+from audio_emotion.prediction import Model
 from audio_emotion.windows import windows_of
 
 ROOT = Path(__file__).parent.parent

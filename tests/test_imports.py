@@ -19,7 +19,8 @@ LEVELS = {
     1: {"inputs", "audio", "windows", "mel", "cache", "gate", "segments", "descriptors", "frontends", "augment"},
     2: {"corpora", "models", "runtime"},
     3: {"checkpoint", "card"},
-    4: {"prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch", "plot_timeline"}
+    4: {"judging", "prediction", "smoothing", "streaming", "report", "journal", "workers", "readers", "batch"}
+    | {"plot_timeline"}
     | {"live", "tuning", "cluster", "sharing", "doctor", "explaining", "plot_explanation"}
     | {"metrics", "evaluation", "evaluation_report", "plots", "html_report", "fitting", "export"}
     | {"training", "folds"},
@@ -37,6 +38,9 @@ ALLOWED = {
     ("frontends", "descriptors"),
     ("runtime", "models"),
     ("card", "checkpoint"),
+    ("explaining", "judging"),
+    ("prediction", "judging"),
+    ("streaming", "judging"),
     ("readers", "streaming"),
     ("smoothing", "prediction"),
     ("streaming", "prediction"),
@@ -44,6 +48,7 @@ ALLOWED = {
     ("batch", "streaming"),
     ("readers", "workers"),
     ("batch", "journal"),
+    ("batch", "judging"),
     ("batch", "prediction"),
     ("batch", "report"),
     ("batch", "workers"),

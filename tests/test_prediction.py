@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audio_emotion import audio, prediction
+from audio_emotion import audio, judging
 from audio_emotion.audio import Part
 from audio_emotion.emotions import NO_SPEECH
 from audio_emotion.errors import AudioError, DeviceError, UsageError
@@ -191,4 +191,4 @@ def test_training_and_use_see_the_same_windows(model: Model, recordings: Path) -
         windows = speech_windows(audio.load(path, RATE).samples, model.config.window_samples)
         (logits,) = pooled_logits(model.runtime, [windows])
         said = model.predict(path)
-        assert same(said, prediction.answer(logits, model.config, 0, said.end, len(windows)))
+        assert same(said, judging.answer(logits, model.config, 0, said.end, len(windows)))

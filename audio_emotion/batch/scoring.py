@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from audio_emotion import prediction
+from audio_emotion import judging
 from audio_emotion.audio import WHOLE, Part
 from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.errors import UsageError
-from audio_emotion.prediction import Model
+from audio_emotion.prediction import Model, sure_enough
 from audio_emotion.records import FloatArray, Prediction
 from audio_emotion.report import Answer
 from audio_emotion.runtime import cores
@@ -45,8 +45,8 @@ def one_answer(part: Part = WHOLE, min_confidence: float = 0.0) -> Callable[[Hea
     def said(heard: Heard, config: ModelConfig) -> Said:
         n_windows = len(heard.logits)
         logits = heard.logits.mean(axis=0) if n_windows else None
-        answer = prediction.answer(logits, config, part.start, heard.end_s, n_windows, part.channel)
-        return prediction.sure_enough(answer, min_confidence), None
+        answer = judging.answer(logits, config, part.start, heard.end_s, n_windows, part.channel)
+        return sure_enough(answer, min_confidence), None
 
     return said
 

@@ -20,7 +20,8 @@ from audio_emotion.audio import WHOLE, Part, Source
 from audio_emotion.errors import AudioError, UsageError
 from audio_emotion.explaining.heard import Weighed, hear
 from audio_emotion.explaining.occlusion import occlude
-from audio_emotion.prediction import BATCH, Model, answer
+from audio_emotion.judging import BATCH, answer
+from audio_emotion.prediction import Model
 from audio_emotion.records import FloatArray, Prediction, Waveform
 
 Method = Literal["occlusion", "gradients"]

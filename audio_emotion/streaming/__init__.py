@@ -24,7 +24,8 @@ from audio_emotion.audio import WHOLE, Part, Source
 from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.emotions import NO_SPEECH
 from audio_emotion.errors import AudioError
-from audio_emotion.prediction import Model, answer
+from audio_emotion.judging import answer
+from audio_emotion.prediction import Model
 from audio_emotion.records import Prediction, Waveform
 from audio_emotion.segments import Segment
 from audio_emotion.streaming.config import DEFAULTS, TimelineConfig, grid

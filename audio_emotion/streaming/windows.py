@@ -7,7 +7,8 @@ import numpy as np
 
 from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.gate import check_vad, passes
-from audio_emotion.prediction import BATCH, Model, answer
+from audio_emotion.judging import BATCH, answer
+from audio_emotion.prediction import Model
 from audio_emotion.records import FloatArray, Prediction
 from audio_emotion.smoothing import stages, through
 from audio_emotion.streaming.config import TimelineConfig, grid
