@@ -27,6 +27,7 @@ from audio_emotion.models import entry
 from audio_emotion.paths import shown
 from audio_emotion.records import FloatArray, Prediction, Waveform
 from audio_emotion.runtime import Runtime, choose_device, cores
+from audio_emotion.runtime.onnx import OnnxRuntime
 from audio_emotion.windows import windows_of
 
 _GROUP = 8
@@ -122,8 +123,9 @@ class Model:
             begun = [
                 self._judging(self.reader(path, None, part), part.start, part.channel, gate, vad) for path in group
             ]
-            return together(begun, self.runtime.logits)
+            return together(begun, logits)
 
+        logits = self.runtime.logits_here if isinstance(self.runtime, OnnxRuntime) else self.runtime.logits
         threads = ThreadPoolExecutor(cores())
         try:
             waiting = deque[tuple[Sequence[Path], Future[list[Prediction | AudioError]]]]()
@@ -241,8 +243,6 @@ def _runtime(folder: Path, config: ModelConfig, device: str, backend: str, threa
 
 
 def _onnx_runtime(graph: Path, config: ModelConfig, threads: int | None) -> Runtime:
-    from audio_emotion.runtime.onnx import OnnxRuntime
-
     features = maker(entry(config.architecture).frontend, config.frontend) if config.graph == "features" else None
     shape: tuple[int, ...] = (config.window_samples,)
     if features is not None:

@@ -45,11 +45,18 @@ class OnnxRuntime:
 
     def logits(self, windows: FloatArray) -> FloatArray:
         """Return logits (batch, n_labels) of windows (batch, window_samples), each thread reading some of them."""
-        given = windows if self._features is None else self._features(windows)
+        given = self._made(windows)
         shares = np.array_split(given, min(self._n_shares, len(given)))
         if len(shares) == 1:
             return self._run(given)
         return np.concatenate(list(_threads().map(self._run, shares)))
+
+    def logits_here(self, windows: FloatArray) -> FloatArray:
+        """Do as :meth:`logits` on the caller's thread alone, as one of several does that keep every core busy."""
+        return self._run(self._made(windows))
+
+    def _made(self, windows: FloatArray) -> FloatArray:
+        return windows if self._features is None else self._features(windows)
 
     def _run(self, given: FloatArray) -> FloatArray:
         logits: FloatArray = self._session.run(["logits"], {self._input: given})[0]

@@ -39,6 +39,7 @@ def test_json_has_every_importance_and_no_picture(cli, tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_gradients_on_the_command_line(cli, tmp_path: Path):
     result = cli("explain", SAMPLE, "--method", "gradients", "--json", "-o", "x.svg")
     assert result.returncode == 0, result.stderr
