@@ -65,7 +65,8 @@ def _material(what: What, config: "TrainConfig", progress: "Progress", split: st
     material = load_material(what.data, what.labels, what.strict, progress, config.rate)
     if is_main():
         tell_left_out(material.left_out)
-        note(f"{len(material.corpus.utterances)} recordings, recognised as {', '.join(material.corpus.names)}")
+        if what.data:
+            note(f"{len(material.corpus.utterances)} recordings, recognised as {', '.join(material.corpus.names)}")
     utterances = material.corpus.utterances
     if not what.test_data:
         return material, split_utterances(split, utterances, config.seed, validate, what.allow_missing)

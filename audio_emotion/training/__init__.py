@@ -185,7 +185,9 @@ def _listener(config: TrainConfig, opened: Run | None, progress: Progress) -> Li
         progress("training", epoch.number, config.epochs, f"loss {epoch.loss:.3f}{heard}, {times}")
 
     def on_step(step: Step) -> None:
-        progress("step of the epoch", step.batches, step.n_batches, f"loss {step.loss:.3f}, learning rate {step.lr:.2g}")
+        progress(
+            "step of the epoch", step.batches, step.n_batches, f"loss {step.loss:.3f}, learning rate {step.lr:.2g}"
+        )
 
     return Listener(on_step, on_epoch, progress)
 
