@@ -16,7 +16,7 @@ import numpy as np
 
 import audio_emotion
 from audio_emotion import checkpoint, paths
-from audio_emotion.corpora.base import Progress
+from audio_emotion.corpora.base import Progress, silent
 from audio_emotion.corpora.splits import folds as make_folds
 from audio_emotion.errors import StorageError, UsageError
 from audio_emotion.evaluation import Evaluation, Summary, pool, summarise
@@ -24,7 +24,7 @@ from audio_emotion.evaluation_report import Provenance, Report
 from audio_emotion.fitting import TrainConfig, origin, settings
 from audio_emotion.fitting.run import finish
 from audio_emotion.runtime import choose_device
-from audio_emotion.training import Material, load_material, silent, train_split
+from audio_emotion.training import Material, load_material, train_split
 
 _PLAN, _MODEL, _EVALUATION = "plan.json", "model", "evaluation.json"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from audio_emotion import cache, corpora
-from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance
+from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, silent
 from audio_emotion.corpora.labels import LabelSet, label_set
 from audio_emotion.corpora.sounds import digest, made_of_each, sound
 from audio_emotion.corpora.sources import gather, parse_sources
@@ -18,10 +18,6 @@ from audio_emotion.records import FloatArray
 from audio_emotion.windows import trim
 
 _LOG = logging.getLogger(__name__)
-
-
-def silent(stage: str, done: int, total: int, remark: str) -> None:
-    """Show no progress."""
 
 
 @dataclass(frozen=True)
