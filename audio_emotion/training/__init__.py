@@ -153,6 +153,8 @@ def train_split(
     with main_process_first(device):  # it may begin the folder anew, and what it holds is what the others read
         opened = Run(run_folder, config, _sides(split), audio_emotion.__version__, keeping) if is_main() else None
     keeper = opened.keeper if opened else Keeper(run_folder / run.CHECKPOINT / run.STATE)
+    if opened:
+        run.clear_old_leftovers()
     try:
         listener = _listener(config, opened, progress)
         model = _fit(train_side, validation_side, material.labels, config, device, listener, keeper)

@@ -66,11 +66,14 @@ def load_material(
     strict: bool = False,
     progress: Progress = silent,
     sampling_rate: int = 16_000,
+    for_training: bool = True,
 ) -> Material:
     """Find the recordings of ``data``, as :func:`train` takes it, and decode them at ``sampling_rate`` (Hz).
 
+    What is not ``for_training`` may lack some of one's own labels.
+
     Raises:
-        CorpusError: no recordings, or one that cannot be decoded where ``strict`` asks for all.
+        CorpusError: no recordings, or one that cannot be decoded where ``strict`` asks for all, or none of a label.
     """
     chosen = label_set(labels)
     corpus = gather(parse_sources(data), chosen) if data else chosen.restrict(corpora.locate("ravdess"))
@@ -81,7 +84,7 @@ def load_material(
         raise CorpusError(f"{len(unreadable)} recording(s) cannot be decoded, the first: {unreadable[0]}")
     cache.trim()
     unheard = sorted(set(chosen.labels) - {utterance.label for utterance, _ in heard})
-    if chosen.name == "own" and unheard:
+    if for_training and chosen.name == "own" and unheard:
         raise CorpusError(f"no recording is labelled {', '.join(unheard)}; leave it out of --labels, or add recordings")
     utterances = tuple(utterance for utterance, _ in heard)
     sounds = {utterance.digest: samples for utterance, samples in heard}
