@@ -109,6 +109,12 @@ class Evaluation:
         return dict(sorted(Counter(answer for answer in self.answers if answer not in self.labels).items()))
 
     @property
+    def only_answer(self) -> str | None:
+        """The label that was answered to every utterance, of several labels; None where answers differ."""
+        said = set(self.answers)
+        return self.answers[0] if len(said) == 1 < len(self.occurring) and said <= set(self.labels) else None
+
+    @property
     def uar(self) -> float:
         """Unweighted average recall: the mean of the recalls of all labels that occur, 0 to 1."""
         return metrics.uar(self.targets, self.answers)

@@ -142,6 +142,18 @@ class Report:
             f"{self.protocol}"
         )
 
+    def interval(self, name: str) -> str:
+        """Return the interval of ``uar`` or ``wa`` in per cent, and why it has no width where it has none; or nothing.
+
+        A model that has one answer to everything has the same UAR whichever speakers are drawn, which is no certainty.
+        """
+        if self.intervals is None or name not in ("uar", "wa"):
+            return ""
+        low, high = map(percent, self.intervals.uar if name == "uar" else self.intervals.wa)
+        only = self.evaluation.only_answer
+        why = f"every answer is {only}" if only else "every speaker came out alike"
+        return f"{low} to {high}" + (f" (no width: {why})" if low == high else "")
+
     @property
     def cautions(self) -> tuple[str, ...]:
         """What to know before any figure is read, gravest first."""
@@ -176,6 +188,11 @@ class Report:
             yield (
                 f"No utterance is {', '.join(evaluation.absent)}: means over labels go over the other "
                 f"{len(evaluation.occurring)}, and each such answer is wrong."
+            )
+        if evaluation.only_answer:
+            yield (
+                f"Every answer is {evaluation.only_answer}, whatever was heard: the figures are those of guessing, and "
+                "an interval, however narrow, says nothing of other speakers."
             )
         if evaluation.unanswered:
             yield f"Answered with none of the labels, which counts as wrong: {_tally(evaluation.unanswered)}."
@@ -265,10 +282,8 @@ def tables(report: Report) -> list[Table]:
 
 def headline_table(report: Report) -> Table:
     """Return the figures that are one number, with their intervals over speakers."""
-    ranges = {"uar": report.intervals.uar, "wa": report.intervals.wa} if report.intervals else {}
     rows = tuple(
-        (FIGURE_NAMES[name], figure(name, value), " to ".join(percent(end) for end in ranges.get(name, ())))
-        for name, value in report.scores.items()
+        (FIGURE_NAMES[name], figure(name, value), report.interval(name)) for name, value in report.scores.items()
     )
     over = f"95 % interval, {report.intervals.n_speakers} speakers" if report.intervals else "95 % interval"
     return Table("Figures", ("figure", "value", over), rows)

@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -196,7 +195,7 @@ def _read(plan: FoldsPlan, name: str, seed: int) -> Evaluation:
 def _open(plan: FoldsPlan, material: Material, restart: bool) -> None:
     """Make the folder of the runs, or check that it belongs to this plan and these recordings."""
     if restart and (plan.folder / _PLAN).exists():  # what is not of folds stays
-        shutil.rmtree(plan.folder, ignore_errors=True)
+        paths.remove_folder(plan.folder)
     mark = _mark(plan, material)
     if (plan.folder / _PLAN).exists():
         earlier = json.loads((plan.folder / _PLAN).read_text("utf-8"))

@@ -125,9 +125,7 @@ def _cautions(found: Sequence[str]) -> str:
 
 def _cards(report: Report) -> str:
     notes = _NOTES | {"uar": f"chance is {percent(1 / len(report.evaluation.occurring))} %"}
-    if report.intervals:
-        for name, (low, high) in {"uar": report.intervals.uar, "wa": report.intervals.wa}.items():
-            notes[name] = f"95 % interval {percent(low)} to {percent(high)}; {notes[name]}"
+    notes |= {name: f"95 % interval {told}; {notes[name]}" for name in notes if (told := report.interval(name))}
     cards = (
         f"<div><dt>{FIGURE_NAMES[name]}</dt><dd class='value'>{figure(name, value)}</dd>"
         f"<dd class='note'>{_text(notes[name])}</dd></div>"

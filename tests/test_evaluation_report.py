@@ -79,6 +79,20 @@ def test_one_speaker_alone():
     assert "8 utterances of 1 speaker," in er.text([single])
 
 
+def test_an_interval_without_width_says_why():
+    guessing = report(answers=("sad",) * 8)
+    assert guessing.interval("uar") == "33.3 to 33.3 (no width: every answer is sad)"
+    assert any(caution.startswith("Every answer is sad, whatever was heard") for caution in guessing.cautions)
+    assert "33.3 to 33.3 (no width: every answer is sad)" in er.text([guessing])
+    perfect = report(answers=report().evaluation.targets)
+    assert perfect.interval("uar") == "100.0 to 100.0 (no width: every speaker came out alike)"
+    assert report().interval("wa") == "25.0 to 100.0"
+    assert not [caution for told in (perfect, report()) for caution in told.cautions if "Every answer" in caution]
+    one_label = evaluation().utterances[:4]
+    alone = evaluation(utterances=one_label, answers=("sad",) * 4, probabilities=evaluation().probabilities[:4])
+    assert alone.only_answer is None, "where all are sad, that is as it should be"
+
+
 def test_text():
     text = er.text([report()])
     assert "Test set: clips\n          8 utterances of 2 speakers, speaker-independent\n" in text

@@ -44,6 +44,23 @@ def test_every_utterance_is_tested_once_and_nothing_is_run_twice(plan: FoldsPlan
         run_folds(other, material)
 
 
+def test_a_name_is_one_of_a_folder_and_restart_takes_folds_alone(plan: FoldsPlan, monkeypatch: pytest.MonkeyPatch):
+    for name in ("..", ".", "/tmp", "a/b", ""):
+        with pytest.raises(UsageError, match="cannot name a model"):
+            replace(plan, name=name)
+    log = plan.folder / "speaker-seed-0" / "log.jsonl"
+    log.parent.mkdir(parents=True)
+    log.touch()
+    monkeypatch.setattr("audio_emotion.folds._finished", lambda *_: iter(()))
+    material = load_material(plan.data)
+    with pytest.raises(FileNotFoundError):  # no fold was run
+        run_folds(plan, material, restart=True)
+    assert log.exists(), "a single run of that name is none of the folds'"
+    with pytest.raises(FileNotFoundError):
+        run_folds(plan, material, restart=True)
+    assert not log.exists()
+
+
 SCRIPT = """
 import sys
 from audio_emotion.folds import run_folds

@@ -88,6 +88,12 @@ def test_figures_and_tables(page):
     assert "Recordings that could not be decoded: 1" in page
 
 
+def test_an_interval_without_width_says_why(tmp_path):
+    said = evaluation(tmp_path, answers=("sad",) * 8)
+    page = html_report.render([Report.of("clips", config(**TRAINED_ON_OTHERS), said, 0)], tmp_path)
+    assert "95 % interval 33.3 to 33.3 (no width: every answer is sad); chance is 33.3 %" in page
+
+
 def test_cautions_stand_before_any_figure(tmp_path):
     leaking = report(tmp_path, speakers={"train": ["own/1"], "validation": []})
     page = html_report.render([leaking], tmp_path)

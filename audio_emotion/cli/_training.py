@@ -1,5 +1,6 @@
 """What ``train`` does once its options are read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ from audio_emotion.cli._app import note, progress_bars, tell_left_out
 from audio_emotion.errors import UsageError
 
 if TYPE_CHECKING:
-    from audio_emotion.corpora.base import Progress
+    from audio_emotion.corpora.base import Progress, Utterance
     from audio_emotion.corpora.splits import Split
     from audio_emotion.fitting import TrainConfig
     from audio_emotion.fitting.run import Keeping
@@ -68,12 +69,24 @@ def _material(what: What, config: "TrainConfig", progress: "Progress", split: st
         if what.data:
             note(f"{len(material.corpus.utterances)} recordings, recognised as {', '.join(material.corpus.names)}")
     utterances = material.corpus.utterances
-    if not what.test_data:
-        return material, split_utterances(split, utterances, config.seed, validate, what.allow_missing)
-    tested = load_material(what.test_data, what.labels, what.strict, progress, config.rate, for_training=False)
+    if what.test_data:
+        tested = load_material(what.test_data, what.labels, what.strict, progress, config.rate, for_training=False)
+        if is_main():
+            tell_left_out(tested.left_out)
+        chosen = cross_corpus(utterances, tested.corpus.utterances, config.seed, validate)
+    else:
+        chosen = split_utterances(split, utterances, config.seed, validate, what.allow_missing)
     if is_main():
-        tell_left_out(tested.left_out)
-    return material, cross_corpus(utterances, tested.corpus.utterances, config.seed, validate)
+        _caution((*chosen.train, *chosen.validation, *chosen.test))
+    return material, chosen
+
+
+def _caution(utterances: "Sequence[Utterance]") -> None:
+    """Say on stderr what few recordings mean for the figures."""
+    from audio_emotion.training import cautions
+
+    for caution in cautions(utterances):
+        note(f"caution: {caution}")
 
 
 def train_one(what: What, name: str, config: "TrainConfig", keeping: "Keeping") -> None:
@@ -119,6 +132,7 @@ def train_folds(plan: "FoldsPlan", restart: bool, html: Path | None, as_json: bo
         material = load_material(plan.data, plan.labels, plan.strict, progress, plan.config.rate)
         tell_left_out(material.left_out)
         runs = run_folds(plan, material, restart, progress)
+    _caution(material.corpus.utterances)
     made, summary = reports(plan, runs, material.corpus.names), fold_means(runs)
     if html:
         html_report.write(html, made, summary, histories(plan, runs))
@@ -126,7 +140,8 @@ def train_folds(plan: "FoldsPlan", restart: bool, html: Path | None, as_json: bo
         print(evaluation_report.to_json(made, summary))
         return
     for run in runs:
-        scores = run.evaluation
-        print(f"{run.split}, seed {run.seed}: UAR {100 * scores.uar:.2f} %, WA {100 * scores.accuracy:.2f} %")
+        said = run.evaluation
+        remark = f" (every answer is {said.only_answer})" if said.only_answer else ""
+        print(f"{run.split}, seed {run.seed}: UAR {100 * said.uar:.2f} %, WA {100 * said.accuracy:.2f} %{remark}")
     print(evaluation_report.text(made, summary), end="")
     print(f"Kept in {plan.folder}")

@@ -148,7 +148,8 @@ def clear_old_leftovers() -> None:
 
     The state that an unfinished run goes on from stays.
     """
-    paths.clear_old_leftovers(paths.models_dir())
+    for folder in (paths.models_dir(), paths.runs_dir()):
+        paths.clear_old_leftovers(folder)
     for left in paths.runs_dir().glob(f"*/*/{CHECKPOINT}/.{STATE}.*"):
         if paths.is_old(left):
             left.unlink(missing_ok=True)

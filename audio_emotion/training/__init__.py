@@ -21,6 +21,7 @@ from audio_emotion.fitting.run import Keeping, Run
 from audio_emotion.fitting.state import Epoch, Keeper
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.runtime import choose_device
+from audio_emotion.training.cautions import cautions
 from audio_emotion.training.costs import Estimate, estimate
 from audio_emotion.training.material import Material, load_material
 from audio_emotion.training.storing import store
@@ -32,6 +33,7 @@ __all__ = [
     "Estimate",
     "Material",
     "Trained",
+    "cautions",
     "estimate",
     "fit_sides",
     "load_material",

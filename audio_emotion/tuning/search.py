@@ -4,7 +4,6 @@ The split's test speakers take no part: no trial is trained or validated on them
 """
 
 import json
-import shutil
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,10 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
     from audio_emotion.fitting.state import Epoch
+
+
+_TOLD = {"n_folds": "--folds", "base": "config", "search": "[search]"}
+"""What entries of a search's record are called where the user says them."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def search(plan: SearchPlan, n_trials: int, progress: Progress, restart: bool = 
         StorageError: the folder cannot be written.
     """
     if restart and (plan.folder / PLAN).exists():  # what is not of a search stays
-        shutil.rmtree(plan.folder, ignore_errors=True)
+        paths.remove_folder(plan.folder)
     if plan.sampler == "grid":
         n_trials = min(n_trials, len(plan.space.grid()))
     import_optuna()  # or its absence is told after the decoding
@@ -182,7 +185,8 @@ def _open(plan: SearchPlan, work: _Work) -> None:
     file = plan.folder / PLAN
     if file.exists():
         earlier = json.loads(file.read_text("utf-8"))
-        changed = sorted(key for key in mark.keys() | earlier.keys() if mark.get(key) != earlier.get(key))
+        differing = (key for key in mark.keys() | earlier.keys() if mark.get(key) != earlier.get(key))
+        changed = sorted(_TOLD.get(key, key) for key in differing)
         if changed:
             raise UsageError(
                 f"{plan.folder} holds a search with another {', '.join(changed)}; choose another --name, or --restart"

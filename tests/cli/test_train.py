@@ -62,7 +62,7 @@ def test_without_recordings_it_names_the_download(cli, environment):
 def test_an_unwritable_home_is_one_line(cli, tmp_path: Path, make_ravdess, environment):
     make_ravdess(tmp_path / "corpus")
     (tmp_path / "home").write_text("a file where the folder should be")
-    result = cli("train", "--epochs", 1, **environment)
+    result = cli("train", "--quiet", "--epochs", 1, **environment)
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
     assert "AUDIO_EMOTION_HOME" in result.stderr
@@ -100,6 +100,7 @@ def test_a_dry_run_prints_a_config_its_data_and_its_cost(cli, tmp_path: Path, ma
     told = tomllib.loads(result.stdout)
     assert (told["epochs"], told["optimizer"]["lr"], told["loss"]["name"]) == (9, 0.02, "focal")
     assert "# train: 16 utterances of 2 speaker(s): ravdess/" in result.stdout
+    assert "audio-emotion: caution: fewer than 10 utterances of angry (4), calm (4)," in result.stderr
     assert " parameters; 1 steps an epoch, 9 in at most 9 epochs" in result.stdout
     assert not (tmp_path / "home").exists()
 
@@ -110,6 +111,8 @@ def test_a_dry_run_prints_a_config_its_data_and_its_cost(cli, tmp_path: Path, ma
         (["--folds", "emobox", "--split", "random"], "leave out --split"),
         (["--seeds", "2", "--jobs", "1"], "--seeds, --jobs: only with --folds"),
         (["--folds", "speaker"], "there are: emobox, luna-jimenez, leave-one-speaker-out, K-fold as 5-fold"),
+        (["--name", "../mine"], "'../mine' cannot name a model"),
+        (["--folds", "2-fold", "--name", ".", "--restart"], "'.' cannot name a model"),
         (["--lr", "0", "--set", "epoch=3"], "epoch is unknown; did you mean epochs?; optimizer.lr is 0.0, expected"),
     ],
 )

@@ -2,6 +2,9 @@
 
 import ast
 import json
+import os
+import tempfile
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -41,10 +44,35 @@ def test_it_needs_no_more_than_the_package(cells: list[dict[str, Any]]):
     assert not names & {"tests", "training", "scripts", "inference", "pandas", "seaborn"}
 
 
+LONG_S = 1_800
+"""For whatever a busy machine may take: nbclient waits a minute for a kernel and four seconds for what a cell showed,
+and goes on without it."""
+
+
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Settings of a kernel that shares nothing with what else runs here: sockets, profile, compiled functions.
+
+    A port that was free when it was chosen may be taken when the kernel begins to listen, so it listens on files. And
+    processes of other tests write librosa's compiled functions at the same time (see conftest.py).
+    """
+    pytest.importorskip("nbclient")
+    from traitlets.config import Config
+
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        monkeypatch.setenv("IPYTHONDIR", f"{scratch}/profile")
+        monkeypatch.setenv("NUMBA_CACHE_DIR", f"{scratch}/compiled")
+        sockets = {"KernelManager": {"transport": "ipc", "connection_file": f"{scratch}/kernel"}}
+        yield Config({} if os.name == "nt" else sockets)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: Any):
     """Run the notebook in an empty folder; return the kinds of everything that it displayed, and what it printed."""
-    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    import nbclient
+    import nbformat
+
+    waiting = {"timeout": LONG_S, "startup_timeout": LONG_S, "iopub_timeout": LONG_S, "raise_on_iopub_timeout": True}
 
     def executed(**environment: str) -> tuple[list[str], str]:
         monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -52,7 +80,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             monkeypatch.setenv(name, value)
         book = nbformat.read(NOTEBOOK, as_version=4)
         place = {"metadata": {"path": str(tmp_path)}}
-        nbclient.NotebookClient(book, timeout=280, kernel_name="python3", resources=place).execute()
+        nbclient.NotebookClient(book, kernel_name="python3", resources=place, config=apart, **waiting).execute()
         outputs = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
         printed = "".join(output.text for output in outputs if output.output_type == "stream")
         return [kind for output in outputs for kind in output.get("data", {})], printed

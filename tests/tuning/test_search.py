@@ -70,6 +70,8 @@ def test_a_search_is_kept_continued_reported_and_used(plan: SearchPlan, tmp_path
     assert config.parameters["channels"] == (4, 8, 8) or config.parameters["channels"] == [4, 8, 8]
     with pytest.raises(UsageError, match="holds a search with another sampler, seed"):
         search(replace(plan, sampler="random", seed=1), 4, silent)
+    with pytest.raises(UsageError, match="holds a search with another --folds, protocol"):
+        search(replace(plan, n_folds=3), 4, silent)
 
 
 @pytest.fixture
@@ -96,6 +98,11 @@ def test_what_cannot_be_searched_is_said(plan: SearchPlan):
         search(replace(plan, n_folds=9), 1, silent)
     with pytest.raises(UsageError, match="shares its test speakers"):
         search(replace(plan, split="random"), 1, silent)
+    (plan.folder.parent / "runs").mkdir(parents=True)
+    (plan.folder.parent / "runs" / "log.jsonl").touch()
+    with pytest.raises(UsageError, match="holds something else than a search"):
+        search(replace(plan, name="runs"), 1, silent, restart=True)
+    assert (plan.folder.parent / "runs" / "log.jsonl").exists(), "what is another's is not begun anew"
     with pytest.raises(UsageError, match="no search is called 'other'"):
         findings("other")
 
