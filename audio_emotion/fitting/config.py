@@ -240,7 +240,7 @@ def find_problems(table: Mapping[str, Any]) -> list[str]:
 
 def _architecture_problems(table: Mapping[str, Any]) -> list[str]:
     """Check the parameters of network and frontend, which only the named architecture knows."""
-    name = table.get("architecture", "two-channel-cnn")
+    name = table.get("architecture", TrainConfig.architecture)
     if not isinstance(name, str):
         return []
     try:
@@ -264,8 +264,8 @@ def _architecture_problems(table: Mapping[str, Any]) -> list[str]:
 
 def _contradictions(table: Mapping[str, Any]) -> list[str]:
     """Return what cannot be together, of a table whose single values are good."""
-    config = {"epochs": 50, "patience": 12} | dict(table)
-    schedule = {"name": "one-cycle", "warmup_epochs": 0.0} | dict(table.get("schedule", {}))
+    config = {"epochs": TrainConfig.epochs, "patience": TrainConfig.patience} | dict(table)
+    schedule = asdict(ScheduleConfig()) | dict(table.get("schedule", {}))
     found = []
     if schedule["name"] == "plateau" and not config["patience"]:
         found.append(

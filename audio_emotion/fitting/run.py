@@ -143,6 +143,17 @@ class Run:
             self._board.flush()
 
 
+def clear_old_leftovers() -> None:
+    """Remove what killed trainings left a day ago, of any name: half-written models, and half-written states.
+
+    The state that an unfinished run goes on from stays.
+    """
+    paths.clear_old_leftovers(paths.models_dir())
+    for left in paths.runs_dir().glob(f"*/*/{CHECKPOINT}/.{STATE}.*"):
+        if paths.is_old(left):
+            left.unlink(missing_ok=True)
+
+
 def finish(folder: Path) -> None:
     """Forget the state of a run whose model is stored: the same command then begins anew."""
     shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
