@@ -66,6 +66,21 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
+class TeachersConfig:
+    """Networks that are trained first, on the same recordings, for their answers to be learnt beside the labels.
+
+    Attributes:
+        count: how many; 0: none.
+        share: of the target that is the mean of their answers; the rest is the label's.
+        parameters: their sizes, where they differ from the architecture's defaults.
+    """
+
+    count: int = number(0, 0, 100)
+    share: float = number(0.7, 0.0, 1.0)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A training run, but for its data.
 
@@ -84,7 +99,7 @@ class TrainConfig:
         ema: decay of the running mean of weights that is validated and kept, as 0.999; 0: none.
         parameters: the architecture's own sizes, where they differ from its defaults.
         frontend: the frontend's, likewise.
-        optimizer, schedule, loss: tables of their own.
+        optimizer, schedule, loss, teachers: tables of their own.
         augment: each transform of the sound by name with its parameters, these and no others; None: the default set.
         origin: a model at hand that the run begins with, by name or path; it settles the architecture, its sizes,
             the frontend, the sampling rate and the window. None: new weights.
@@ -110,6 +125,7 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    teachers: TeachersConfig = field(default_factory=TeachersConfig)
     augment: Mapping[str, Any] | None = None
     origin: str | None = None
     freeze: tuple[str, ...] | None = None

@@ -72,7 +72,7 @@ class Run:
         mark = {"version": version, "config": json.loads(json.dumps(settings.table_of(config.resolved())))}
         mark["recordings"] = {key: list(value) for key, value in recordings.items()}
         try:
-            if keeping.restart or not self.keeper.file.exists():
+            if keeping.restart or not any((folder / CHECKPOINT).glob("*.safetensors")):  # a teacher's may be the first
                 self._begin(config, mark)
             else:
                 self._check(mark)
