@@ -1,7 +1,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 from base64 import b64decode
 from html import unescape
@@ -17,9 +16,9 @@ from audio_emotion.errors import StorageError
 from audio_emotion.evaluation import summarise
 from audio_emotion.evaluation_report import Report
 from tests.evaluations import TRAINED_ON_OTHERS, config, evaluation
+from tests.web.browser import CHROMIUM
 
 HISTORY = {"run": [{"number": n, "loss": 2 / n, "validation_uar": n / 10} for n in range(1, 6)]}
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def report(folder: Path, source: str = "clips", **training: object) -> Report:

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from compare import CONFIGS, RECORDS, keep
 from int8 import add_int8
+from scipy.special import softmax
 
 from audio_emotion import card, checkpoint, metrics, paths
 from audio_emotion.emotions import emotions
@@ -64,8 +65,7 @@ def temperature(some: Sequence[Fold]) -> float:
 
 def calibration_error(log: np.ndarray, targets: np.ndarray) -> float:
     """Return the expected calibration error, of log-probabilities (n, n_labels)."""
-    odds = np.exp(log - log.max(axis=1, keepdims=True))
-    probabilities = odds / odds.sum(axis=1, keepdims=True)
+    probabilities = softmax(log, axis=1)
     return metrics.calibration_error(
         metrics.reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets)
     )

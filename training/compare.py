@@ -34,7 +34,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from audio_emotion import checkpoint, models
+from audio_emotion import checkpoint, models, paths
 from audio_emotion.corpora.base import Progress
 from audio_emotion.corpora.splits import Split, split_utterances
 from audio_emotion.descriptors import maker
@@ -126,13 +126,11 @@ def carry_out(run: Run) -> str:
 
 def write_answers(path: Path, evaluation: Evaluation) -> None:
     """Write what the stored model said of each test utterance: a row with the log of each label's probability."""
-    unfinished = path.with_suffix(".unfinished")
-    with unfinished.open("w", encoding="utf-8", newline="") as file:
+    with paths.writing_text(path) as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["file", "label", *evaluation.labels])
         for utterance, probabilities in zip(evaluation.utterances, evaluation.probabilities, strict=True):
             rows.writerow([utterance.path.stem, utterance.label, *(f"{x:.3f}" for x in np.log(probabilities))])
-    unfinished.replace(path)
 
 
 def teller(run: Run) -> Progress:
@@ -195,9 +193,8 @@ def clip_milliseconds(graph: Path, model: EmotionModel, config: TrainConfig) -> 
 def keep(path: Path, content: dict[str, Any]) -> None:
     """Write a record whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    unfinished.replace(path)
+    with paths.writing_text(path) as file:
+        file.write(json.dumps(content, indent=1) + "\n")
 
 
 def results(runs: Sequence[Run], jobs: int) -> Iterator[tuple[Run, str | Exception]]:

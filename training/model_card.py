@@ -79,10 +79,11 @@ def render() -> str:
     bundled, cross, savee, tuned = (
         _read(f"{name}.json") for name in ("bundled", "cross-corpus", "savee", "fine-tuning")
     )
+    evaluation = tested()
     parts = [
         _purpose(bundled),
-        *_figures(bundled),
-        *_groups(tested()),
+        *_figures(bundled, evaluation),
+        *_groups(evaluation),
         *_elsewhere(cross, savee),
         *_fine_tuned(tuned),
         LIMITS,
@@ -122,8 +123,8 @@ def _purpose(bundled: dict[str, Any]) -> str:
     )
 
 
-def _figures(bundled: dict[str, Any]) -> Iterator[str]:
-    figures, evaluation = bundled["figures"], tested()
+def _figures(bundled: dict[str, Any], evaluation: Evaluation) -> Iterator[str]:
+    figures = bundled["figures"]
     intervals = evaluation.intervals(np.random.default_rng(0))
     assert intervals is not None
     chosen = _read(f"compare/{NAME}-random-0.json")["figures"]

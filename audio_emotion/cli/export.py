@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from audio_emotion.checkpoint import ModelConfig
     from audio_emotion.export.folder import Checked, Heard
     from audio_emotion.prediction import Model as Loaded
-    from audio_emotion.records import FloatArray
 
 EXAMPLES = """
     audio-emotion export app-model/
@@ -79,6 +78,7 @@ def export(
     from dataclasses import replace
 
     import numpy as np
+    from scipy.special import softmax
 
     from audio_emotion import checkpoint
     from audio_emotion.descriptors import maker
@@ -91,7 +91,7 @@ def export(
     config = checkpoint.read(checkpoint.find(model))
     loaded = load_model(model, "cpu", "torch" if config.graph == "none" else "onnx")
     heard = _recordings(loaded, data, clips) if data else hearing.made(loaded, np.random.default_rng(0))
-    expected = _probabilities(loaded, heard.windows)
+    expected = softmax(loaded.runtime.logits(heard.windows) / config.temperature, axis=1)
     if config.graph == "features":
         heard = replace(heard, windows=maker(entry(config.architecture).frontend, config.frontend)(heard.windows))
     origin = Origin(checkpoint.find(model), config, heard.windows if data else None)
@@ -138,16 +138,6 @@ def _to_be_had(config: "ModelConfig", with_speech: bool) -> tuple[str, ...]:
         for kind in KINDS
         if (config.int8 or with_speech or "int8" not in kind) and (config.graph == "waveform" or kind != "torch")
     )
-
-
-def _probabilities(loaded: "Loaded", windows: "FloatArray") -> "FloatArray":
-    """Return what the stored model itself says, window by window."""
-    import numpy as np
-
-    logits = loaded.runtime.logits(windows) / loaded.config.temperature
-    odds: FloatArray = np.exp(logits - logits.max(axis=1, keepdims=True))
-    odds /= odds.sum(axis=1, keepdims=True)
-    return odds
 
 
 def _tell(found: "list[Checked]", n_labelled: int) -> None:

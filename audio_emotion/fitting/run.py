@@ -150,7 +150,7 @@ def clear_old_leftovers() -> None:
     """
     for folder in (paths.models_dir(), paths.runs_dir()):
         paths.clear_old_leftovers(folder)
-    for left in paths.runs_dir().glob(f"*/*/{CHECKPOINT}/.{STATE}.*"):
+    for left in paths.runs_dir().glob(f"*/*/{CHECKPOINT}/.*"):
         if paths.is_old(left):
             left.unlink(missing_ok=True)
 

@@ -13,9 +13,8 @@ from audio_emotion.checkpoint import read_config
 from audio_emotion.cli._app import ALL_GOOD, NOTHING_DONE, SOME_FAILED, USAGE
 from audio_emotion.evaluation_report import from_json
 from audio_emotion.prediction import load_model
+from tests.conftest import ROOT
 from tests.evaluations import LABELS, clip
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 def evaluate(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

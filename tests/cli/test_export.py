@@ -9,9 +9,8 @@ import pytest
 import soundfile
 
 from audio_emotion import load_model
-from tests.sounds import voice
+from tests.sounds import RATE, voice
 
-RATE = 16_000
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -10,8 +10,6 @@ from audio_emotion.records import FloatArray
 from audio_emotion.runtime.onnx import OnnxRuntime
 from tests.sounds import voice
 
-RATE = 16_000
-
 
 @pytest.fixture(scope="module")
 def windows() -> FloatArray:
