@@ -143,6 +143,8 @@ def test_one_emotion_alone_is_nothing_to_learn(corpus: Path):
 def test_a_label_that_no_recording_has_is_refused(corpus: Path):
     with pytest.raises(CorpusError, match="no recording is labelled bored"):
         train([str(corpus)], labels="happy,sad,bored", config=QUICK)
+    tested = load_material([str(corpus)], "happy,sad,bored", for_training=False)
+    assert {u.label for u in tested.corpus.utterances} == {"happy", "sad"}, "what is tested on may lack one"
 
 
 def test_no_recordings_and_bad_options_say_what_to_do(home: Path, tmp_path: Path):

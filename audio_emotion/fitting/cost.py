@@ -1,6 +1,7 @@
 """What a run would cost, measured on a few of its steps."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ from audio_emotion.fitting.config import TrainConfig
 from audio_emotion.fitting.data import Side
 from audio_emotion.fitting.listening import Listener
 from audio_emotion.fitting.loop import Fitting
+from audio_emotion.models.emotion_model import EmotionModel
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,20 @@ class Cost:
     preparing_s: float
 
 
-def measure(train: Side, n_labels: int, config: TrainConfig, device: str, n_steps: int = 4) -> Cost:
-    """Run a few steps of a new model, the first of them uncounted, and forget it."""
+def measure(
+    train: Side,
+    n_labels: int,
+    config: TrainConfig,
+    device: str,
+    n_steps: int = 4,
+    begin: Callable[[], EmotionModel] | None = None,
+) -> Cost:
+    """Run a few steps of a model, the first of them uncounted, and forget it; ``begin`` is as of :func:`loop.fit`."""
     n = min(len(train.sounds), n_steps * config.batch_size * config.accumulation)
     part = Side(train.sounds[:n], train.targets[:n])
     with torch.random.fork_rng(), placement.memory_told(config, device):
         began = time.monotonic()
-        fitting = Fitting(part, n_labels, config, device, Listener())
+        fitting = Fitting(part, n_labels, config, device, Listener(), begin)
         preparing = (time.monotonic() - began) * len(train.sounds) / n
         seconds = fitting.times()
     parameters = sum(p.numel() for p in fitting.model.parameters() if p.requires_grad)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from audio_emotion.corpora.splits import Split
-from audio_emotion.fitting import TrainConfig
+from audio_emotion.fitting import TrainConfig, transfer
 from audio_emotion.fitting.cost import Cost, measure
 from audio_emotion.runtime import choose_device
 from audio_emotion.training.material import Material
@@ -38,6 +38,11 @@ class Estimate:
 
 
 def estimate(material: Material, split: Split, config: TrainConfig, device: str = "auto") -> Estimate:
-    """Say what a run is made of and, from a few of its steps, what it would cost."""
-    side, n_labels = material.side(split.train), len(material.labels.labels)
-    return Estimate(split, config, measure(side, n_labels, config, choose_device(device)))
+    """Say what a run is made of and, from a few of its steps, what it would cost; what is frozen costs less.
+
+    Raises:
+        UsageError: a pattern of ``config.freeze`` that names no layer.
+    """
+    side, labels = material.side(split.train), material.labels.labels
+    cost = measure(side, len(labels), config, choose_device(device), begin=lambda: transfer.begin(config, labels)[0])
+    return Estimate(split, config, cost)

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import soundfile
 
 from audio_emotion import load_model
+from audio_emotion.cli.export import _tell
+from audio_emotion.export.folder import Checked
 from tests.sounds import RATE, voice
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -68,6 +71,14 @@ def test_an_export_is_replaced_by_the_next(cli: Cli, tmp_path: Path) -> None:
     assert "compared on sounds made here" in result.stderr
     assert not (tmp_path / "out/model.ort").exists()
     assert (tmp_path / "out/model.fp16.onnx").exists()
+
+
+def test_nothing_right_is_a_figure_too(capsys: pytest.CaptureFixture[str]) -> None:
+    checked = Checked("onnx", "model.onnx", 1, 1.0, 0.0, 0.0, 1.0, uar=0.0, accuracy=0.0)
+    _tell([checked, replace(checked, uar=None, accuracy=None)], 1)
+    labelled, unlabelled = capsys.readouterr().out.splitlines()[1:3]
+    assert labelled.endswith("  0.0 / 0.0 %")
+    assert unlabelled.endswith("  -")
 
 
 def test_an_unknown_form_is_refused(cli: Cli, tmp_path: Path) -> None:

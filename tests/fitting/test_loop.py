@@ -20,11 +20,14 @@ from audio_emotion.errors import DeviceError, StorageError, TrainingError
 from audio_emotion.fitting import LossConfig, OptimizerConfig, ScheduleConfig, TrainConfig
 from audio_emotion.fitting.cost import measure
 from audio_emotion.fitting.data import Share, groups
+from audio_emotion.fitting.held_out import HeldOut
 from audio_emotion.fitting.listening import Listener, Step
 from audio_emotion.fitting.loop import Fitting, fit
 from audio_emotion.fitting.placement import precision
 from audio_emotion.fitting.state import Epoch, Keeper
+from audio_emotion.frontends import MelMfcc
 from audio_emotion.models import _registry
+from audio_emotion.models.emotion_model import EmotionModel
 from tests.conftest import ROOT
 from tests.fitting import nets
 
@@ -241,8 +244,6 @@ def test_precision_follows_the_device():
 
 
 def test_features_of_a_cached_frontend_are_computed_once(monkeypatch: pytest.MonkeyPatch):
-    from audio_emotion.frontends import MelMfcc
-
     read = []
     forward = MelMfcc.forward
     monkeypatch.setattr(MelMfcc, "cached", True, raising=False)
@@ -261,6 +262,21 @@ def test_cost_counts_what_learns():
     assert cost.parameters == (2 * 16 + 1) * 16 + 17 * 4
     assert (cost.steps_per_epoch, cost.measured_steps) == (3, 1)
     assert cost.seconds_per_step > 0
+
+    def half_frozen() -> EmotionModel:
+        model = _registry.build("plain", 4, None, nets.config().frontend_table)
+        model.network.first.requires_grad_(False)
+        return model
+
+    assert measure(TRAIN, 4, nets.config(), "cpu", n_steps=2, begin=half_frozen).parameters == 17 * 4
+
+
+def test_a_validation_side_without_speech_is_answered_wrongly(monkeypatch: pytest.MonkeyPatch):
+    silence = replace(HELD_OUT, sounds=[np.zeros(8_000, np.float32)] * 8)
+    model = _registry.build("plain", 4, None, nets.config().frontend_table)
+    assert HeldOut(silence, model, nets.config(), "cpu").uar(model) == 0
+    monkeypatch.setattr(MelMfcc, "cached", True, raising=False)
+    assert HeldOut(silence, model, nets.config(), "cpu").uar(model) == 0
 
 
 TOGETHER = {
