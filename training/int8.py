@@ -35,7 +35,9 @@ def calibration(material: Material, config: checkpoint.ModelConfig) -> FloatArra
     """Return windows of some utterances of a model's training speakers, spread over all of them."""
     heard = [u for u in material.corpus.utterances if u.speaker in config.training["speakers"]["train"]]
     some = heard[:: max(1, len(heard) // N_CALIBRATED)][:N_CALIBRATED]
-    return np.concatenate([speech_windows(material.sounds[u.digest], config.window_samples) for u in some])
+    return np.concatenate(
+        [speech_windows(material.sounds[u.digest], config.window_samples, config.sampling_rate) for u in some]
+    )
 
 
 def add_int8(folder: Path, material: Material) -> None:

@@ -91,7 +91,7 @@ def build(
     """Build an untrained model from the names and numbers that a model folder holds.
 
     Raises:
-        ModelError: no such architecture, or a parameter that it does not have.
+        ModelError: no such architecture, a parameter that it does not have, or a value that it cannot be built with.
     """
     from audio_emotion import frontends
     from audio_emotion.models.emotion_model import EmotionModel
@@ -102,11 +102,12 @@ def build(
     try:
         features = features_class(**dict(frontend or {}))
         sizes = sizes_class(**{k: _frozen(v) for k, v in (parameters or {}).items()})
-    except TypeError as error:
-        raise ModelError(f"{name}: {error}; check the parameters in config.json") from error
-    network = getattr(module, known.network)(sizes, n_labels)
+        network = getattr(module, known.network)(sizes, n_labels)
+        made_by = getattr(frontends, known.frontend)(features)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise ModelError(f"{name}: {error}; check its parameters and its frontend's") from error
     return EmotionModel(
-        getattr(frontends, known.frontend)(features),
+        made_by,
         network,
         sizes=asdict(getattr(network, "config", sizes)),  # a network may complete them
         frontend_config=asdict(features),

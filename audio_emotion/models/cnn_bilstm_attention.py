@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio_emotion.models.descriptor_norm import MFCC_CENTRE, MFCC_SCALE, DescriptorNorm, sounding
+from audio_emotion.models.layers import check_heads
 
 _KERNEL = 5
 
@@ -89,6 +90,7 @@ class SelfAttention(nn.Module):
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
+        check_heads(width, heads)
         self.heads, self.dropout = heads, dropout
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)

@@ -141,6 +141,12 @@ class TokenBatchNorm(nn.BatchNorm1d):
         return super().forward(input.transpose(1, 2)).transpose(1, 2)
 
 
+def check_heads(width: int, n_heads: int) -> None:
+    """Raise a :class:`ModelError` where attention of so many heads cannot share a width."""
+    if n_heads < 1 or width % n_heads:
+        raise ModelError(f"a width of {width} cannot be shared by {n_heads} heads; take a multiple")
+
+
 class EncoderLayer(nn.Module):
     """A transformer encoder layer, normalised before each part: (B, T, D) → (B, T, D). Vaswani et al. 2017.
 
@@ -152,8 +158,7 @@ class EncoderLayer(nn.Module):
         self, width: int, n_heads: int, hidden: int, dropout: float, norm: type[nn.Module] = nn.LayerNorm
     ) -> None:
         super().__init__()
-        if width % n_heads:
-            raise ModelError(f"a width of {width} cannot be shared by {n_heads} heads; take a multiple")
+        check_heads(width, n_heads)
         self.n_heads = n_heads
         self.before_attention, self.before_mlp = norm(width), norm(width)
         self.query_key_value = nn.Linear(width, 3 * width)

@@ -85,6 +85,10 @@ def test_an_unknown_architecture_or_size_is_one_clear_error():
         build("nope", N_LABELS)
     with pytest.raises(ModelError, match="depth"):
         build("two-channel-cnn", N_LABELS, {"depth": 3})
+    with pytest.raises(ModelError, match=r"two-channel-cnn: dropout probability has to be between 0 and 1, but got 2"):
+        build("two-channel-cnn", N_LABELS, {"dropout": 2.0})
+    with pytest.raises(ModelError, match="width of 32 cannot be shared by 7 heads"):
+        build("cnn-bilstm-attention", N_LABELS, {"hidden": 16, "heads": 7})
 
 
 def test_a_name_is_registered_once():
