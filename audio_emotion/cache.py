@@ -8,6 +8,7 @@ renamed, so any number of processes may share the folder; one that cannot be rea
 import hashlib
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,8 @@ def trim(limit_bytes: int = LIMIT_BYTES) -> None:
     """Delete the entries that were read longest ago until the rest fit into ``limit_bytes``."""
     for left in paths.cache_dir().glob("*.part"):  # by a process that was killed
         if paths.is_old(left):
-            left.unlink(missing_ok=True)
+            with suppress(OSError):
+                left.unlink()
     entries = []
     for entry in paths.cache_dir().glob("*.npy"):
         try:

@@ -11,6 +11,7 @@ tensorboard/             where it was asked for
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,8 @@ def clear_old_leftovers() -> None:
         paths.clear_old_leftovers(folder)
     for left in paths.runs_dir().glob(f"*/*/{CHECKPOINT}/.*"):
         if paths.is_old(left):
-            left.unlink(missing_ok=True)
+            with suppress(OSError):  # another process was faster, or it is another user's
+                left.unlink()
 
 
 def finish(folder: Path) -> None:
