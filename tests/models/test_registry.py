@@ -30,7 +30,7 @@ def cases() -> Iterator[object]:
             yield pytest.param(name, check, id=f"{name}-{check.__name__}", marks=marks)
 
 
-@pytest.mark.parametrize(("name", "check"), cases())
+@pytest.mark.parametrize(("name", "check"), list(cases()))
 def test_contract(name: str, check: Check, tmp_path: Path):
     if name == "wav2vec2":
         pytest.importorskip("transformers")
