@@ -34,8 +34,9 @@ from audio_emotion.export.weights import write_weights
 from audio_emotion.fitting.config import TrainConfig, read
 from audio_emotion.fitting.data import Side
 from audio_emotion.fitting.listening import Listener
-from audio_emotion.fitting.loop import Aim, fit
+from audio_emotion.fitting.loop import fit
 from audio_emotion.fitting.state import Epoch
+from audio_emotion.fitting.teaching import taught_by
 from audio_emotion.models import build
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.runtime.torch import load
@@ -49,18 +50,6 @@ NAME = "two-channel-cnn"
 HALF: dict[str, Any] = {"channels": [16, 32, 64], "hidden": 64}
 SHARE = 0.7
 """Of the target that is the teacher's; the rest is the label's."""
-
-
-def taught_by(teacher: EmotionModel) -> Aim:
-    """Return what puts a teacher's answers into the targets."""
-    teacher.eval()
-
-    def aim(features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        with torch.inference_mode():
-            said = teacher.network(features).softmax(dim=1)
-        return (1 - SHARE) * targets + SHARE * said.clone()
-
-    return aim
 
 
 def pruned(teacher: EmotionModel, half: TrainConfig, n_labels: int) -> EmotionModel:
@@ -183,7 +172,8 @@ def fold(folder: Path, material: Material, epochs: int, kept: dict[str, Any]) ->
             continue
         began = time.monotonic()
         listener = Listener(on_epoch=partial(heard, f"{name} {way}"))
-        model = fit(learnt_from, Side([], []), len(labels), config, "cpu", listener, None, begin, taught_by(teacher))
+        aim = taught_by([teacher], SHARE)
+        model = fit(learnt_from, Side([], []), len(labels), config, "cpu", listener, None, begin, aim)
         spent = {"epochs": config.epochs, "training_seconds": round(time.monotonic() - began, 1)}
         found[way] = measured(model, described, config, material, answers_of(way, name)) | spent
         print(name, way, found[way]["fp32"]["uar"], "fp32,", found[way]["int8"]["uar"], "int8", flush=True)
