@@ -40,6 +40,9 @@ def load(path: Path, sampling_rate: int) -> FloatArray:
 
 def trim(limit_bytes: int = LIMIT_BYTES) -> None:
     """Delete the entries that were read longest ago until the rest fit into ``limit_bytes``."""
+    for left in paths.cache_dir().glob("*.part"):  # by a process that was killed
+        if paths.is_old(left):
+            left.unlink(missing_ok=True)
     entries = []
     for entry in paths.cache_dir().glob("*.npy"):
         try:

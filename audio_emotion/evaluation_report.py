@@ -44,7 +44,9 @@ FIGURE_NAMES = {
 _SHARES = ("uar", "wa", "macro_f1", "weighted_f1", "ece")
 """Figures that are told in per cent."""
 
-_N_PAIRS = 10
+N_PAIRS = 10
+"""How many of the most-confused pairs are told."""
+
 _HEARD_SIDES = {"train": "was trained on", "validation": "had its epoch and temperature chosen on"}
 
 
@@ -249,7 +251,7 @@ def tables(report: Report) -> list[Table]:
         if groups:
             rows = tuple((g.name, percent(g.uar), percent(g.wa), str(g.n_utterances)) for g in groups)
             found.append(Table(f"By {attribute}", (attribute, "UAR %", "WA %", "utterances"), rows))
-    pairs = evaluation.confused()[:_N_PAIRS]
+    pairs = evaluation.confused()[:N_PAIRS]
     if pairs:
         found.append(
             Table(

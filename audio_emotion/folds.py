@@ -16,7 +16,7 @@ import numpy as np
 
 import audio_emotion
 from audio_emotion import checkpoint, paths
-from audio_emotion.corpora.base import Progress
+from audio_emotion.corpora.base import Progress, silent
 from audio_emotion.corpora.splits import folds as make_folds
 from audio_emotion.errors import StorageError, UsageError
 from audio_emotion.evaluation import Evaluation, Summary, pool, summarise
@@ -24,7 +24,7 @@ from audio_emotion.evaluation_report import Provenance, Report
 from audio_emotion.fitting import TrainConfig, origin, settings
 from audio_emotion.fitting.run import finish
 from audio_emotion.runtime import choose_device
-from audio_emotion.training import Material, load_material, silent, train_split
+from audio_emotion.training import Material, load_material, train_split
 
 _PLAN, _MODEL, _EVALUATION = "plan.json", "model", "evaluation.json"
 
@@ -44,6 +44,9 @@ class FoldsPlan:
         allow_missing: whether a named fold may lack actors.
         strict: whether a recording that cannot be decoded ends everything.
         jobs: runs side by side, each on its share of the cores.
+
+    Raises:
+        UsageError: the name is none for a folder.
     """
 
     name: str
@@ -57,10 +60,13 @@ class FoldsPlan:
     strict: bool = False
     jobs: int = 1
 
+    def __post_init__(self) -> None:
+        checkpoint.new_folder(self.name)
+
     @property
     def folder(self) -> Path:
         """Where the runs are kept."""
-        return paths.runs_dir() / self.name
+        return paths.runs_dir() / checkpoint.new_folder(self.name).name
 
 
 @dataclass(frozen=True)
@@ -189,7 +195,7 @@ def _read(plan: FoldsPlan, name: str, seed: int) -> Evaluation:
 
 def _open(plan: FoldsPlan, material: Material, restart: bool) -> None:
     """Make the folder of the runs, or check that it belongs to this plan and these recordings."""
-    if restart:
+    if restart and (plan.folder / _PLAN).exists():  # what is not of folds stays
         shutil.rmtree(plan.folder, ignore_errors=True)
     mark = _mark(plan, material)
     if (plan.folder / _PLAN).exists():

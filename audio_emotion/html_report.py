@@ -15,6 +15,7 @@ from audio_emotion import paths, plots
 from audio_emotion.evaluation import ConfusedPair, Summary
 from audio_emotion.evaluation_report import (
     FIGURE_NAMES,
+    N_PAIRS,
     Report,
     Table,
     cautions,
@@ -35,7 +36,6 @@ _NOTES = {
     "nll": "nats an utterance; lower is better",
     "brier": "0 to 2; lower is better",
 }
-_N_PAIRS = 10
 
 
 def write(
@@ -110,7 +110,7 @@ def _section(report: Report, folder: Path) -> str:
             _reliability(report),
             *(_panel(table) for table in (classes, *groups)),
             "</div>",
-            _pairs(evaluation.confused()[:_N_PAIRS], folder),
+            _pairs(evaluation.confused()[:N_PAIRS], folder),
             _problems(evaluation.problems),
             "</section>",
         ]

@@ -6,6 +6,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from typing import IO
 from audio_emotion.errors import StorageError
 
 APP = "audio-emotion"
+_DAY_S = 86_400
 _MACHINE = zlib.crc32(socket.gethostname().encode())  # process numbers are a machine's own, a home may be shared
 
 
@@ -209,6 +211,22 @@ def remove_folder(folder: Path) -> None:
     except OSError as error:
         raise StorageError(f"cannot remove {folder} ({error.strerror}); make its folder writable") from error
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def clear_old_leftovers(folder: Path) -> None:
+    """Remove what :func:`writing` left in ``folder`` more than a day ago, whatever it was to become."""
+    for left in folder.glob(f".*.{_MACHINE}.*.*"):
+        name = left.name[1:].partition(f".{_MACHINE}.")[0]
+        if is_old(left):
+            _clear_leftovers(folder / name)
+
+
+def is_old(path: Path) -> bool:
+    """Whether a file or folder is there and was not changed for a day: nobody is writing it any more."""
+    try:
+        return time.time() - path.stat().st_mtime > _DAY_S
+    except OSError:  # another process was faster
+        return False
 
 
 def _clear_leftovers(target: Path) -> None:

@@ -96,18 +96,35 @@ def test_encodable_keeps_line_breaks():
     assert paths.encodable("Größe 1.wav") == "Größe 1.wav"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="asking for a process would end it there")
-def test_what_a_killed_process_left_is_removed_by_the_next_one(tmp_path: Path):
+def killed_while_writing(target: Path) -> Path:
+    """Return what a process leaves that is killed while it writes a folder."""
     code = (
         "import os, sys; from pathlib import Path; from audio_emotion import paths\n"
         "with paths.writing(Path(sys.argv[1])) as folder:\n    (folder / 'half').touch(); os._exit(9)"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "mine")], check=False, env=os.environ)
-    (left,) = tmp_path.iterdir()
-    assert left.name.startswith(".mine.")
+    subprocess.run([sys.executable, "-c", code, str(target)], check=False, env=os.environ)
+    (left,) = target.parent.glob(f".{target.name}.*")
+    return left
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asking for a process would end it there")
+def test_what_a_killed_process_left_is_removed_by_the_next_one(tmp_path: Path):
+    left = killed_while_writing(tmp_path / "mine")
     with paths.writing(tmp_path / "other"):
         assert left.exists(), "another's is left alone"
     with paths.writing(tmp_path / "mine") as folder, paths.writing(tmp_path / "mine") as second:
         assert not left.exists()
         assert folder.exists(), "that of a running process is left alone"
         (second / "whole").touch()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asking for a process would end it there")
+def test_what_was_left_a_day_ago_goes_whatever_its_name(tmp_path: Path):
+    left, recent = (killed_while_writing(tmp_path / name) for name in ("a.b", "c"))
+    os.utime(left, (0, 0))
+    (tmp_path / ".settings").mkdir()
+    os.utime(tmp_path / ".settings", (0, 0))
+    with paths.writing(tmp_path / "running") as running:
+        os.utime(running, (0, 0))
+        paths.clear_old_leftovers(tmp_path)
+        assert set(tmp_path.iterdir()) == {recent, running, tmp_path / ".settings"}

@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +76,22 @@ def test_a_run_that_was_killed_goes_on_and_leaves_the_old_model_until_then(corpu
     assert not (folder / "checkpoint").exists(), "nothing is left to go on with"
     assert read(folder / "config.toml").resolved() == QUICK.resolved()
     assert sorted(path.name for path in (home / "models").iterdir()) == ["alone", "mine"]
+
+
+def test_what_killed_runs_of_other_names_left_a_day_ago_is_removed(corpus: Path, home: Path):
+    with pytest.raises(KilledError):
+        train([str(corpus)], name="another", config=QUICK, progress=kill_at(("training", 1)))
+    (checkpoint_folder,) = (home / "runs" / "another").glob("*/checkpoint")
+    (kept,) = checkpoint_folder.iterdir()
+    old, recent = (checkpoint_folder / f".{kept.name}.{end}" for end in ("abcd1234", "efgh5678"))
+    cached = home.parent / "cache" / "tmpabcd.part"
+    for path in (old, recent, cached):
+        path.touch()
+    for path in (old, cached, kept):
+        os.utime(path, (0, 0))
+    train([str(corpus)], name="mine", config=replace(QUICK, epochs=1))
+    assert set(checkpoint_folder.iterdir()) == {kept, recent}, "what a run goes on from stays"
+    assert not cached.exists()
 
 
 def test_a_run_that_was_killed_goes_on_with_the_same_data_and_config_alone(corpus: Path):

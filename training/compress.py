@@ -8,7 +8,8 @@ Two ways to half the width of a fold's model. Pruned: channels with the smallest
 epochs. Distilled: a new network of half the width learns for all of them. Both learn from the labels and from
 what the fold's model says of the same sounds, as shares of the target (Hinton et al. 2015). The teacher, the student
 and every choice are of the training side; the test side is looked at once, by the graphs in 32-bit floats and in
-8-bit integers. Writes training/records/compress.json and benchmarks/compress.md.
+8-bit integers. Writes training/records/compress.json, what each network said (training/records/compress) and
+benchmarks/compress.md; what is there is not made again.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from compare import CONFIGS, clip_milliseconds, keep
+from compare import CONFIGS, clip_milliseconds, keep, write_answers
 from int8 import calibration, rounded, tested
 
 from audio_emotion import card, checkpoint
@@ -42,6 +43,7 @@ from audio_emotion.training import Material, load_material
 
 HERE = Path(__file__).parent
 RECORD = HERE / "records" / "compress.json"
+ANSWERS = HERE / "records" / "compress"
 TABLE = HERE.parent / "benchmarks" / "compress.md"
 NAME = "two-channel-cnn"
 HALF: dict[str, Any] = {"channels": [16, 32, 64], "hidden": 64}
@@ -122,9 +124,16 @@ def ways(teacher: EmotionModel, whole: TrainConfig, n_labels: int) -> dict[str, 
 
 
 def measured(
-    model: EmotionModel, described: checkpoint.ModelConfig, config: TrainConfig, material: Material
+    model: EmotionModel,
+    described: checkpoint.ModelConfig,
+    config: TrainConfig,
+    material: Material,
+    answers: Path | None,
 ) -> dict[str, Any]:
-    """Store a model, test both of its graphs on the fold's test speakers, and weigh and time them."""
+    """Store a model, test both of its graphs on the fold's test speakers, and weigh and time them.
+
+    What it says in 32-bit floats is written to ``answers``, if that is a path.
+    """
     test = set(described.training["speakers"]["test"])
     utterances = [u for u in material.corpus.utterances if u.speaker in test]
     with tempfile.TemporaryDirectory() as temporary:
@@ -134,6 +143,10 @@ def measured(
         write_int8(folder / checkpoint.GRAPH, folder / checkpoint.INT8_GRAPH, windows)
         described = replace(described, parameters=dict(config.parameters), int8=True, temperature=1.0)
         checkpoint.write(folder, described, card.render(described))
+        floats, integers = (tested(folder, backend, utterances) for backend in ("onnx", "onnx-int8"))
+        if answers:
+            answers.parent.mkdir(exist_ok=True)
+            write_answers(answers, floats)
         return {
             "parameters": sum(p.numel() for p in model.parameters()),
             "bytes": {path.name: path.stat().st_size for path in sorted(folder.glob("model.*"))},
@@ -142,8 +155,8 @@ def measured(
                 name: round(clip_milliseconds(folder / name, model, config), 2)
                 for name in (checkpoint.GRAPH, checkpoint.INT8_GRAPH)
             },
-            "fp32": rounded(tested(folder, "onnx", utterances).scores()),
-            "int8": rounded(tested(folder, "onnx-int8", utterances).scores()),
+            "fp32": rounded(floats.scores()),
+            "int8": rounded(integers.scores()),
         }
 
 
@@ -151,8 +164,8 @@ def heard(what: str, epoch: Epoch) -> None:
     print(f"{what} epoch {epoch.number}: loss {epoch.loss:.3f}, {epoch.seconds:.1f} s", flush=True)
 
 
-def fold(folder: Path, material: Material, epochs: int) -> dict[str, Any]:
-    """Make the smaller networks of one fold's model, and test all."""
+def fold(folder: Path, material: Material, epochs: int, kept: dict[str, Any]) -> dict[str, Any]:
+    """Make the smaller networks of one fold's model, and test all; those ``kept`` are not made again."""
     described = checkpoint.read(folder)
     labels, name = described.labels, described.training["split"]
     whole = read(CONFIGS / f"{NAME}.toml", {"epochs": epochs} if epochs else {})
@@ -161,15 +174,31 @@ def fold(folder: Path, material: Material, epochs: int) -> dict[str, Any]:
     split = split_utterances(name, material.corpus.utterances, whole.seed, False)
     assert {u.speaker for u in split.train} == set(described.training["speakers"]["train"])
     learnt_from = material.side(split.train)
-    found = {"default": measured(teacher, described, replace(whole, parameters=described.parameters), material)}
+    found = {"split": name, "test speakers": described.training["speakers"]["test"], **kept}
+    if not has("default", found):
+        own = replace(whole, parameters=described.parameters)
+        found["default"] = measured(teacher, described, own, material, None)
     for way, (config, begin) in ways(teacher, whole, len(labels)).items():
+        if has(way, found):
+            continue
         began = time.monotonic()
         listener = Listener(on_epoch=partial(heard, f"{name} {way}"))
         model = fit(learnt_from, Side([], []), len(labels), config, "cpu", listener, None, begin, taught_by(teacher))
         spent = {"epochs": config.epochs, "training_seconds": round(time.monotonic() - began, 1)}
-        found[way] = measured(model, described, config, material) | spent
+        found[way] = measured(model, described, config, material, answers_of(way, name)) | spent
         print(name, way, found[way]["fp32"]["uar"], "fp32,", found[way]["int8"]["uar"], "int8", flush=True)
-    return {"split": name, "test speakers": described.training["speakers"]["test"], **found}
+    return found
+
+
+def answers_of(way: str, split: str) -> Path | None:
+    """Return where the answers of a fold's network are kept: those of the distilled, which do best."""
+    return ANSWERS / f"{way}-{split}.csv" if way == "distilled" else None
+
+
+def has(way: str, found: dict[str, Any]) -> bool:
+    """Whether a network of a fold was made and tested."""
+    answers = answers_of(way, found["split"])
+    return way in found and (answers is None or answers.exists())
 
 
 def table(folds: Sequence[dict[str, Any]]) -> str:
@@ -209,12 +238,13 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     folds = json.loads(RECORD.read_text("utf-8"))["folds"] if RECORD.exists() else []
-    done = {f["split"] for f in folds}
-    left = [folder for folder in options.models if checkpoint.read_config(folder).training["split"] not in done]
-    material = load_material(()) if left else None
-    for folder in left:
+    done = {f["split"]: f for f in folds}
+    material = load_material(()) if options.models else None
+    for folder in options.models:
         assert material is not None
-        folds = sorted([*folds, fold(folder, material, options.epochs)], key=lambda f: str(f["split"]))
+        split = checkpoint.read_config(folder).training["split"]
+        done[split] = fold(folder, material, options.epochs, done.get(split, {}))
+        folds = [done[name] for name in sorted(done)]
         keep(RECORD, {"share of the teacher": SHARE, "folds": folds})
     TABLE.write_text(table(folds), "utf-8")
 

@@ -3,7 +3,7 @@
 The settings of the feature transforms are here too, since what applies them needs torch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any
@@ -71,10 +71,11 @@ def fields_of(kind: type) -> "dict[str, Field[Any]]":
     return {one.name: one for one in fields(kind)}
 
 
-def suggestion(name: str, known: Mapping[str, object]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
     """Return "did you mean ...?" for a name that is like a known one, else all known ones."""
-    near = get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known) or 'none'}"
+    names = list(known)
+    near = get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(names) or 'none'}"
 
 
 def _complaint(one: "Field[Any]", value: object) -> str:

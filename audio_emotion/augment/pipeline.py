@@ -1,7 +1,6 @@
 """What the network hears of each training utterance in each epoch."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 from zlib import crc32
@@ -86,23 +85,6 @@ class Sounds:
         if (index, draws) not in self._renderings:
             self._renderings[index, draws] = self._apply(self._clips[index], draws)
         return self._renderings[index, draws]
-
-    def batches(self, epoch: int, batch_size: int) -> Iterator[tuple[FloatArray, IntArray]]:
-        """Yield every utterance once, shuffled, as (windows (batch, window_samples), numbers (batch,)).
-
-        The next batch is prepared while the last is in use. A last batch of one is left out: batch
-        normalisation cannot take it.
-        """
-        order = np.random.default_rng([self._seed, epoch]).permutation(len(self._clips))
-        groups = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-        groups = [group for group in groups if len(group) > 1 or len(groups) == 1]
-        with ThreadPoolExecutor(1) as worker:
-            pending = worker.submit(self.stack, epoch, groups[0])
-            for group, following in zip(groups, [*groups[1:], None], strict=True):
-                windows = pending.result()
-                if following is not None:
-                    pending = worker.submit(self.stack, epoch, following)
-                yield windows, group
 
     def stack(self, epoch: int, numbers: IntArray) -> FloatArray:
         """Return the windows of some utterances as they sound in ``epoch``, (len(numbers), window_samples)."""

@@ -70,8 +70,9 @@ def _material(what: What, config: "TrainConfig", progress: "Progress", split: st
     utterances = material.corpus.utterances
     if not what.test_data:
         return material, split_utterances(split, utterances, config.seed, validate, what.allow_missing)
-    tested = load_material(what.test_data, what.labels, what.strict, progress, config.rate)
-    tell_left_out(tested.left_out)
+    tested = load_material(what.test_data, what.labels, what.strict, progress, config.rate, for_training=False)
+    if is_main():
+        tell_left_out(tested.left_out)
     return material, cross_corpus(utterances, tested.corpus.utterances, config.seed, validate)
 
 

@@ -172,6 +172,7 @@ def train(
     ] = False,
 ) -> None:
     """Train a model and store it for `infer --model NAME`."""
+    from audio_emotion import checkpoint
     from audio_emotion.fitting.config import changes, merged, read
     from audio_emotion.fitting.run import Keeping
 
@@ -191,6 +192,7 @@ def train(
         {"--split": split, "--test-data": test_data, "--tensorboard": tensorboard},
         {"--seeds": seeds, "--jobs": jobs, "--html": html, "--json": as_json},
     )
+    checkpoint.new_folder(name or chosen.architecture)  # a name that is none is told before the decoding
     what = _training.What(
         tuple(data or ()), tuple(test_data or ()), split or "speaker", labels, device, allow_missing, strict
     )

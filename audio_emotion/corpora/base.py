@@ -10,6 +10,10 @@ Progress = Callable[[str, int, int, str], None]
 """Called with a stage's name, how much of it is done, its total, and a remark."""
 
 
+def silent(stage: str, done: int, total: int, remark: str) -> None:
+    """Show no progress."""
+
+
 @dataclass(frozen=True, slots=True)
 class Utterance:
     """One recording, or a stretch of one.

@@ -50,7 +50,7 @@ def fetch(corpus: str, record: str | None, progress: Progress) -> Path:
     target = paths.corpora_dir() / corpus
     with (
         paths.writing(target) as folder,
-        tempfile.TemporaryDirectory(dir=folder.parent, prefix=".download.") as scratch,
+        tempfile.TemporaryDirectory(dir=folder, prefix=".download.") as scratch,  # goes with it where it is killed
     ):
         archive = _retrieve(url, checksum, Path(scratch), progress)
         try:

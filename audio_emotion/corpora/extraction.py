@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audio_emotion import audio, paths
-from audio_emotion.corpora.base import LeftOut, Progress
+from audio_emotion.corpora.base import LeftOut, Progress, silent
 from audio_emotion.errors import AudioError, CorpusError, UsageError
 from audio_emotion.inputs import search
 from audio_emotion.records import Waveform
@@ -31,7 +31,7 @@ def extract_audio(
     source: Path,
     target: Path,
     sampling_rate: int,
-    progress: Progress = lambda stage, done, total, remark: None,
+    progress: Progress = silent,
 ) -> Extracted:
     """Write the sound of every video below ``source`` below ``target``, mono 16-bit WAV at ``sampling_rate`` (Hz).
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from audio_emotion import paths
-from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance
+from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, silent
 from audio_emotion.corpora.sounds import SAMPLING_RATE, made_of_each, sound
 from audio_emotion.errors import CorpusError, PackageError, UsageError
 from audio_emotion.records import FloatArray
@@ -43,9 +43,7 @@ def describe(samples: FloatArray) -> dict[str, float]:
     }
 
 
-def write_features(
-    corpus: Corpus, target: Path, progress: Progress = lambda stage, done, total, remark: None
-) -> tuple[LeftOut, ...]:
+def write_features(corpus: Corpus, target: Path, progress: Progress = silent) -> tuple[LeftOut, ...]:
     """Write one row an utterance to ``target``, CSV or Parquet by its suffix; return what could not be decoded.
 
     Raises:

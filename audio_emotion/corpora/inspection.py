@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, by_reason
+from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, by_reason, silent
 from audio_emotion.corpora.sounds import SAMPLING_RATE, digest, made_of_each, sound
 from audio_emotion.emotions import emotions
 from audio_emotion.records import FloatArray
@@ -134,7 +134,7 @@ class Inspection:
         return lines
 
 
-def inspect(corpus: Corpus, progress: Progress = lambda stage, done, total, remark: None) -> Inspection:
+def inspect(corpus: Corpus, progress: Progress = silent) -> Inspection:
     """Decode and measure every utterance; what cannot be decoded is listed and touches no other."""
     measured, unreadable = made_of_each(corpus.utterances, _measure, "decoding", progress)
     return Inspection(corpus, tuple(measured), unreadable)

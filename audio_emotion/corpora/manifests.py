@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audio_emotion import paths
-from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance
+from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, silent
 from audio_emotion.corpora.inspection import inspect
 from audio_emotion.corpora.sounds import SAMPLING_RATE, sound
 from audio_emotion.corpora.splits import DEFAULT_SHARES, Split, split_by_shares
@@ -57,7 +57,7 @@ def prepare(
     shares: tuple[int, int, int] = DEFAULT_SHARES,
     seed: int = 0,
     with_audio: bool = False,
-    progress: Progress = lambda stage, done, total, remark: None,
+    progress: Progress = silent,
 ) -> Prepared:
     """Split by speaker and write ``train.csv``, ``val.csv``, ``test.csv`` and ``split.json`` into a new folder.
 

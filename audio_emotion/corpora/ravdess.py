@@ -58,4 +58,3 @@ def _adapter(name: str, channel: str, actors: list[int], n_emotions: int) -> Ada
 
 SPEECH = _adapter("ravdess", "01", list(range(1, 25)), 8)
 SONG = _adapter("ravdess-song", "02", [actor for actor in range(1, 25) if actor != 18], 6)
-find = SPEECH.find

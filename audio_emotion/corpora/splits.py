@@ -82,7 +82,15 @@ class Split:
             train, validation, test = ({key(u) for u in side} for side in (self.train, self.validation, self.test))
             shared = (train & validation) | (train & test) | (validation & test)
             if shared:
-                raise CorpusError(f"the split {self.name!r} has a {kind} on two sides: {', '.join(sorted(shared))}")
+                told = self._told(shared) if kind == "recording" else ", ".join(sorted(shared))
+                raise CorpusError(f"the split {self.name!r} has a {kind} on two sides: {told}")
+
+    def _told(self, shared: set[str]) -> str:
+        """Name the files of one recording that stands on two sides, and what to do."""
+        first = min(shared)
+        files = [str(u.path) for side in SIDES for u in getattr(self, side) if u.recording == first]
+        more = f", and {len(shared) - 1} more" if len(shared) > 1 else ""
+        return f"{' = '.join(files)}{more}; leave all but one of each out ('audio-emotion data check' lists them)"
 
     @property
     def speaker_dependent(self) -> bool:
@@ -248,7 +256,7 @@ def _validation_speakers(utterances: Iterable[Utterance], seed: int) -> list[str
     speakers = sorted({u.speaker for u in utterances})
     if len(speakers) < 2:
         raise CorpusError(
-            f"the test speakers leave {len(speakers)} speaker(s) ({', '.join(speakers)}), and training with a "
+            f"there are {len(speakers)} speaker(s) ({', '.join(speakers)}) beside those tested, and training with a "
             "validation side needs at least 2; add speakers, or train a fixed number of epochs (--patience 0)"
         )
     drawn = np.random.default_rng(seed).permutation(speakers)[: max(1, round(_VALIDATION_SHARE * len(speakers)))]

@@ -66,6 +66,21 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
+class TeachersConfig:
+    """Networks that are trained first, on the same recordings, for their answers to be learnt beside the labels.
+
+    Attributes:
+        count: how many; 0: none.
+        share: of the target that is the mean of their answers; the rest is the label's.
+        parameters: their sizes, where they differ from the architecture's defaults.
+    """
+
+    count: int = number(0, 0, 100)
+    share: float = number(0.7, 0.0, 1.0)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A training run, but for its data.
 
@@ -84,7 +99,7 @@ class TrainConfig:
         ema: decay of the running mean of weights that is validated and kept, as 0.999; 0: none.
         parameters: the architecture's own sizes, where they differ from its defaults.
         frontend: the frontend's, likewise.
-        optimizer, schedule, loss: tables of their own.
+        optimizer, schedule, loss, teachers: tables of their own.
         augment: each transform of the sound by name with its parameters, these and no others; None: the default set.
         origin: a model at hand that the run begins with, by name or path; it settles the architecture, its sizes,
             the frontend, the sampling rate and the window. None: new weights.
@@ -110,6 +125,7 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    teachers: TeachersConfig = field(default_factory=TeachersConfig)
     augment: Mapping[str, Any] | None = None
     origin: str | None = None
     freeze: tuple[str, ...] | None = None
@@ -224,7 +240,7 @@ def find_problems(table: Mapping[str, Any]) -> list[str]:
 
 def _architecture_problems(table: Mapping[str, Any]) -> list[str]:
     """Check the parameters of network and frontend, which only the named architecture knows."""
-    name = table.get("architecture", "two-channel-cnn")
+    name = table.get("architecture", TrainConfig.architecture)
     if not isinstance(name, str):
         return []
     try:
@@ -248,8 +264,8 @@ def _architecture_problems(table: Mapping[str, Any]) -> list[str]:
 
 def _contradictions(table: Mapping[str, Any]) -> list[str]:
     """Return what cannot be together, of a table whose single values are good."""
-    config = {"epochs": 50, "patience": 12} | dict(table)
-    schedule = {"name": "one-cycle", "warmup_epochs": 0.0} | dict(table.get("schedule", {}))
+    config = {"epochs": TrainConfig.epochs, "patience": TrainConfig.patience} | dict(table)
+    schedule = asdict(ScheduleConfig()) | dict(table.get("schedule", {}))
     found = []
     if schedule["name"] == "plateau" and not config["patience"]:
         found.append(

@@ -1,7 +1,7 @@
 """What an epoch reads: utterances in an order of its own, as features with targets, prepared ahead of the network."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +13,11 @@ from torch.nn import functional as F
 
 from audio_emotion.augment.features import Features
 from audio_emotion.augment.pipeline import Sounds
+from audio_emotion.corpora.base import Progress
 from audio_emotion.fitting.config import TrainConfig
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.records import FloatArray, IntArray
 from audio_emotion.windows import pad, spans
-
-Told = Callable[[str, int, int, str], None]
-"""Called with a stage's name, how much of it is done, its total, and a remark."""
 
 DEFAULT_VERSIONS = 2
 """Augmented versions of each utterance where features are computed once and the table says nothing."""
@@ -76,7 +74,7 @@ class Loader:
     """
 
     def __init__(
-        self, side: Side, model: EmotionModel, n_labels: int, config: TrainConfig, share: Share, progress: Told
+        self, side: Side, model: EmotionModel, n_labels: int, config: TrainConfig, share: Share, progress: Progress
     ) -> None:
         self._side, self._model, self._config, self._share = side, model, config, share
         ids = side.ids or None
@@ -124,7 +122,7 @@ class Loader:
         drawn = [np.random.default_rng([self._config.seed, int(n), epoch]).integers(len(self._bank)) for n in numbers]
         return np.stack([self._bank[version][n] for version, n in zip(drawn, numbers, strict=True)])
 
-    def _computed(self, progress: Told) -> list[FloatArray]:
+    def _computed(self, progress: Progress) -> list[FloatArray]:
         """Compute the features of every utterance as it is, and of its augmented versions."""
         table: Mapping[str, Any] = (
             {"versions": DEFAULT_VERSIONS} if self._config.augment is None else self._config.augment

@@ -21,7 +21,7 @@ class HeldOut:
         self._heard = [speech_windows(samples, config.window_samples, config.rate) for samples in side.sounds]
         if self._runtime is FeatureRuntime:
             self._heard = [raw_features(model, windows) if len(windows) else windows for windows in self._heard]
-            shape = next(x.shape[1:] for x in self._heard if len(x))
+            shape = next((x.shape[1:] for x in self._heard if len(x)), ())
             self._heard = [x if len(x) else np.empty((0, *shape), np.float32) for x in self._heard]
 
     def uar(self, model: EmotionModel) -> float:

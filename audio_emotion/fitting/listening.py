@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from audio_emotion.fitting.data import Told
+from audio_emotion.corpora.base import Progress, silent
 from audio_emotion.fitting.state import Epoch
 
 
-def _nothing(*_: object) -> None:
-    """Show no progress."""
+def _nothing(_: object) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -28,4 +28,4 @@ class Listener:
 
     on_step: Callable[[Step], None] = _nothing
     on_epoch: Callable[[Epoch], None] = _nothing
-    progress: Told = _nothing
+    progress: Progress = silent

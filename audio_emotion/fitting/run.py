@@ -72,7 +72,7 @@ class Run:
         mark = {"version": version, "config": json.loads(json.dumps(settings.table_of(config.resolved())))}
         mark["recordings"] = {key: list(value) for key, value in recordings.items()}
         try:
-            if keeping.restart or not self.keeper.file.exists():
+            if keeping.restart or not any((folder / CHECKPOINT).glob("*.safetensors")):  # a teacher's may be the first
                 self._begin(config, mark)
             else:
                 self._check(mark)
@@ -141,6 +141,17 @@ class Run:
                 if name != "number" and value is not None:
                     self._board.add_scalar(name, value, epoch.number)
             self._board.flush()
+
+
+def clear_old_leftovers() -> None:
+    """Remove what killed trainings left a day ago, of any name: half-written models, and half-written states.
+
+    The state that an unfinished run goes on from stays.
+    """
+    paths.clear_old_leftovers(paths.models_dir())
+    for left in paths.runs_dir().glob(f"*/*/{CHECKPOINT}/.{STATE}.*"):
+        if paths.is_old(left):
+            left.unlink(missing_ok=True)
 
 
 def finish(folder: Path) -> None:

@@ -3,11 +3,12 @@
 A field says what it may be: its type by its annotation, the rest by :func:`number` and :func:`choice`.
 """
 
-import difflib
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import Field, asdict, field, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from audio_emotion.augment.parameters import suggestion
 
 _WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
@@ -36,7 +37,7 @@ def problems(kind: type, table: Mapping[str, Any], where: str = "") -> list[str]
     found = []
     for key, value in table.items():
         if key not in known:
-            found.append(f"{where}{key} is unknown{suggestion(key, known)}")
+            found.append(f"{where}{key} is unknown; {suggestion(key, known)}")
         elif is_dataclass(hints[key]):
             if isinstance(value, Mapping):
                 found += problems(hints[key], value, f"{where}{key}.")
@@ -86,12 +87,6 @@ def _tuple_mismatch(arguments: tuple[Any, ...], value: object) -> str:
         return expected
     kinds = [arguments[0]] * len(value) if several else arguments
     return expected if any(mismatch(kind, v) for kind, v in zip(kinds, value, strict=True)) else ""
-
-
-def suggestion(key: str, known: Mapping[str, object] | Sequence[str]) -> str:
-    """Return a remark that names the nearest known word, or all of them where none is near."""
-    near = difflib.get_close_matches(key, list(known), 1)
-    return f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"
 
 
 def build(kind: Any, table: Mapping[str, Any]) -> Any:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audio_emotion.errors import ModelError
 from audio_emotion.records import FloatArray
 
 _STEPS = 2
@@ -25,12 +26,17 @@ class PowerSpectrum(nn.Module):
 
     Attributes:
         bins: the number of each bin, as the output has them.
+
+    Raises:
+        ModelError: frames that cannot be cut so.
     """
 
     def __init__(self, n_fft: int, hop: int) -> None:
         super().__init__()
-        if n_fft % hop or n_fft % 2**_STEPS:
-            raise ValueError(f"n_fft is {n_fft} and hop {hop}; expected a multiple of hop and of {2**_STEPS}")
+        if hop < 1 or n_fft < 1 or n_fft % hop or n_fft % 2**_STEPS:
+            raise ModelError(
+                f"the frontend's n_fft is {n_fft} and its hop {hop}; expected a multiple of hop and of {2**_STEPS}"
+            )
         self.n_fft, self.hop = n_fft, hop
         self.bins = np.concatenate(list(_bins(n_fft)))
         window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)  # periodic, as for every transform

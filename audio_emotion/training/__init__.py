@@ -7,7 +7,7 @@ from pathlib import Path
 
 import audio_emotion
 from audio_emotion import checkpoint, paths
-from audio_emotion.corpora.base import Progress, Utterance
+from audio_emotion.corpora.base import Progress, Utterance, silent
 from audio_emotion.corpora.labels import LabelSet
 from audio_emotion.corpora.splits import SIDES, Split, split_utterances
 from audio_emotion.errors import CorpusError
@@ -22,7 +22,7 @@ from audio_emotion.fitting.state import Epoch, Keeper
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.runtime import choose_device
 from audio_emotion.training.costs import Estimate, estimate
-from audio_emotion.training.material import Material, load_material, silent
+from audio_emotion.training.material import Material, load_material
 from audio_emotion.training.storing import store
 
 _LOG = logging.getLogger(__name__)
@@ -35,7 +35,6 @@ __all__ = [
     "estimate",
     "fit_sides",
     "load_material",
-    "silent",
     "train",
     "train_material",
     "train_split",
@@ -154,6 +153,8 @@ def train_split(
     with main_process_first(device):  # it may begin the folder anew, and what it holds is what the others read
         opened = Run(run_folder, config, _sides(split), audio_emotion.__version__, keeping) if is_main() else None
     keeper = opened.keeper if opened else Keeper(run_folder / run.CHECKPOINT / run.STATE)
+    if opened:
+        run.clear_old_leftovers()
     try:
         listener = _listener(config, opened, progress)
         model = _fit(train_side, validation_side, material.labels, config, device, listener, keeper)

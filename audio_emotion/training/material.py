@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from audio_emotion import cache, corpora
-from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance
+from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, silent
 from audio_emotion.corpora.labels import LabelSet, label_set
 from audio_emotion.corpora.sounds import digest, made_of_each, sound
 from audio_emotion.corpora.sources import gather, parse_sources
@@ -18,10 +18,6 @@ from audio_emotion.records import FloatArray
 from audio_emotion.windows import trim
 
 _LOG = logging.getLogger(__name__)
-
-
-def silent(stage: str, done: int, total: int, remark: str) -> None:
-    """Show no progress."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +66,14 @@ def load_material(
     strict: bool = False,
     progress: Progress = silent,
     sampling_rate: int = 16_000,
+    for_training: bool = True,
 ) -> Material:
     """Find the recordings of ``data``, as :func:`train` takes it, and decode them at ``sampling_rate`` (Hz).
 
+    What is not ``for_training`` may lack some of one's own labels.
+
     Raises:
-        CorpusError: no recordings, or one that cannot be decoded where ``strict`` asks for all.
+        CorpusError: no recordings, or one that cannot be decoded where ``strict`` asks for all, or none of a label.
     """
     chosen = label_set(labels)
     corpus = gather(parse_sources(data), chosen) if data else chosen.restrict(corpora.locate("ravdess"))
@@ -85,7 +84,7 @@ def load_material(
         raise CorpusError(f"{len(unreadable)} recording(s) cannot be decoded, the first: {unreadable[0]}")
     cache.trim()
     unheard = sorted(set(chosen.labels) - {utterance.label for utterance, _ in heard})
-    if chosen.name == "own" and unheard:
+    if for_training and chosen.name == "own" and unheard:
         raise CorpusError(f"no recording is labelled {', '.join(unheard)}; leave it out of --labels, or add recordings")
     utterances = tuple(utterance for utterance, _ in heard)
     sounds = {utterance.digest: samples for utterance, samples in heard}

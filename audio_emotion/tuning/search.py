@@ -85,7 +85,7 @@ def search(plan: SearchPlan, n_trials: int, progress: Progress, restart: bool = 
         CorpusError: no recordings, or fewer speakers than folds.
         StorageError: the folder cannot be written.
     """
-    if restart:
+    if restart and (plan.folder / PLAN).exists():  # what is not of a search stays
         shutil.rmtree(plan.folder, ignore_errors=True)
     if plan.sampler == "grid":
         n_trials = min(n_trials, len(plan.space.grid()))

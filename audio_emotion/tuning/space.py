@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from audio_emotion import augment, models
+from audio_emotion.augment.parameters import suggestion
 from audio_emotion.errors import ModelError, UsageError
 from audio_emotion.fitting.config import TrainConfig, find_problems, from_table, merged
-from audio_emotion.fitting.settings import mismatch, suggestion
+from audio_emotion.fitting.settings import mismatch
 
 _RANGE = {"low": float, "high": float, "log": bool, "step": float}
 _WORDS = (*_RANGE, "choices")
@@ -193,7 +194,7 @@ def _form_problems(key: str, leaf: Any) -> list[str]:
         return [f"search.{key}: cannot be searched ({_FIXED[key]})"]
     if not isinstance(leaf, Mapping):
         return [f"search.{key} is {leaf!r}, expected {{low = ..., high = ...}} or {{choices = [...]}}"]
-    found = [f"search.{key}.{word} is unknown{suggestion(word, _WORDS)}" for word in leaf if word not in _WORDS]
+    found = [f"search.{key}.{word} is unknown; {suggestion(word, _WORDS)}" for word in leaf if word not in _WORDS]
     if "choices" in leaf:
         given = leaf["choices"]
         if len(leaf) > 1:

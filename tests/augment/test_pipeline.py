@@ -105,18 +105,3 @@ def test_the_default_is_the_bundled_models_recipe():
     assert counts["noise"] / 400 == pytest.approx(0.5, abs=0.08)
     assert counts["pitch_shift"] / 400 == pytest.approx(0.25, abs=0.08)
     assert set(counts) == {"speed", "time_shift", "noise", "pitch_shift"}
-
-
-def test_every_utterance_comes_once_an_epoch_in_another_order():
-    sounds = make()
-    orders = []
-    for epoch in range(4):
-        batches = list(sounds.batches(epoch, batch_size=2))
-        assert all(windows.shape == (len(numbers), WINDOW) for windows, numbers in batches)
-        assert all(windows.dtype == np.float32 for windows, _ in batches)
-        for windows, numbers in batches:
-            for window, number in zip(windows, numbers, strict=True):
-                np.testing.assert_array_equal(window, sounds.sound(epoch, int(number)))
-        orders.append([int(n) for _, numbers in batches for n in numbers])
-    assert all(len(set(order)) == len(order) == 4 for order in orders), "a last batch of one is left out"
-    assert len({tuple(order) for order in orders}) > 1

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from audio_emotion.errors import ModelError
 from audio_emotion.frontends.spectrum import PowerSpectrum
 
 
@@ -21,7 +22,7 @@ def test_it_is_the_squared_magnitude_of_numpys_transform(n_fft: int, hop: int, n
     np.testing.assert_allclose(power, expected[..., module.bins], rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize(("n_fft", "hop"), [(512, 300), (510, 255)])
+@pytest.mark.parametrize(("n_fft", "hop"), [(512, 300), (510, 255), (512, 0)])
 def test_frames_that_cannot_be_cut_so_are_refused(n_fft: int, hop: int):
-    with pytest.raises(ValueError, match=f"n_fft is {n_fft} and hop {hop}"):
+    with pytest.raises(ModelError, match=f"n_fft is {n_fft} and its hop {hop}"):
         PowerSpectrum(n_fft, hop)

@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from audio_emotion.cli import app
+from audio_emotion.corpora.base import silent
 from audio_emotion.errors import CorpusError, UsageError
 from audio_emotion.fitting.config import read as read_config
 from audio_emotion.fitting.state import Epoch
-from audio_emotion.training import silent
 from audio_emotion.tuning.report import findings
 from audio_emotion.tuning.search import SearchPlan, search
 from audio_emotion.tuning.space import space_of
@@ -154,7 +154,7 @@ def test_the_commands(plan: SearchPlan, untrained: None, tmp_path: Path, monkeyp
 
 SCRIPT = """
 import os, sys
-from audio_emotion.training import silent
+from audio_emotion.corpora.base import silent
 from audio_emotion.tuning.search import SearchPlan, search
 from tests.tuning.test_search import SPACE
 
