@@ -139,7 +139,6 @@ def test_streams() -> None:
     for number, seed in ((1, 0), (2, 1)):
         samples = audio.load(file, 48_000, Part(stream=number)).samples
         assert likeness(samples, voice(3, 48_000, seed)) > 0.99
-    assert audio.probe(file, 2).n_streams == 2
     with pytest.raises(AudioError, match=r"has 2 audio stream\(s\), and stream 3 was asked for"):
         audio.load(file, RATE, Part(stream=3))
     with pytest.raises(AudioError, match="stream 2 was asked for"):
@@ -148,7 +147,7 @@ def test_streams() -> None:
 
 def test_probe() -> None:
     header = audio.probe(encoded(STEREO, 44_100, "FLAC"))
-    assert header == audio.Header(64_000 / 44_100, 44_100, 2, 1)
+    assert header == audio.Header(64_000 / 44_100, 44_100, 2)
     header = audio.probe(contained([voice(4, 48_000)]))
     assert header.duration == pytest.approx(4, abs=0.1)
     assert (header.sampling_rate, header.n_channels) == (48_000, 1)

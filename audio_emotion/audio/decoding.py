@@ -4,7 +4,6 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from fractions import Fraction
 from io import FileIO
 from typing import Any, BinaryIO
@@ -37,15 +36,14 @@ def probe(source: Source, stream: int = 1, *, name: str | None = None) -> Header
             try:
                 with soundfile.SoundFile(_for_libsndfile(file), closefd=False) as sound:
                     stated = sound.frames / sound.samplerate if 0 < sound.frames < 2**62 else None
-                    header = Header(stated, sound.samplerate, sound.channels, 1)
-                    return replace(header, missing=_missing(file, stated)) if sound.format in _RIFF else header
+                    missing = _missing(file, stated) if sound.format in _RIFF else 0.0
+                    return Header(stated, sound.samplerate, sound.channels, missing)
             except _soundfile_errors():
                 file.seek(0)
         with _container(file, name, stream) as (container, chosen):
             ticks = chosen.duration * chosen.time_base if chosen.duration else None
             seconds = ticks if ticks is not None else container.duration and container.duration / 1e6
-            n_streams = len(container.streams.audio)
-            return Header(float(seconds) if seconds else None, chosen.rate or 0, chosen.channels, n_streams)
+            return Header(float(seconds) if seconds else None, chosen.rate or 0, chosen.channels)
 
 
 def decoded(file: BinaryIO | FileIO, name: str, part: Part) -> Iterator[tuple[int, npt.NDArray[Any]]]:

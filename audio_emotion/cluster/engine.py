@@ -116,7 +116,8 @@ def _check_installed() -> None:
     """Raise :class:`PackageError` unless what ``--engine ray`` needs is installed."""
     if missing := [name for name in ("ray", "pyarrow") if find_spec(name) is None]:
         raise PackageError(
-            f"archives on a cluster need {' and '.join(missing)}, not installed; run: pip install 'audio-emotion[ray]'"
+            f"archives on a cluster need packages that are not installed ({', '.join(missing)}); "
+            "run: pip install 'audio-emotion[ray]'"
         )
 
 
