@@ -11,7 +11,7 @@ import soundfile
 from audio_emotion import checkpoint, load_model
 from audio_emotion.emotions import emotions
 from audio_emotion.errors import CorpusError, UsageError
-from audio_emotion.fitting import OptimizerConfig, TrainConfig
+from audio_emotion.fitting import OptimizerConfig, TeachersConfig, TrainConfig
 from audio_emotion.fitting.config import read
 from audio_emotion.fitting.run import Keeping
 from audio_emotion.training import load_material, train
@@ -108,6 +108,23 @@ def test_a_run_that_was_killed_goes_on_with_the_same_data_and_config_alone(corpu
         again()
     with pytest.raises(KilledError):
         again(keeping=Keeping(restart=True), progress=kill_at(("training", 2)))
+
+
+def test_teachers_come_first_and_a_run_that_was_killed_goes_on_with_theirs(corpus: Path):
+    sizes = {"channels": (8, 8, 8), "hidden": 16}
+    config = replace(QUICK, teachers=TeachersConfig(count=2, share=0.5, parameters=sizes))
+    stages: list[str] = []
+    alone = train([str(corpus)], name="alone", config=config, progress=lambda stage, *_: stages.append(stage)).folder
+    taught = [stage for stage in stages if stage.startswith("training")]
+    assert taught == ["training teacher 1 of 2"] * 2 + ["training teacher 2 of 2"] * 2 + ["training"] * 2
+    with pytest.raises(KilledError):
+        train([str(corpus)], name="mine", config=config, progress=kill_at(("training teacher 2 of 2", 1)))
+    stages.clear()
+    mine = train([str(corpus)], name="mine", config=config, progress=lambda stage, *_: stages.append(stage)).folder
+    assert "training teacher 1 of 2" not in stages, "it was done"
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (alone, mine)]
+    assert weights[0] == weights[1]
+    assert not list((alone.parent.parent / "runs").rglob("*.safetensors")), "what is finished is not kept"
 
 
 def test_an_unreadable_file_is_named_and_costs_nothing_else(corpus: Path):

@@ -154,8 +154,9 @@ def _tell(found: "list[Checked]", n_labelled: int) -> None:
     """Print what each form is worth."""
     print(f"{'form':10} {'file':16} {'KB':>7} {'ms':>6} {'differs':>8} {'at most':>8} {'same':>6}  UAR / accuracy")
     for one in found:
-        known = one.uar is not None and one.accuracy is not None
-        reached = f"{100 * one.uar:.1f} / {100 * one.accuracy:.1f} %" if known else "-"
+        reached = "-"
+        if one.uar is not None and one.accuracy is not None:
+            reached = f"{100 * one.uar:.1f} / {100 * one.accuracy:.1f} %"
         print(
             f"{one.kind:10} {one.file:16} {one.size_bytes / 1000:7.0f} {one.milliseconds:6.2f} "
             f"{one.differs_mean:8.5f} {one.differs_most:8.5f} {100 * one.same:5.1f}%  {reached}"

@@ -152,6 +152,7 @@ class TrainConfig:
             window_s=self.window_samples / self.rate,
             parameters=settings.complete(sizes, self.parameters),
             frontend=settings.complete(features, self.frontend_table),
+            teachers=replace(self.teachers, parameters=settings.complete(sizes, self.teachers.parameters)),
             augment=augmentation.DEFAULT if self.augment is None else self.augment,
         )
 
@@ -250,10 +251,14 @@ def _architecture_problems(table: Mapping[str, Any]) -> list[str]:
     given = {
         key: table[key] for key in ("parameters", "frontend") if isinstance(table.get(key), Mapping) and table[key]
     }
-    if not given:
+    teachers = table.get("teachers")
+    of_teachers = teachers.get("parameters") if isinstance(teachers, Mapping) else None
+    if not given and not of_teachers:
         return []
     sizes, features = models.config_classes(name)
     found = settings.problems(sizes, given.get("parameters", {}), f"{name}'s parameters.")
+    if isinstance(of_teachers, Mapping):
+        found += settings.problems(sizes, of_teachers, f"{name}'s teachers.parameters.")
     frontend = given.get("frontend", {})
     found += settings.problems(features, frontend, f"{name}'s frontend.")
     rate = table.get("sampling_rate") or entry.sampling_rate
@@ -267,6 +272,8 @@ def _contradictions(table: Mapping[str, Any]) -> list[str]:
     config = {"epochs": TrainConfig.epochs, "patience": TrainConfig.patience} | dict(table)
     schedule = asdict(ScheduleConfig()) | dict(table.get("schedule", {}))
     found = []
+    if config.get("origin") and config.get("teachers", {}).get("count"):
+        found.append("teachers.count is given with an origin, whose sizes they need not have: leave one of them out")
     if schedule["name"] == "plateau" and not config["patience"]:
         found.append(
             "schedule.name is plateau, which goes by the validation UAR, and patience 0 leaves no validation side"

@@ -93,6 +93,10 @@ class Keeper:
         self._every_s = 60 * minutes
         self._last = time.monotonic()
 
+    def beside(self, name: str) -> "Keeper":
+        """Return one that keeps another run's state as often, in a file of that name in the same folder."""
+        return Keeper(self.file.with_name(name), self._every_s / 60)
+
     def is_due(self) -> bool:
         """Whether the last state is old enough for another one within an epoch."""
         return bool(self._every_s) and time.monotonic() - self._last >= self._every_s

@@ -12,7 +12,7 @@ from audio_emotion.corpora.labels import LabelSet
 from audio_emotion.corpora.splits import SIDES, Split, split_utterances
 from audio_emotion.errors import CorpusError
 from audio_emotion.evaluation import Evaluation
-from audio_emotion.fitting import TrainConfig, origin, run, transfer
+from audio_emotion.fitting import TrainConfig, origin, run, teaching, transfer
 from audio_emotion.fitting.data import Side
 from audio_emotion.fitting.listening import Listener, Step
 from audio_emotion.fitting.loop import fit
@@ -215,6 +215,27 @@ def _fit(
     listener: Listener,
     keeper: Keeper | None,
 ) -> EmotionModel:
-    """Fit the network that the config names for these labels: a new one, or one that is another model's."""
+    """Fit the network that the config names for these labels: a new one, or one that is another model's.
+
+    Its teachers come first; a run that was stopped reads those that are done from their states.
+    """
+    n_labels, teachers = len(labels.labels), []
+    for number, recipe in enumerate(teaching.recipes(config), start=1):
+        kept = keeper.beside(f"teacher-{number}.safetensors") if keeper else None
+        heard = _of_teacher(number, config, listener.progress)
+        teachers.append(fit(train_on, validate_on, n_labels, recipe, device, heard, kept))
+    if teachers:
+        aim = teaching.taught_by(teachers, config.teachers.share)
+        return fit(train_on, validate_on, n_labels, config, device, listener, keeper, aim=aim)
     begin = None if config.origin is None else lambda: transfer.begin(config, labels.labels)[0]
-    return fit(train_on, validate_on, len(labels.labels), config, device, listener, keeper, begin)
+    return fit(train_on, validate_on, n_labels, config, device, listener, keeper, begin)
+
+
+def _of_teacher(number: int, config: TrainConfig, progress: Progress) -> Listener:
+    """Return what tells how far a teacher is."""
+
+    def on_epoch(epoch: Epoch) -> None:
+        stage = f"training teacher {number} of {config.teachers.count}"
+        progress(stage, epoch.number, config.epochs, f"loss {epoch.loss:.3f}, {epoch.seconds:.1f} s")
+
+    return Listener(on_epoch=on_epoch, progress=progress)
