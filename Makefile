@@ -1,5 +1,5 @@
 # `make demo` and `make test` work wherever pip works: they need Python 3.11-3.13, make and a package index.
-.PHONY: demo test test-all test-lowest check docs image lock clean
+.PHONY: demo test test-all coverage test-lowest check docs image lock clean
 
 demo: .demo/ready
 	.demo/bin/python -m audio_emotion infer inference/samples/happy.wav
@@ -21,6 +21,10 @@ test: .venv/ready
 # The suite under each of Python 3.11, 3.12 and 3.13 that is here; those that are missing are named.
 test-all:
 	scripts/test-all
+
+# Which lines no test runs, slow tests included: CONTRIBUTING says what is not covered and why.
+coverage: .venv/ready
+	scripts/poetry run pytest -m 'slow or not slow' --cov --cov-report=term-missing:skip-covered
 
 # The oldest dependencies that pyproject.toml allows, on what the package is for.
 test-lowest:
