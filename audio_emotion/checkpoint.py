@@ -112,21 +112,26 @@ def chosen() -> str:
     """Return the name of the model to take where none is named: what :func:`choose` was told, else ``default``.
 
     Raises:
-        ModelError: there is no such model any more.
+        ModelError: there is no such model any more, or the choice cannot be read.
     """
-    file = paths.chosen_model_file()
-    try:
-        name = file.read_text("utf-8").strip()
-    except (FileNotFoundError, NotADirectoryError):
-        return DEFAULT
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{file}: cannot be read ({reason(error)}); remove it") from error
+    name = _choice()
     if name not in stored():
         raise ModelError(
             f"no model {name!r}, which is set as the one to take when none is named; choose another one with "
             "'audio-emotion models default NAME'"
         )
     return name
+
+
+def _choice() -> str:
+    """Return what :func:`choose` was told, else ``default``."""
+    file = paths.chosen_model_file()
+    try:
+        return file.read_text("utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return DEFAULT
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file}: cannot be read ({reason(error)}); remove it") from error
 
 
 def choose(name: str) -> None:
@@ -165,11 +170,11 @@ def remove(name: str) -> None:
 
     Raises:
         UsageError: it is the bundled one.
-        ModelError: no such model is stored.
+        ModelError: no such model is stored, or the choice cannot be read.
         StorageError: it cannot be removed; it is still there as a whole.
     """
     folder = own(name)
-    if paths.chosen_model_file().is_file() and paths.chosen_model_file().read_text("utf-8").strip() == name:
+    if _choice() == name:
         paths.remove(paths.chosen_model_file())
     paths.remove_folder(folder)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from audio_emotion.explaining import Explanation
+from audio_emotion.explaining import NOISE, Explanation
 from audio_emotion.mel import to_mel
 from audio_emotion.plot_timeline import BANDS, draw_mel, title_of
 from audio_emotion.plots import LIGHT, colour
@@ -120,7 +120,7 @@ def _write(axes: "Axes", explanation: Explanation) -> None:
 
 def _most(numbers: npt.NDArray[np.float64]) -> float:
     """Return how far colours or an axis reach to either side, in log-odds; what is next to nothing is to look so."""
-    return max(float(np.abs(numbers).max()), 0.1)
+    return max(float(np.abs(numbers).max()), NOISE)
 
 
 def _middles(edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_emotion import paths
-from audio_emotion.errors import UsageError
+from audio_emotion.errors import PackageError, UsageError
 from audio_emotion.mel import to_mel
 from audio_emotion.records import FloatArray, Prediction, Waveform
 from audio_emotion.report import Answer
@@ -53,11 +54,14 @@ def title_of(file: str) -> str:
 
 
 def kind_of(target: Path) -> str:
-    """Return what a plot is written as, ``png`` or ``svg``, by the end of its name.
+    """Return what a plot is written as, ``png`` or ``svg``, by the end of its name; asked before there is work.
 
     Raises:
         UsageError: it ends in neither, or is a folder.
+        PackageError: matplotlib is not installed.
     """
+    if find_spec("matplotlib") is None:
+        raise PackageError("drawing needs a package that is not installed; run: pip install matplotlib")
     kind = target.suffix.lower().removeprefix(".")
     if kind not in {"png", "svg"} or target.is_dir():
         raise UsageError(f"{paths.shown(target)}: a plot is a .png or an .svg file; name it so")
@@ -69,6 +73,7 @@ def save(figure: "Figure", target: Path) -> None:
 
     Raises:
         UsageError: it is called neither.
+        PackageError: matplotlib is not installed.
         StorageError: it cannot be written.
     """
     kind = kind_of(target)

@@ -52,8 +52,8 @@ def confusion_matrix(confusion: Confusion, theme: Theme) -> str:
     for row, line in enumerate(shares):
         for column, share in enumerate(line):
             if share:
-                colour = _text_on(colours(share), theme)
-                axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color=colour)
+                ink = _ink_on(colours(share))
+                axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color=ink)
     axes.spines[:].set_visible(False)
     axes.set_xticks([x - 0.5 for x in range(1, n_columns)], minor=True)
     axes.set_yticks([y - 0.5 for y in range(1, n_rows)], minor=True)
@@ -154,9 +154,9 @@ def _figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _text_on(colour: tuple[float, ...], theme: Theme) -> str:
-    """Return the one of the theme's two extremes that can be read on ``colour``."""
-    red, green, blue, *_ = colour
+def _ink_on(ground: tuple[float, ...]) -> str:
+    """Return the one of the two themes' inks that can be read on a colour."""
+    red, green, blue, *_ = ground
     luminance = 0.299 * red + 0.587 * green + 0.114 * blue
     return LIGHT.ink if luminance > 0.5 else DARK.ink
 

@@ -114,7 +114,7 @@ class Model:
         >>> from audio_emotion import AudioEmotionError, load_model
         >>> for path, said in load_model(device="cpu").predict_files(["absent.wav"]):
         ...     print(f"failed: {said}" if isinstance(said, AudioEmotionError) else said.label)
-        failed: absent.wav: no such file; check the path
+        failed: absent.wav: no such file or folder; check the path
         """
         if vad:
             check_vad()

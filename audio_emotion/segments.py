@@ -60,7 +60,8 @@ def read(path: Path, recording: str = "") -> list[Segment]:
     except _LineError as error:
         raise UsageError(f"{shown(path)}, {error}") from None
     if not segments:
-        raise UsageError(f"{shown(path)}: holds no segment; expected RTTM, SRT, WebVTT, or CSV with start and end")
+        of = f" of {shown(recording)}" if recording else ""
+        raise UsageError(f"{shown(path)}: holds no segment{of}; expected RTTM, SRT, WebVTT, or CSV with start and end")
     return segments
 
 

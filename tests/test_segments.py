@@ -40,7 +40,7 @@ def test_read(content: str, expected: list[Segment], tmp_path: Path) -> None:
 def test_rttm_of_several_recordings(tmp_path: Path) -> None:
     content = RTTM + "SPEAKER other 1 7 1 <NA> <NA> bob <NA> <NA>\n"
     assert read(tmp_path, content, "other") == [Segment(7, 8, "bob")]
-    with pytest.raises(UsageError, match="holds no segment"):
+    with pytest.raises(UsageError, match="holds no segment of third; expected RTTM"):
         read(tmp_path, content, "third")
 
 

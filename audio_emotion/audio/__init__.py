@@ -14,7 +14,6 @@ from audio_emotion.audio.files import binary, name_of
 from audio_emotion.audio.part import WHOLE, Header, Part, Source
 from audio_emotion.audio.samples import (
     MAX_RATE,
-    MAX_SAMPLE,
     MIN_RATE,
     Resampler,
     check_rate,
@@ -22,12 +21,10 @@ from audio_emotion.audio.samples import (
     mono,
     no_samples,
 )
-from audio_emotion.errors import AudioError
 from audio_emotion.records import FloatArray, Waveform
 
 __all__ = [
     "MAX_RATE",
-    "MAX_SAMPLE",
     "MIN_RATE",
     "WHOLE",
     "Header",
@@ -50,17 +47,15 @@ def load(
     part: Part = WHOLE,
     *,
     name: str | None = None,
-    max_duration_s: float | None = None,
 ) -> Waveform:
     """Decode a recording of any rate, channel count and sample type to mono at ``sampling_rate`` (Hz).
 
     ``name`` stands for the source in messages, where it is not a path. Raises :class:`AudioError` as
-    :func:`blocks` does. The whole sound is held in memory, 64 kB a second at 16 kHz: ``max_duration_s`` refuses
-    what is longer.
+    :func:`blocks` does. The whole sound is held in memory, 64 kB a second at 16 kHz.
     """
-    decoded = list(_resampled(source, sampling_rate, part, name, max_duration_s))
-    samples = np.concatenate([samples for _, samples in decoded])
-    return Waveform(samples, sampling_rate, source_rate=decoded[0][0], start=part.start)
+    rated = list(_resampled(source, sampling_rate, part, name))
+    samples = np.concatenate([samples for _, samples in rated])
+    return Waveform(samples, sampling_rate, source_rate=rated[0][0], start=part.start)
 
 
 def blocks(
@@ -69,7 +64,6 @@ def blocks(
     part: Part = WHOLE,
     *,
     name: str | None = None,
-    max_duration_s: float | None = None,
 ) -> Iterator[FloatArray]:
     """Decode a recording as :func:`load` does, and yield its samples block by block, (n_samples,) each.
 
@@ -78,10 +72,10 @@ def blocks(
 
     Raises:
         AudioError: the source is absent, no file, unreadable, of an unknown format, encrypted, without sound or
-            samples, without the channel or stream asked for, ends before ``part`` starts, lasts longer than
-            ``max_duration_s``, or holds samples that are no numbers.
+            samples, without the channel or stream asked for, ends before ``part`` starts, or holds samples that are
+            no numbers.
     """
-    for _, samples in _resampled(source, sampling_rate, part, name, max_duration_s):
+    for _, samples in _resampled(source, sampling_rate, part, name):
         yield samples
 
 
@@ -94,19 +88,14 @@ def channel_numbers(
     return (None,) if channels == "mix" else (channels,)
 
 
-def _resampled(
-    source: Source, sampling_rate: int, part: Part, name: str | None, max_duration_s: float | None
-) -> Iterator[tuple[int, FloatArray]]:
+def _resampled(source: Source, sampling_rate: int, part: Part, name: str | None) -> Iterator[tuple[int, FloatArray]]:
     """Yield the source's rate with each block of mono samples at ``sampling_rate``."""
     name = name_of(source, name)
     wanted = None if part.end is None else max(1, round((part.end - part.start) * sampling_rate))
-    allowed = float("inf") if max_duration_s is None else max_duration_s * sampling_rate
     n_samples = 0
     for rate, samples in _unbounded(source, sampling_rate, part, name):
         kept = samples if wanted is None else samples[: wanted - n_samples]
         n_samples += len(kept)
-        if n_samples > allowed:
-            raise AudioError(f"{name}: lasts longer than {max_duration_s:g} s, the limit that was set")
         if len(kept):
             yield rate, kept
         if n_samples == wanted:

@@ -13,12 +13,14 @@ import numpy.typing as npt
 
 from audio_emotion.audio.files import binary, name_of
 from audio_emotion.audio.part import Header, Part, Source
+from audio_emotion.audio.riff import sample_bytes
 from audio_emotion.errors import AudioError, reason
 from audio_emotion.inputs import is_mpeg
 
 _BLOCK = 1 << 19  # values decoded at once, all channels together
 _TRIAL = 32  # packets after which it is clear whether a stream can be decoded
 _PIECES = 128  # of a codec's frames, joined to a block
+_RIFF = {"WAV", "WAVEX"}  # as libsndfile calls them
 
 
 def probe(source: Source, stream: int = 1, *, name: str | None = None) -> Header:
@@ -34,14 +36,14 @@ def probe(source: Source, stream: int = 1, *, name: str | None = None) -> Header
             try:
                 with soundfile.SoundFile(_for_libsndfile(file), closefd=False) as sound:
                     stated = sound.frames / sound.samplerate if 0 < sound.frames < 2**62 else None
-                    return Header(stated, sound.samplerate, sound.channels, 1)
+                    missing = _missing(file, stated) if sound.format in _RIFF else 0.0
+                    return Header(stated, sound.samplerate, sound.channels, missing)
             except _soundfile_errors():
                 file.seek(0)
         with _container(file, name, stream) as (container, chosen):
             ticks = chosen.duration * chosen.time_base if chosen.duration else None
             seconds = ticks if ticks is not None else container.duration and container.duration / 1e6
-            n_streams = len(container.streams.audio)
-            return Header(float(seconds) if seconds else None, chosen.rate or 0, chosen.channels, n_streams)
+            return Header(float(seconds) if seconds else None, chosen.rate or 0, chosen.channels)
 
 
 def decoded(file: BinaryIO | FileIO, name: str, part: Part) -> Iterator[tuple[int, npt.NDArray[Any]]]:
@@ -64,7 +66,7 @@ def decoded(file: BinaryIO | FileIO, name: str, part: Part) -> Iterator[tuple[in
                     yield rate, frames
                     n_frames += len(frames)
                 # a RIFF header can count no further than 4 GiB, and libsndfile goes by it
-                short = sound.format in {"WAV", "WAVEX"} and file.seek(0, os.SEEK_END) > 2**32
+                short = sound.format in _RIFF and file.seek(0, os.SEEK_END) > 2**32
             if n_frames and not short:
                 return
         except _soundfile_errors():
@@ -75,6 +77,12 @@ def decoded(file: BinaryIO | FileIO, name: str, part: Part) -> Iterator[tuple[in
     except AudioError:
         if not n_frames:
             raise
+
+
+def _missing(file: BinaryIO | FileIO, duration: float | None) -> float:
+    """Return how many seconds a WAV file of this duration lacks of what its header counts."""
+    held, stated = sample_bytes(file)
+    return duration * (stated - held) / held if duration and held else 0.0
 
 
 def _soundfile_errors() -> tuple[type[Exception], ...]:

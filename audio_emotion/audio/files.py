@@ -59,7 +59,7 @@ def _check_is_file(path: str | os.PathLike[str], name: str) -> None:
     try:
         found = Path(path).stat()
     except FileNotFoundError:
-        raise AudioError(f"{name}: no such file; check the path") from None
+        raise AudioError(f"{name}: no such file or folder; check the path") from None
     except (OSError, ValueError) as error:
         raise AudioError(f"{name}: cannot be read ({reason(error)})") from error
     if stat.S_ISDIR(found.st_mode):

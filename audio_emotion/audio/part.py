@@ -47,13 +47,13 @@ class Header:
     """What a recording says of itself, before anything is decoded; a damaged one may say what is not so.
 
     Attributes:
-        duration: seconds; None where it is not stated.
+        duration: seconds, in a WAV file those that are there; None where it is not stated.
         sampling_rate: Hz.
         n_channels: of the stream asked for.
-        n_streams: audio streams in the container.
+        missing: seconds that the header of a WAV file counts and the file, which was cut off, does not hold.
     """
 
     duration: float | None
     sampling_rate: int
     n_channels: int
-    n_streams: int
+    missing: float = 0.0

@@ -10,18 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from audio_emotion import report
-from audio_emotion.batch.outputs import FAILURES, RESULTS, Failed, Outputs, output_name, packed, unpacked
+from audio_emotion.batch.outputs import Failed, Outputs, output_name, packed, unpacked
 from audio_emotion.batch.scoring import (
     BATCH,
     Heard,
-    Said,
     Scored,
     Task,
     default_jobs,
     one_answer,
     score,
     task_of,
-    timeline_answer,
 )
 from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.journal import Journal, Stamp, check_same, opened, stamp
@@ -30,14 +28,11 @@ from audio_emotion.workers import Limits
 
 __all__ = [
     "BATCH",
-    "FAILURES",
     "FINAL",
-    "RESULTS",
     "BatchResult",
     "Failed",
     "Heard",
     "Progress",
-    "Said",
     "Scored",
     "Task",
     "default_jobs",
@@ -48,7 +43,6 @@ __all__ = [
     "run",
     "score",
     "task_of",
-    "timeline_answer",
 ]
 
 FINAL = "decode"

@@ -192,6 +192,12 @@ def limited(low: float, high: float = float("inf"), *, above: bool = False) -> C
     return check
 
 
+def is_given(ctx: typer.Context, name: str) -> bool:
+    """Tell whether a parameter stands on the command line, and is no default."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 # --- streams and ends -------------------------------------------------------------------------------------------------
 
 
@@ -217,7 +223,10 @@ def _stream_failed(error: OSError) -> int:
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:
-    """Turn an expected error into one line and its exit code, Ctrl-C into 130, and a closed pipe into a quiet end."""
+    """Turn an expected error into one line and its exit code, Ctrl-C into 130, and a closed pipe into a quiet end.
+
+    A missing module is expected, too: where nothing but ``infer`` is wanted, torch and the like are left out.
+    """
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -228,6 +237,10 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
         except AudioEmotionError as error:
             _messages.told(ERROR, str(error), error)
             raise typer.Exit(error.exit_code) from error
+        except ModuleNotFoundError as error:
+            told = f"this needs {error.name}, which is not installed; audio-emotion doctor says how to install it"
+            _messages.told(ERROR, told, error)
+            raise typer.Exit(NOTHING_DONE) from error
         except KeyboardInterrupt as error:
             say(f"interrupted; {error}" if str(error) else "interrupted")
             raise typer.Exit(INTERRUPTED) from None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from audio_emotion.audio import Header
 from audio_emotion.prediction import Model
 from audio_emotion.records import Prediction
 
@@ -18,6 +19,7 @@ class Cautions:
         self._window_s = model.config.window_samples / self._rate
         self._short: list[str] = []
         self._muffled: list[str] = []
+        self._cut: list[str] = []
 
     def see(self, name: str, said: Prediction) -> None:
         """Look at how long a recording is that was answered as a whole."""
@@ -25,10 +27,13 @@ class Cautions:
         if seconds < SHORT_S:
             self._short.append(f"{name} is short, {seconds:.1f} s of sound")
 
-    def hear(self, name: str, sampling_rate: int) -> None:
-        """Look at the rate, in Hz, that a recording was made at."""
-        if sampling_rate < self._rate:
-            self._muffled.append(f"{name} has {sampling_rate} Hz")
+    def read(self, name: str, header: Header) -> None:
+        """Look at what a recording says of itself: the rate that it was made at, and whether all of it is here."""
+        if header.sampling_rate < self._rate:
+            self._muffled.append(f"{name} has {header.sampling_rate} Hz")
+        if header.missing:
+            held = header.duration or 0.0
+            self._cut.append(f"{name} ends after {held:.2f} s where its header says {held + header.missing:.2f} s")
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each kind of caution that there is."""
@@ -39,6 +44,8 @@ class Cautions:
             )
         if self._muffled:
             yield (f"{_one_of(self._muffled)}, below the model's {self._rate} Hz: it lacks what was heard in training")
+        if self._cut:
+            yield f"{_one_of(self._cut)}: it was cut off, and what is missing is not in the answer"
 
 
 def _one_of(told: list[str]) -> str:

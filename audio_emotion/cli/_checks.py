@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from audio_emotion import report
+from audio_emotion.cli._app import is_given
 from audio_emotion.cli._request import STDIN, Channels, Request
 from audio_emotion.errors import UsageError
 
@@ -23,14 +24,14 @@ def check_partners(ctx: typer.Context, along_time: bool, into_folder: bool, engi
     """Refuse an option that would say nothing, its partner not being there."""
     for (partner, names), there in zip(_PARTNERS.items(), (along_time, into_folder, engine == "ray"), strict=True):
         for name in names:
-            if not there and _is_given(ctx, name):
+            if not there and is_given(ctx, name):
                 option = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{option} says nothing without {partner}; add that, or leave {option} out")
 
 
-def _is_given(ctx: typer.Context, name: str) -> bool:
-    source = ctx.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
+def check_gates(gate: bool, vad: bool) -> None:
+    """Refuse the second gate without the first: it is asked about what that lets through."""
+    _refuse("--no-gate", {"--vad": vad and not gate})
 
 
 def channels_of(text: str) -> Channels:
@@ -105,8 +106,8 @@ def check_cluster(
         raise UsageError(f"no engine is called {engine!r}; choose local or ray")
     if output_dir is None:
         raise UsageError("--engine ray says nothing without --output-dir DIR; add that, or leave --engine out")
-    unfit = {f"--{name.replace('_', '-')}": _is_given(ctx, name) for name in ("plot", "top_k", "segments")}
-    unfit["--format (it writes Parquet)"] = _is_given(ctx, "formats") or _is_given(ctx, "as_json")
+    unfit = {f"--{name.replace('_', '-')}": is_given(ctx, name) for name in ("plot", "top_k", "segments")}
+    unfit["--format (it writes Parquet)"] = is_given(ctx, "formats") or is_given(ctx, "as_json")
     unfit["--channels each"] = request.channels == "each"
     unfit["standard input (-)"] = STDIN in named
     _refuse("--engine ray", unfit)

@@ -91,7 +91,7 @@ def _answers(recording: Path, model: Model, request: Request, page: Page, cautio
         if page.is_text:
             cautions.see(name or shown(recording), said)
         yield answer
-    cautions.hear(name or shown(recording), audio.probe(source, request.stream, name=name).sampling_rate)
+    cautions.read(name or shown(recording), audio.probe(source, request.stream, name=name))
 
 
 def _heard(model: Model, source: Sound, request: Request, part: Part, name: str | None) -> Iterator[Prediction]:

@@ -125,7 +125,16 @@ def _text(explanation: "Explanation") -> str:
     if label != said.label:
         lines.append(f"Explained: {label}, {100 * said.scores[label]:.2f}%")
     lines.append(f"Log-odds of {label}: {explanation.weighed.log_odds:+.2f}")
-    for side, against in (("for", False), ("against", True)):
-        told = [f"{a:.1f}-{b:.1f} s ({top:+.2f})" for a, b, top in explanation.stretches(against=against)[:3]]
-        lines.append(f"Spoke most {side} it: {', '.join(told) or 'nothing'}")
+    lines += [f"Spoke most {side} it: {_strongest(explanation, side == 'against')}" for side in ("for", "against")]
     return "\n".join(lines)
+
+
+def _strongest(explanation: "Explanation", against: bool) -> str:
+    """Return the strongest stretches; of those that are within noise, only that they are there."""
+    from audio_emotion.explaining import NOISE
+
+    strongest = explanation.stretches(against=against)[:3]
+    told = [f"{start:.1f}-{end:.1f} s ({top:+.2f})" for start, end, top in strongest if abs(top) >= NOISE]
+    if len(told) < len(strongest):
+        told.append(f"{'the rest is' if told else 'nothing but'} noise, below {NOISE:g}")
+    return ", ".join(told) or "nothing"

@@ -219,18 +219,19 @@ def infer(
 ) -> None:
     """Say which emotion each recording holds, with a probability for each."""
     from audio_emotion import report  # from here on, numpy is needed, whose import `--help` need not wait for
-    from audio_emotion.cli._checks import channels_of, check_cluster, check_fit, check_partners, formats_of
+    from audio_emotion.cli._checks import channels_of, check_cluster, check_fit, check_gates, check_partners, formats_of
     from audio_emotion.cli._request import Request
     from audio_emotion.prediction import load_model
     from audio_emotion.streaming import TimelineConfig, grid
 
     check_partners(ctx, along_time, output_dir is not None, engine)
+    check_gates(gate, vad)
     config = TimelineConfig(window, hop, merge, min_duration, smooth, min_confidence, gate, vad)  # type: ignore[arg-type]
-    given = _segments(segments) if segments else None
+    named = [*(files or []), *(read_list(files_from) if files_from else [])]
+    given = _segments(segments, named) if segments else None
     request = Request(config, along_time, given, start, end, channels_of(channels), stream)
     request.part(None)  # refuses an end before the start
     kinds = formats_of(formats, as_json, output_dir is not None, request)
-    named = [*(files or []), *(read_list(files_from) if files_from else [])]
     allowed = (3600 * max_duration, max(1, round(max_size * 2**30)), decode_timeout)
     if engine != "local":
         from audio_emotion.cli._archive import ModelChoice, to_cluster
@@ -264,10 +265,11 @@ def infer(
     to_stdout(recordings, loaded, request, Page(writer, heading), plot)
 
 
-def _segments(path: Path) -> "tuple[Segment, ...]":
+def _segments(path: Path, named: Sequence[str]) -> "tuple[Segment, ...]":
+    """Read segments; where they are of several recordings, those of the one that is named."""
     from audio_emotion import segments
 
-    return tuple(segments.read(path))
+    return tuple(segments.read(path, Path(named[0]).stem if len(named) == 1 else ""))
 
 
 def _check_named(named: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from audio_emotion.checkpoint import chosen
-from audio_emotion.cli._app import command, limited
+from audio_emotion.cli._app import command, is_given, limited
 from audio_emotion.cli._options import Device, Model
 from audio_emotion.errors import UsageError
 
@@ -20,6 +20,7 @@ EXAMPLES = """
 
 @command
 def listen(
+    ctx: typer.Context,
     device_name: Annotated[
         str | None,
         typer.Option(
@@ -106,6 +107,7 @@ def listen(
     clashes = {
         "--realtime is how a file is played; name one with --file": realtime and not file,
         "--record is for a microphone; with --file there is a recording already": file and record,
+        "--wait is for a microphone; leave it out, or --file": file and is_given(ctx, "wait"),
         "--file and --device-name are two things to listen to; leave one of them out": file and device_name,
         "--jsonl and --plain are two forms of output; leave one of them out": jsonl and plain,
         "--save and --record name one file; name two": record is not None and save == record,
@@ -115,9 +117,11 @@ def listen(
             raise UsageError(problem)
     # from here on, numpy is needed, whose import `--help` need not wait for
     from audio_emotion.cli import _listening
+    from audio_emotion.cli._checks import check_gates
     from audio_emotion.prediction import load_model
     from audio_emotion.streaming import TimelineConfig
 
+    check_gates(gate, vad)
     if list_devices:
         _listening.list_devices()
         return

@@ -1,7 +1,9 @@
 """``audio-emotion models``."""
 
+import itertools
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -90,6 +92,8 @@ def list_models(
     ] = False,
 ) -> None:
     """List the bundled model and your own: name, architecture, test figures, folder, and which one `infer` takes."""
+    if architectures and as_json:
+        raise UsageError("--json does not go with --architectures; leave one of them out")
     if architectures:
         _list_architectures()
         return
@@ -97,9 +101,22 @@ def list_models(
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
+    rows = []
     for one in found:
-        taken = "\ttaken when none is named" if one["default"] else ""
-        print(f"{one['name']}\t{one['architecture']}\t{_figures(one['figures'])}\t{one['folder']}{taken}")
+        taken = ["taken when none is named"] if one["default"] else []
+        rows.append([one["name"], one["architecture"], _figures(one["figures"]), one["folder"], *taken])
+    _print_table(("name", "architecture", "test figures", "folder"), rows)
+
+
+def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print columns below their headings on a terminal, and rows alone, with tabs between cells, to programs."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join(row))
+        return
+    widths = [max(map(len, column)) for column in itertools.zip_longest(headings, *rows, fillvalue="")]
+    for row in (headings, *rows):
+        print("  ".join(map(str.ljust, row, widths)).rstrip())
 
 
 def _stored() -> "list[dict[str, Any]]":
@@ -129,10 +146,12 @@ def _figures(figures: "dict[str, Any]") -> str:
 def _list_architectures() -> None:
     from audio_emotion import models
 
+    rows = []
     for name in models.architectures():
         known = models.entry(name)
         size = f"{known.n_parameters:,} parameters" if known.n_parameters else "as large as its checkpoint"
-        print(f"{name}\t{size}\t{known.reads}\t{known.source}\t{models.measured(name) or 'not measured yet'}")
+        rows.append((name, size, known.reads, known.source, models.measured(name) or "not measured yet"))
+    _print_table(("architecture", "size", "reads", "source", "on RAVDESS"), rows)
 
 
 @app.command("show", cls=Command, epilog=_EXAMPLES["show"])
@@ -144,7 +163,8 @@ def show(
     ] = False,
 ) -> None:
     """Say what a model is, what it was trained on and how it did; check its files."""
-    folder = checkpoint.find(name or checkpoint.chosen())
+    called = name or checkpoint.chosen()
+    folder = checkpoint.find(called)
     config = checkpoint.read_config(folder)
     if as_json:
         print((folder / checkpoint.CONFIG).read_text("utf-8"), end="")
@@ -152,7 +172,8 @@ def show(
         training = config.training
         speakers = training.get("speakers", {}).get("train", [])
         rows = {
-            "name": config.name,
+            "name": called if called in checkpoint.stored() else config.name,
+            "in answers": config.name,
             "architecture": config.architecture,
             "labels": ", ".join(config.labels),
             "listens to": f"{config.window_samples / config.sampling_rate:g} s at {config.sampling_rate} Hz",

@@ -11,7 +11,7 @@ import typer
 
 from audio_emotion.checkpoint import chosen, stored
 from audio_emotion.cli import _completing
-from audio_emotion.cli._app import command, note
+from audio_emotion.cli._app import command, limited, note
 from audio_emotion.cli._completing import one_of
 from audio_emotion.cli._options import Device
 from audio_emotion.errors import PackageError, StorageError, UsageError, reason
@@ -78,22 +78,39 @@ def serve(
         int, typer.Option(help="Streams at once; then 429.", min=1, rich_help_panel="Limits")
     ] = _DEFAULTS.max_streams,
     max_upload: Annotated[
-        float, typer.Option(help="MiB of an upload.", rich_help_panel="Limits")
+        float, typer.Option(help="MiB of an upload.", callback=limited(0, above=True), rich_help_panel="Limits")
     ] = _DEFAULTS.upload_bytes / 2**20,
     max_duration: Annotated[
-        float, typer.Option(help="Minutes of a recording or stream.", rich_help_panel="Limits")
+        float,
+        typer.Option(
+            help="Minutes of a recording or stream.", callback=limited(0, above=True), rich_help_panel="Limits"
+        ),
     ] = _DEFAULTS.duration_s / 60,
     decode_timeout: Annotated[
-        float, typer.Option(help="Seconds of a decoder for an hour of sound.", rich_help_panel="Limits")
+        float,
+        typer.Option(
+            help="Seconds of a decoder for an hour of sound.", callback=limited(0, above=True), rich_help_panel="Limits"
+        ),
     ] = _DEFAULTS.decode_s,
     answer_timeout: Annotated[
-        float, typer.Option(help="Seconds of reading and answering a recording.", rich_help_panel="Limits")
+        float,
+        typer.Option(
+            help="Seconds of reading and answering a recording.",
+            callback=limited(0, above=True),
+            rich_help_panel="Limits",
+        ),
     ] = _DEFAULTS.answer_s,
     body_timeout: Annotated[
-        float, typer.Option(help="Seconds for an upload to arrive.", rich_help_panel="Limits")
+        float,
+        typer.Option(
+            help="Seconds for an upload to arrive.", callback=limited(0, above=True), rich_help_panel="Limits"
+        ),
     ] = _DEFAULTS.body_s,
     idle_timeout: Annotated[
-        float, typer.Option(help="Seconds of silence on a connection.", rich_help_panel="Limits")
+        float,
+        typer.Option(
+            help="Seconds of silence on a connection.", callback=limited(0, above=True), rich_help_panel="Limits"
+        ),
     ] = _DEFAULTS.idle_s,
 ) -> None:
     """Serve a page and a REST interface, to this machine alone unless told otherwise."""

@@ -16,7 +16,7 @@ from audio_emotion.cluster.inputs import find
 from audio_emotion.cluster.partitions import SIZE, Partition, cut
 from audio_emotion.cluster.scorer import Job, Scorer
 from audio_emotion.cluster.store import ANSWERS, FAILURES, Store
-from audio_emotion.errors import AudioEmotionError, DeviceError, UsageError
+from audio_emotion.errors import AudioEmotionError, DeviceError, PackageError, UsageError
 from audio_emotion.journal import check_same
 from audio_emotion.prediction import backend_for
 from audio_emotion.runtime import cores
@@ -43,12 +43,13 @@ def run(
     partition holds, about.
 
     Raises:
-        UsageError: the folder was begun with another model or other parameters; no ray; a manifest that is none.
+        UsageError: the folder was begun with another model or other parameters, or a manifest is none.
+        PackageError: the extra ``ray`` is not installed.
         StorageError: the folder cannot be written.
         DeviceError: the cluster has no room for a single actor.
         ModelError: no such model.
     """
-    check_installed()
+    _check_installed()
     folder = checkpoint.find(model)
     config = checkpoint.read(folder)
     store = Store(job.folder)
@@ -111,11 +112,12 @@ def _left_to_do(partitions: Sequence[Partition], store: Store) -> tuple[list[Par
     return todo, failed, n_todo
 
 
-def check_installed() -> None:
-    """Raise :class:`UsageError` unless what ``--engine ray`` needs is installed."""
+def _check_installed() -> None:
+    """Raise :class:`PackageError` unless what ``--engine ray`` needs is installed."""
     if missing := [name for name in ("ray", "pyarrow") if find_spec(name) is None]:
-        raise UsageError(
-            f"archives on a cluster need {' and '.join(missing)}; install with: pip install 'audio-emotion[ray]'"
+        raise PackageError(
+            f"archives on a cluster need packages that are not installed ({', '.join(missing)}); "
+            "run: pip install 'audio-emotion[ray]'"
         )
 
 

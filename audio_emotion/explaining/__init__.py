@@ -27,6 +27,9 @@ from audio_emotion.records import FloatArray, Prediction, Waveform
 Method = Literal["occlusion", "gradients"]
 METHODS: tuple[str, ...] = get_args(Method)
 
+NOISE = 0.1
+"""Importances nearer to 0 than this, in log-odds, mean nothing."""
+
 MAX_S = 30.0
 """Longer recordings are refused: each second takes about one on one core, and a picture would show little of it."""
 
@@ -58,7 +61,8 @@ class Explanation:
         """Return the stretches that spoke for the label (or ``against`` it), the strongest first.
 
         A stretch is what lies together above ``least`` times the strongest span; each is (start and end in seconds
-        from the beginning of the recording, importance of its strongest span).
+        from the beginning of the recording, importance of its strongest span). Those that are weaker than
+        :data:`NOISE` are among them.
         """
         over_time = -self.weighed.over_time if against else self.weighed.over_time
         if over_time.max() <= 0:

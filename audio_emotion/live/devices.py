@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from audio_emotion.errors import DeviceError
+from audio_emotion.errors import DeviceError, PackageError
 
 BLOCK_S = 0.02
 """Seconds of sound that a device hands over at once: part of the latency."""
@@ -112,7 +112,8 @@ class PortAudio:
     """The devices of this machine, through PortAudio.
 
     Raises:
-        DeviceError: the package ``sounddevice``, or the PortAudio library that it stands on, is not installed.
+        PackageError: the package ``sounddevice`` is not installed.
+        DeviceError: the PortAudio library that it stands on is not there.
     """
 
     def __init__(self) -> None:
@@ -190,7 +191,7 @@ def _sounddevice() -> Any:
     try:
         import sounddevice
     except ImportError as error:
-        raise DeviceError(
+        raise PackageError(
             "listening to a microphone needs a package that is not installed; run: pip install 'audio-emotion[live]'"
         ) from error
     except OSError as error:  # the package is there, its library is not

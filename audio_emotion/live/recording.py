@@ -10,6 +10,7 @@ import numpy as np
 
 from audio_emotion.errors import StorageError
 from audio_emotion.live.devices import Form, Int16Array
+from audio_emotion.paths import shown
 
 _MOST = 2**32 - 1  # bytes, what a WAV header can say
 _HEADER = 44
@@ -28,7 +29,7 @@ class GrowingFile:
             self._file = FileIO(path, "xb")
         except FileExistsError:
             raise StorageError(
-                f"{path}: is there already, and would be lost; remove it, or name another file"
+                f"{shown(path)}: is there already, and would be lost; remove it, or name another file"
             ) from None
         except OSError as error:
             raise self._problem(error) from error
@@ -50,7 +51,9 @@ class GrowingFile:
             raise self._problem(error) from error
 
     def _problem(self, error: OSError) -> StorageError:
-        return StorageError(f"cannot write {self._path} ({error.strerror}); free space there, or name another file")
+        return StorageError(
+            f"cannot write {shown(self._path)} ({error.strerror}); free space there, or name another file"
+        )
 
 
 class LineFile(GrowingFile):

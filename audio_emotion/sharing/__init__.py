@@ -1,6 +1,7 @@
 """Models from one machine to another: to and from a folder, or a repository of the Hugging Face hub.
 
-What travels is the files of a model folder, none of which can hold code: JSON, safetensors, ONNX and Markdown.
+The hub is the one that ``HF_ENDPOINT`` names, else the public one. What travels is the files of a model folder, none of
+which can hold code: JSON, safetensors, ONNX and Markdown.
 """
 
 import shutil
@@ -36,7 +37,7 @@ class Pulled:
     left_out: tuple[str, ...]
 
 
-def push(name: str, target: str, *, replace: bool = False, private: bool = True, endpoint: str | None = None) -> str:
+def push(name: str, target: str, *, replace: bool = False, private: bool = True) -> str:
     """Copy a model into a folder of models, or commit it to a repository, and return where it is then.
 
     Args:
@@ -44,7 +45,6 @@ def push(name: str, target: str, *, replace: bool = False, private: bool = True,
         target: a folder, in which the model gets one of its own name; or ``hf://OWNER/NAME``.
         replace: whether a model of that name in the folder may be replaced. (A repository keeps its history.)
         private: whether a repository that is made for it is shown to its owner alone.
-        endpoint: address of the hub; without it, ``HF_ENDPOINT`` or the public one.
 
     Raises:
         ModelError: no such model, or it is incomplete or altered.
@@ -57,7 +57,7 @@ def push(name: str, target: str, *, replace: bool = False, private: bool = True,
     called = config.name if name == DEFAULT else source.resolve().name
     files = _files(source, config)
     if target.startswith(hub.SCHEME):
-        return hub.push(hub.Address.parse(target), files, f"{called}, {config.architecture}", private, endpoint)
+        return hub.push(hub.Address.parse(target), files, f"{called}, {config.architecture}", private)
     goal = Path(target).expanduser() / called
     _check_free(goal, replace)
     with paths.writing(goal) as sibling:
@@ -69,14 +69,13 @@ def push(name: str, target: str, *, replace: bool = False, private: bool = True,
     return str(goal)
 
 
-def pull(source: str, name: str | None = None, *, replace: bool = False, endpoint: str | None = None) -> Pulled:
+def pull(source: str, name: str | None = None, *, replace: bool = False) -> Pulled:
     """Take a model from a folder or a repository, check it, and store it; what is damaged is never put in place.
 
     Args:
         source: a model folder, or ``hf://OWNER/NAME``, with ``@REVISION`` behind it for another than the newest.
         name: what to store it as; without it, the folder's or the repository's name.
         replace: whether a stored model of that name may be replaced.
-        endpoint: address of the hub; without it, ``HF_ENDPOINT`` or the public one.
 
     Raises:
         ModelError: it is no model, incomplete or altered, or a graph of it cannot be loaded.
@@ -88,7 +87,7 @@ def pull(source: str, name: str | None = None, *, replace: bool = False, endpoin
     if source.startswith(hub.SCHEME):
         address = hub.Address.parse(source)
         goal = _goal(name or address.repository.partition("/")[2], replace)
-        remote = hub.open_repository(address, endpoint)
+        remote = hub.open_repository(address)
         return _put(source, goal, remote.files, remote.fetch)
     folder = Path(source).expanduser()
     goal = _goal(name or folder.resolve().name, replace)

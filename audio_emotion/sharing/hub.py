@@ -40,7 +40,7 @@ class Address:
         return f"{SCHEME}{self.repository}{f'@{self.revision}' if self.revision else ''}"
 
 
-def push(address: Address, files: Mapping[str, Path | bytes], title: str, private: bool, endpoint: str | None) -> str:
+def push(address: Address, files: Mapping[str, Path | bytes], title: str, private: bool) -> str:
     """Commit files to a repository, which is made where there is none, and return the commit's address.
 
     Raises:
@@ -51,7 +51,7 @@ def push(address: Address, files: Mapping[str, Path | bytes], title: str, privat
     if address.revision:
         raise UsageError(f"{address} names a revision, and a model is committed to the main branch; leave it out")
     library = _library()
-    api = library.HfApi(endpoint=endpoint or _named_hub(), library_name="audio-emotion")
+    api = library.HfApi(endpoint=_named_hub(), library_name="audio-emotion")
     with _told("written", address):
         api.create_repo(address.repository, private=private, exist_ok=True)
         changes = [library.CommitOperationAdd(name, _giveable(content)) for name, content in files.items()]
@@ -71,7 +71,6 @@ class Repository:
     address: Address
     commit: str
     files: tuple[str, ...]
-    _endpoint: str | None
 
     def fetch(self, names: Sequence[str], folder: Path) -> None:
         """Download some of its files. Raises :class:`DownloadError` where that fails."""
@@ -83,24 +82,23 @@ class Repository:
                     name,
                     revision=self.commit,
                     local_dir=folder,
-                    endpoint=self._endpoint,
+                    endpoint=_named_hub(),
                     library_name="audio-emotion",
                 )
         shutil.rmtree(folder / ".cache", ignore_errors=True)  # what the library notes of its downloads
 
 
-def open_repository(address: Address, endpoint: str | None) -> Repository:
+def open_repository(address: Address) -> Repository:
     """Look up what a repository holds.
 
     Raises:
         DownloadError: there is none, or the hub cannot be reached.
         PackageError: the extra ``hub`` is not installed.
     """
-    endpoint = endpoint or _named_hub()
-    api = _library().HfApi(endpoint=endpoint, library_name="audio-emotion")
+    api = _library().HfApi(endpoint=_named_hub(), library_name="audio-emotion")
     with _told("read", address):
         found = api.model_info(address.repository, revision=address.revision)
-        return Repository(address, found.sha, tuple(file.rfilename for file in found.siblings or ()), endpoint)
+        return Repository(address, found.sha, tuple(file.rfilename for file in found.siblings or ()))
 
 
 @contextmanager

@@ -27,18 +27,28 @@ class Batcher:
         self.device = runtime.device
         self._runtime, self._wait_s, self._observe = runtime, wait_s, observe
         self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._lock, self._closed = threading.Lock(), False
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
     def logits(self, windows: FloatArray) -> FloatArray:
-        """Return logits (batch, n_labels) of windows (batch, window_samples), at least one."""
+        """Return logits (batch, n_labels) of windows (batch, window_samples), at least one.
+
+        Raises:
+            RuntimeError: it is closed: nobody would ever answer.
+        """
         answer: Future[FloatArray] = Future()
-        self._asked.put((windows, answer))
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the service is at its end")
+            self._asked.put((windows, answer))
         return answer.result()
 
     def close(self) -> None:
         """Answer what was asked, and end."""
-        self._asked.put(None)
+        with self._lock:
+            self._closed = True
+            self._asked.put(None)
         self._thread.join()
 
     def _work(self) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 
 from audio_emotion.checkpoint import DEFAULT
 from audio_emotion.errors import UsageError
@@ -37,7 +38,7 @@ class ServeConfig:
         batch_wait_s: seconds that windows wait for others to be put through the model with.
 
     Raises:
-        UsageError: a limit that is not above 0, or a token that can be guessed.
+        UsageError: a limit that is not above 0, no model or two of one name, or a token that can be guessed.
     """
 
     host: str = "127.0.0.1"
@@ -67,6 +68,11 @@ class ServeConfig:
             raise UsageError(f"the limit max_queue is {self.max_queue}, expected 0 or more")
         if not self.models:
             raise UsageError("no model is named; expected at least one")
+        called = [Path(name).name for name in set(self.models)]
+        if twice := {name for name in called if called.count(name) > 1}:
+            raise UsageError(
+                f"several models are called {min(twice)}, and a request could not tell them apart; rename one"
+            )
         if self.token is not None and (len(self.token) < LEAST_TOKEN or not self.token.isascii()):
             raise UsageError(
                 f"the token has {len(self.token)} characters, expected at least {LEAST_TOKEN} of ASCII; "

@@ -22,7 +22,7 @@ from audio_emotion.web.refusal import Refusal
 NAME = "stream"
 """What its answers have in the place of a file."""
 
-NORMAL, UNSUPPORTED, REFUSED = 1000, 1003, 1008
+NORMAL, REFUSED = 1000, 1008
 """Codes that a stream is closed with, as RFC 6455 has them."""
 
 router = APIRouter()

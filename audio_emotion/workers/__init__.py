@@ -11,6 +11,5 @@ from audio_emotion.workers.crew import Crew
 from audio_emotion.workers.pool import Pool
 from audio_emotion.workers.process import Child
 from audio_emotion.workers.terms import Failure, Limits, Reader, Windows
-from audio_emotion.workers.wire import Part
 
-__all__ = ["Child", "Crew", "Failure", "Limits", "Part", "Pool", "Reader", "Windows"]
+__all__ = ["Child", "Crew", "Failure", "Limits", "Pool", "Reader", "Windows"]

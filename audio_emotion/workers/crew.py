@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from audio_emotion.errors import AudioEmotionError
 from audio_emotion.workers.pool import check
 from audio_emotion.workers.process import Child
 from audio_emotion.workers.terms import Failure, GivenUpError, Limits, Reader, Windows
@@ -82,7 +83,11 @@ class Crew:
         child = Child(self._reader, self._limits)
         with self._lock:
             self._children.add(child)
-        child.greet()
+        try:
+            child.greet()
+        except AudioEmotionError:
+            self._kept(child)  # a service asks again and again: what cannot start must not add up
+            raise
         return child
 
     def _kept(self, child: Child | None) -> Child | None:

@@ -193,7 +193,7 @@ def check(path: str, limits: Limits) -> None:
     try:
         status = Path(path).stat()
     except FileNotFoundError:
-        raise GivenUpError("missing", f"{shown(path)}: no such file; check the path") from None
+        raise GivenUpError("missing", f"{shown(path)}: no such file or folder; check the path") from None
     except (OSError, ValueError) as error:
         raise GivenUpError("unreadable", f"{shown(path)}: cannot be read ({reason(error)})") from error
     if not stat.S_ISREG(status.st_mode):

@@ -51,7 +51,7 @@ class Child:
         """Tell the worker what to read with, and wait until it can.
 
         Raises:
-            AudioEmotionError: it cannot.
+            AudioEmotionError: it cannot; it is closed then.
         """
         hello = {
             "reader": self._reader.function,
@@ -64,6 +64,7 @@ class Child:
         except (EOFError, OSError):
             header = {"broken": f"it {self._fate()} before it was ready"}
         if "broken" in header:
+            self.close()
             raise AudioEmotionError(f"a decode worker cannot start: {header['broken']}; check the installation")
 
     def read(self, item: int, path: str, settings: Mapping[str, Any] | None = None) -> Iterator[Windows]:

@@ -1,11 +1,18 @@
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
+from audio_emotion.cli import app
+from audio_emotion.cli.explain import _text
 from audio_emotion.emotions import emotions
+from audio_emotion.explaining import Explanation
+from audio_emotion.explaining.heard import Weighed
+from audio_emotion.records import Prediction, Waveform
 from tests.cli.test_infer import assert_one_line
 from tests.conftest import ROOT
 from tests.sounds import RATE
@@ -24,6 +31,33 @@ def test_a_picture_and_what_it_shows_in_words(cli, tmp_path: Path):
         "Spoke most against it",
     ]
     assert (tmp_path / "explain.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_stretches_within_noise_are_told_as_such():
+    def told(*over_time: float) -> list[str]:
+        n_spans = len(over_time)
+        weighed = Weighed(
+            RATE * np.arange(n_spans + 1), np.arange(2.0), np.array([over_time]), np.array(over_time), 1.0, 0.0
+        )
+        said = Prediction(0, n_spans, "sad", 0.7, {"sad": 0.7, "happy": 0.3})
+        sound = Waveform(np.zeros(n_spans * RATE, np.float32), RATE, RATE)
+        lines = _text(Explanation(sound, said, "sad", "occlusion", weighed)).splitlines()
+        return [line.partition(": ")[2] for line in lines[-2:]]
+
+    assert told(0, 2, 0, -0.05) == ["1.0-2.0 s (+2.00)", "nothing but noise, below 0.1"]
+    assert told(0.15, 0, 0.09, 0) == ["0.0-1.0 s (+0.15), the rest is noise, below 0.1", "nothing"]
+
+
+def test_without_matplotlib_it_is_told_before_anything_is_heard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for words in (["explain", "absent.wav"], ["infer", "absent.wav", "--plot", "x.png"]):
+        result = CliRunner().invoke(app, words, prog_name="audio-emotion")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr == (
+            "audio-emotion: drawing needs a package that is not installed; run: pip install matplotlib\n"
+        )
+    without = CliRunner().invoke(app, ["explain", "absent.wav", "--json"], prog_name="audio-emotion")
+    assert "absent.wav: no such file" in without.stderr, "numbers need no picture"
 
 
 def test_json_has_every_importance_and_no_picture(cli, tmp_path: Path):

@@ -69,6 +69,7 @@ def refused(result: Result, code: int, words: str) -> None:
         ("--merge", "--merge says nothing without --timeline"),
         ("--min-duration 2", "--min-duration says nothing without --timeline"),
         ("--smooth median", "--smooth says nothing without --timeline"),
+        ("--vad --no-gate", "--vad does not go with --no-gate"),
         ("-j 2", "--jobs says nothing without --output-dir"),
         ("--restart", "--restart says nothing without --output-dir"),
         ("--max-size 4", "--max-size says nothing without --output-dir"),
@@ -106,7 +107,8 @@ def test_what_can_never_be_right_is_one_line_and_two(infer: Run, options: str, w
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("none.wav", "none.wav: no such file; check the path"),
+        ("none.wav", "none.wav: no such file or folder; check the path"),
+        ("nowhere/", "nowhere: no such file or folder; check the path"),
         ("clip.wav --model none", "no model 'none'"),
         ("empty", "empty: is a folder in which no file is named as recordings are (*.wav, *.mp3, *.mp4 ...)"),
         ("clip.wav --output-dir clip.wav", "clip.wav: is a file, expected a folder for the answers"),
@@ -153,6 +155,21 @@ def test_low_rates_are_noted_in_one_line(infer: Run):
     assert infer("a.wav", "b.wav").stderr.count("\n") == 1
 
 
+def test_a_file_that_was_cut_off_is_noted_and_a_stream_is_not(infer: Run):
+    whole = encoded(voice(4))
+    Path("cut.wav").write_bytes(whole[: len(whole) // 2])
+    for options in ([], ["--json"], ["--timeline"]):
+        result = infer("cut.wav", *options)
+        assert (result.exit_code, result.stderr) == (
+            0,
+            "audio-emotion: note: cut.wav ends after 2.00 s where its header says 4.00 s: it was cut off, and what is "
+            "missing is not in the answer\n",
+        )
+    assert "standard input ends after 2.00 s" in infer("-", content=whole[: len(whole) // 2]).stderr
+    streamed = whole[:40] + b"\xff" * 4 + whole[44:]
+    assert infer("-", content=streamed).stderr == ""
+
+
 def test_top_k_of_a_format_for_programs_is_noted(infer: Run):
     assert "--top-k shortens the text form only" in infer("long.wav", "--json", "--top-k", 1).stderr
 
@@ -165,6 +182,13 @@ def test_a_clip_is_answered_alike_as_a_whole_and_as_a_timeline_of_one_window(inf
     assert len(along["segments"]) == 1
     assert along["segments"][0]["scores"] == pytest.approx(whole["scores"], abs=1e-6)
     assert (along["start"], along["end"], along["label"]) == (whole["start"], whole["end"], whole["label"])
+
+
+def test_of_turns_of_several_recordings_those_of_the_one_that_is_named_are_answered(infer: Run):
+    turns = (("clip", 0, 1), ("long", 1, 2), ("long", 3, 1))
+    Path("turns.rttm").write_text("".join(f"SPEAKER {of} 1 {start} {n} <NA> <NA> ann\n" for of, start, n in turns))
+    said = json.loads(infer("long.wav", "--segments", "turns.rttm", "--json").stdout)
+    assert [(segment["start"], segment["end"]) for segment in said["segments"]] == [(1, 3), (3, 4)]
 
 
 # --- streams ----------------------------------------------------------------------------------------------------------

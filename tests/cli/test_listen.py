@@ -86,6 +86,8 @@ def test_people_get_lines_where_there_is_no_terminal(talk: Path):
         (("--file", "a.wav", "--device-name", "usb"), "two things to listen to"),
         (("--file", "a.wav", "--jsonl", "--plain"), "two forms of output"),
         (("--file", "a.wav", "--hop", "5"), "the hop is 5 s"),
+        (("--file", "a.wav", "--wait", "5"), "--wait is for a microphone"),
+        (("--vad", "--no-gate"), "--vad does not go with --no-gate"),
         (("--record", "a", "--save", "a"), "name one file"),
         (("--wait", "-1"), "expected 0 or more"),
     ],
@@ -109,7 +111,7 @@ def test_a_file_that_is_there_is_not_written_over(option: str, talk: Path):
 def test_an_unreadable_file_is_one_line(tmp_path: Path):
     result = listen("--file", tmp_path / "absent.wav", "--jsonl")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.splitlines()[-1].endswith("no such file; check the path")
+    assert result.stderr.splitlines()[-1].endswith("no such file or folder; check the path")
 
 
 def test_a_missing_library_is_one_line(monkeypatch: pytest.MonkeyPatch):

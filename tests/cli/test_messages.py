@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+import typer
 from typer.testing import CliRunner, Result
 
 from audio_emotion.cli import _app, _messages, app
@@ -28,7 +29,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Run:
 def test_quiet_tells_errors_alone(run: Run, words: list[str]):
     result = run(*words)
     assert result.exit_code == 3
-    assert result.stderr == "audio-emotion: no.wav: no such file; check the path\n"
+    assert result.stderr == "audio-emotion: no.wav: no such file or folder; check the path\n"
     assert "Predicted emotion" in result.stdout
 
 
@@ -70,6 +71,20 @@ def test_a_log_file_that_cannot_be_written_is_told_before_the_work(run: Run):
         assert "cannot be written" in result.stderr
         assert result.stderr.endswith("name another --log-file\n")
     assert run("--log-file", ".", "infre").exit_code == 2
+
+
+def test_a_module_that_is_missing_is_one_line(run: Run, capsys):
+    @_app.command
+    def needs_more() -> None:
+        import not_installed  # noqa: F401
+
+    with pytest.raises(typer.Exit) as end:
+        needs_more()
+    _messages.forget()
+    assert end.value.exit_code == 1
+    assert capsys.readouterr().err == (
+        "audio-emotion: this needs not_installed, which is not installed; audio-emotion doctor says how to install it\n"
+    )
 
 
 def test_quiet_and_verbose_contradict(run: Run):

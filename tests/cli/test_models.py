@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,18 @@ def test_models_are_listed_with_their_figures_and_which_is_taken(mine: Path):
     assert told[1]["figures"]["UAR"] > 0.5
 
 
+def test_a_terminal_gets_columns_below_headings(mine: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    for options, first in (([], "name"), (["--architectures"], "architecture")):
+        with pytest.raises(SystemExit):
+            app(["models", "list", *options], prog_name="audio-emotion")
+        headings, *rows = capsys.readouterr().out.splitlines()
+        assert headings.startswith(f"{first}  ")
+        second = re.search(r"  (\w)", headings).start(1)
+        assert len(rows) > 1
+        assert all(row[second - 2 : second] == "  " and row[second] != " " for row in rows)
+
+
 def test_one_that_is_damaged_does_not_hide_the_others(mine: Path):
     (mine / "config.json").write_text("{")
     result = run("models", "list")
@@ -81,6 +94,7 @@ def test_one_that_is_damaged_does_not_hide_the_others(mine: Path):
 
 def test_show_says_what_a_model_is_and_whether_it_is_whole(mine: Path):
     told = models("show")
+    assert re.match(r"name: +default\nin answers: +two-channel-cnn\narchitecture: +two-channel-cnn\n", told)
     for words in ("licence:", "CC-BY-NC-SA-4.0", "ravdess (20 speakers)", "3 s at 16000 Hz", "0.6445", "checksums say"):
         assert words in told
     assert json.loads(models("show", "mine", "--json"))["architecture"] == "two-channel-cnn"
@@ -89,6 +103,7 @@ def test_show_says_what_a_model_is_and_whether_it_is_whole(mine: Path):
     assert result.exit_code == 1
     assert "model.onnx: its content does not match the checksum" in result.stderr
     refused(1, "no model 'none'", "show", "none")
+    refused(2, "--json does not go with --architectures", "list", "--json", "--architectures")
 
 
 def test_path_names_the_folder(mine: Path):
@@ -127,6 +142,10 @@ def test_remove_asks_and_never_takes_the_bundled_one(mine: Path, monkeypatch: py
     refused(2, "'default' is the bundled model", "remove", "default", "--yes")
     refused(1, "no model '../models' is stored", "remove", "../models", "--yes")
     refused(1, "no model 'none' is stored", "remove", "none", "--yes")
+    choice = paths.chosen_model_file().read_bytes()
+    paths.chosen_model_file().write_bytes(b"\xff")
+    refused(1, "default-model: cannot be read", "remove", "mine", "--yes")
+    paths.chosen_model_file().write_bytes(choice)
     monkeypatch.setattr("audio_emotion.cli.models._can_ask", lambda: True)
     kept = run("models", "remove", "mine", answer="n\n")
     assert (kept.exit_code, mine.is_dir()) == (1, True)

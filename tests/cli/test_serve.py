@@ -95,6 +95,13 @@ def test_other_machines_need_a_token(monkeypatch, capsys, tmp_path):
     assert "cannot be read" in refused(monkeypatch, capsys, "--token-file", str(tmp_path / "none"))
 
 
+def test_limits_are_numbers_above_nothing(monkeypatch, capsys):
+    for value in ("nan", "inf", "0"):
+        told = refused(monkeypatch, capsys, "--max-upload", value)
+        assert f"'--max-upload': it is {value}, expected more than 0" in told
+    assert "'--idle-timeout': it is -1" in refused(monkeypatch, capsys, "--idle-timeout=-1")
+
+
 def test_a_port_in_use_and_an_address_of_others(monkeypatch, capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         told = refused(monkeypatch, capsys, "--port", str(taken.getsockname()[1]))

@@ -4,7 +4,7 @@ import types
 import numpy as np
 import pytest
 
-from audio_emotion.errors import DeviceError
+from audio_emotion.errors import DeviceError, PackageError
 from audio_emotion.live import Device, PortAudio, choose
 from audio_emotion.live.devices import Form
 
@@ -125,7 +125,7 @@ def test_portaudio_is_started_again_to_find_new_devices(library: FakeLibrary):
 
 def test_an_absent_package_or_library_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    with pytest.raises(DeviceError, match=r"pip install 'audio-emotion\[live\]'"):
+    with pytest.raises(PackageError, match=r"pip install 'audio-emotion\[live\]'"):
         PortAudio()
     monkeypatch.delitem(sys.modules, "sounddevice")
     (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")

@@ -23,67 +23,69 @@ def hub(monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path) -> Iterator
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setenv("HF_TOKEN", "not-a-token")
     with serving() as running:
+        monkeypatch.setenv("HF_ENDPOINT", running.address)
         yield running
 
 
 def test_a_model_goes_to_a_repository_and_comes_back(hub: Hub, home: Path):
-    commit = push("default", "hf://somebody/hearing", endpoint=hub.address)
+    commit = push("default", "hf://somebody/hearing")
     assert commit.startswith(f"{hub.address}/somebody/hearing/commit/")
     bundled = paths.bundled_model_dir()
     assert hub.repositories["somebody/hearing"] == {file: (bundled / file).read_bytes() for file in FILES}
     assert hub.is_private["somebody/hearing"]
-    pulled = pull("hf://somebody/hearing", endpoint=hub.address)
+    pulled = pull("hf://somebody/hearing")
     assert pulled.folder == home / "models" / "hearing"
     assert checkpoint.read(pulled.folder).labels == checkpoint.read(bundled).labels
     assert sorted(path.name for path in pulled.folder.iterdir()) == sorted(FILES)
-    push("default", "hf://somebody/hearing", endpoint=hub.address)  # it is there already, which is no error
+    push("default", "hf://somebody/hearing")  # it is there already, which is no error
 
 
 def test_a_repository_is_public_if_asked_for(hub: Hub):
-    push("default", "hf://somebody/open", private=False, endpoint=hub.address)
+    push("default", "hf://somebody/open", private=False)
     assert not hub.is_private["somebody/open"]
 
 
 def test_pickles_stay_there_unread(hub: Hub):
-    push("default", "hf://somebody/hearing", endpoint=hub.address)
+    push("default", "hf://somebody/hearing")
     hub.repositories["somebody/hearing"] |= {"pytorch_model.bin": b"\x80\x04.", ".gitattributes": b""}
-    pulled = pull("hf://somebody/hearing@main", "theirs", endpoint=hub.address)
+    pulled = pull("hf://somebody/hearing@main", "theirs")
     assert pulled.left_out == (".gitattributes", "pytorch_model.bin")
     assert not [asked for asked in hub.asked if asked.endswith("pytorch_model.bin")]
     assert stored() == ("default", "theirs")
 
 
 def test_what_is_damaged_there_is_not_stored(hub: Hub, home: Path):
-    push("default", "hf://somebody/hearing", endpoint=hub.address)
+    push("default", "hf://somebody/hearing")
     files = hub.repositories["somebody/hearing"]
     files["model.onnx"] = b"something else"
     with pytest.raises(
         ModelError, match=r"^hf://somebody/hearing/model\.onnx: its content does not match the checksum"
     ):
-        pull("hf://somebody/hearing", endpoint=hub.address)
+        pull("hf://somebody/hearing")
     files["config.json"] = json.dumps({"name": "x"}).encode()
     with pytest.raises(ModelError, match=r"config\.json: not a readable model description"):
-        pull("hf://somebody/hearing", endpoint=hub.address)
+        pull("hf://somebody/hearing")
     del files["config.json"]
     with pytest.raises(ModelError, match=r"holds no config\.json"):
-        pull("hf://somebody/hearing", endpoint=hub.address)
+        pull("hf://somebody/hearing")
     assert not list((home / "models").iterdir())
 
 
-def test_what_is_not_there_or_cannot_be_reached_is_one_line(hub: Hub):
-    push("default", "hf://somebody/hearing", endpoint=hub.address)
+def test_what_is_not_there_or_cannot_be_reached_is_one_line(hub: Hub, monkeypatch: pytest.MonkeyPatch):
+    push("default", "hf://somebody/hearing")
     for source, endpoint in (
         ("hf://somebody/absent", hub.address),
         ("hf://somebody/hearing@v2", hub.address),
         ("hf://somebody/hearing", "http://127.0.0.1:9"),
     ):
+        monkeypatch.setenv("HF_ENDPOINT", endpoint)
         with pytest.raises(
             DownloadError, match=f"^{source}: cannot be read .*check the name and the network"
         ) as raised:
-            pull(source, "mine", endpoint=endpoint)
+            pull(source, "mine")
         assert "\n" not in str(raised.value)
     with pytest.raises(DownloadError, match="cannot be written"):
-        push("default", "hf://somebody/hearing", endpoint="http://127.0.0.1:9")
+        push("default", "hf://somebody/hearing")
 
 
 def test_an_address_names_owner_name_and_maybe_revision():

@@ -177,7 +177,11 @@ def test_every_answer_says_what_a_browser_may_do(client):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"jobs": 0}, {"upload_bytes": 0}, {"idle_s": 0}, {"max_queue": -1}, {"models": ()}, {"token": "short"}]
+    "wrong",
+    [
+        *({"jobs": 0}, {"upload_bytes": 0}, {"idle_s": 0}, {"max_queue": -1}, {"token": "short"}),
+        *({"models": ()}, {"models": ("ours/mine", "theirs/mine")}),
+    ],
 )
 def test_settings_that_cannot_be(wrong):
     with pytest.raises(UsageError):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from audio_emotion.errors import AudioEmotionError
 from audio_emotion.workers import Crew, Failure, Limits, Reader, Windows
 
 
@@ -69,3 +70,12 @@ def test_a_third_waits_for_one_of_two_workers(crew, tmp_path):
     third.join(10)
     assert heard[0].windows[0, 0] == 9
     held[1].close()
+
+
+def test_workers_that_cannot_start_do_not_add_up(tmp_path):
+    crew = Crew(Reader("tests.nowhere:read", {}), 1, Limits())
+    for ask in (crew.start, lambda: list(crew.read(file(tmp_path, "1"), {}))):
+        with pytest.raises(AudioEmotionError, match="a decode worker cannot start: "):
+            ask()
+        assert not crew._children
+    crew.close()

@@ -1,0 +1,40 @@
+"""What the header of a WAV file counts, beside what the file holds: a copy that broke off keeps its header."""
+
+import os
+import struct
+from io import FileIO
+from typing import BinaryIO
+
+_HEAD = 12  # "RIFF", a size, "WAVE"
+_CHUNK = struct.Struct("<4sI")
+_MOST_CHUNKS = 100  # before the samples; a damaged file may have any number
+_SLIP = 1024  # bytes; some writers count their header, too
+_PLACEHOLDERS = (2**31, 2**32)  # what a writer that cannot go back leaves, or somewhat less
+_NEAR = 2**16
+
+
+def sample_bytes(file: BinaryIO | FileIO) -> tuple[int, int]:
+    """Return how many bytes of samples a WAV file holds, and how many its header says.
+
+    They are equal where nothing is missing, where the header leaves the number open as a stream's does (0, or about
+    2 or 4 GiB), and where it cannot be read.
+    """
+    end = file.seek(0, os.SEEK_END)
+    at = _HEAD
+    for _ in range(_MOST_CHUNKS):
+        file.seek(at)
+        head = file.read(_CHUNK.size)
+        if len(head) < _CHUNK.size:
+            break
+        name, size = _CHUNK.unpack(head)
+        at += _CHUNK.size
+        if name == b"data":
+            held = min(size, end - at)
+            return (held, size) if size - held > _SLIP and not _is_open(size) else (held, held)
+        at += size + size % 2
+    return 0, 0
+
+
+def _is_open(size: int) -> bool:
+    """Tell whether a size is one that says nothing."""
+    return any(full - _NEAR <= size <= full for full in _PLACEHOLDERS)
