@@ -131,7 +131,11 @@ class Report:
         """How these figures may be called."""
         if not self.model.speakers:
             return "unknown whether speaker-independent"
-        return "not speaker-independent" if any(self.shared_speakers.values()) else "speaker-independent"
+        if any(self.shared_speakers.values()):
+            return "not speaker-independent"
+        tested = {name.split("/")[0] for name in self.evaluation.speakers}
+        known = {name.split("/")[0] for names in self.model.speakers.values() for name in names}
+        return "speaker-independent" + ("" if tested & known else " as far as the speakers' names tell")
 
     @property
     def setting(self) -> str:

@@ -260,7 +260,7 @@ Advance = Callable[[str, int, int, str], None]
 
 @contextmanager
 def progress_bars(quiet: bool = False) -> Iterator[Advance]:
-    """Give a function that shows on stderr how far each stage is: a bar on a terminal, else a line every 30 seconds.
+    """Give a function that shows on stderr how far each stage is: a bar on a terminal, else a line as it begins and every 30 seconds.
 
     With ``quiet``, or where ``--quiet`` asks for errors alone, it shows nothing.
     """
@@ -289,12 +289,13 @@ def progress_bars(quiet: bool = False) -> Iterator[Advance]:
 
 
 def _told_now_and_then() -> Advance:
-    last = time.monotonic()
+    last, seen = time.monotonic(), set[str]()
 
     def advance(stage: str, done: int, total: int, remark: str) -> None:
         nonlocal last
-        if time.monotonic() - last >= _TOLD_EVERY_S:
+        if stage not in seen or time.monotonic() - last >= _TOLD_EVERY_S:
             last = time.monotonic()
+            seen.add(stage)
             note(f"{stage}: {done} of {total}{', ' if remark else ''}{remark}")
 
     return advance

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from audio_emotion.cli._app import note, progress_bars, tell_left_out
 from audio_emotion.errors import UsageError
+from audio_emotion.paths import shown
 
 if TYPE_CHECKING:
     from audio_emotion.corpora.base import Progress, Utterance
@@ -58,6 +59,7 @@ def dry_run(what: What, config: "TrainConfig", folds: str | None) -> None:
 
 def _material(what: What, config: "TrainConfig", progress: "Progress", split: str) -> "tuple[Material, Split]":
     """Decode the recordings, say which cannot be used, and split the rest."""
+    from audio_emotion.corpora.sources import parse_sources
     from audio_emotion.corpora.splits import cross_corpus, split_utterances
     from audio_emotion.fitting.placement import is_main
     from audio_emotion.training import load_material
@@ -67,7 +69,8 @@ def _material(what: What, config: "TrainConfig", progress: "Progress", split: st
     if is_main():
         tell_left_out(material.left_out)
         if what.data:
-            note(f"{len(material.corpus.utterances)} recordings, recognised as {', '.join(material.corpus.names)}")
+            read_as = ", ".join(f"{shown(one.path)} as {one.adapter.name}" for one in parse_sources(what.data))
+            note(f"{len(material.corpus.utterances)} recordings; read {read_as}")
     utterances = material.corpus.utterances
     if what.test_data:
         tested = load_material(what.test_data, what.labels, what.strict, progress, config.rate, for_training=False)

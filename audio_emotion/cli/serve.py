@@ -27,7 +27,14 @@ EXAMPLES = """
     audio-emotion serve --host 0.0.0.0 --token-file token
 """
 
-_NEEDS = ("fastapi", "fastapi_offline", "multipart", "prometheus_client", "uvicorn", "websockets")
+_NEEDS = {  # module → package
+    "fastapi": "fastapi",
+    "fastapi_offline": "fastapi-offline",
+    "multipart": "python-multipart",
+    "prometheus_client": "prometheus-client",
+    "uvicorn": "uvicorn",
+    "websockets": "websockets",
+}
 _DEFAULTS = ServeConfig()
 _CONNECTIONS = 1000  # open at once; beyond it 503
 _FINISH_S = 60  # for what is under way when the server is told to end
@@ -149,7 +156,7 @@ def serve(
 
 
 def _check_installed() -> None:
-    if missing := [name for name in _NEEDS if find_spec(name) is None]:
+    if missing := [package for name, package in _NEEDS.items() if find_spec(name) is None]:
         raise PackageError(
             f"the service needs packages that are not installed ({', '.join(missing)}); "
             "run: pip install 'audio-emotion[web]'"

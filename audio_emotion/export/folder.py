@@ -20,10 +20,10 @@ _ASKED = ("onnx", "onnx-int8", "onnx-fp16", "ort", "ort-int8")
 _ASK = '''"""Ask the model in this folder about one recording.
 
     pip install onnxruntime numpy soundfile
-    python ask.py speech.wav
+    python ask.py speech.wav [model.int8.onnx]
 
-`audio-emotion infer` leaves out the quiet at both ends of a recording, and windows without speech, so that its scores
-differ a little.
+`audio-emotion infer` leaves out the quiet at both ends of a recording, and windows without speech; its scores are
+therefore others, by some hundredths as a rule. Leave them out as it does where that matters.
 """
 
 import json
@@ -44,7 +44,7 @@ speech = samples.mean(axis=1)
 n_windows = max(1, len(speech) // length)  # one after another; a short recording stands in the middle of one window
 missing = max(0, length - len(speech))
 windows = np.pad(speech, (missing // 2, missing - missing // 2))[: n_windows * length].reshape(n_windows, length)
-session = onnxruntime.InferenceSession(here / "MODEL")
+session = onnxruntime.InferenceSession(here / (sys.argv[2] if len(sys.argv) > 2 else "MODEL"))
 probabilities = session.run(["probabilities"], {session.get_inputs()[0].name: windows})[0]
 mean = np.exp(np.log(probabilities).mean(axis=0))
 for label, share in sorted(zip(about["labels"], mean / mean.sum()), key=lambda pair: -pair[1]):

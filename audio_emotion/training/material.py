@@ -85,7 +85,9 @@ def load_material(
     cache.trim()
     unheard = sorted(set(chosen.labels) - {utterance.label for utterance, _ in heard})
     if for_training and chosen.name == "own" and unheard:
-        raise CorpusError(f"no recording is labelled {', '.join(unheard)}; leave it out of --labels, or add recordings")
+        raise CorpusError(
+            f"no recording is labelled {', '.join(unheard)}; check the spelling, leave it out of --labels, or add recordings"
+        )
     utterances = tuple(utterance for utterance, _ in heard)
     sounds = {utterance.digest: samples for utterance, samples in heard}
     return Material(replace(corpus, utterances=utterances), sampling_rate, sounds, chosen, unreadable)

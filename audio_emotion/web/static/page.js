@@ -109,6 +109,7 @@ async function startMicrophone() {
   const segments = [];
   player.pause();
   stop = () => {};
+  microphone.disabled = true; // until the browser has asked
   try {
     stop = await listen(chosenModel(), LONGEST_BYTES, {
       level: (level) => {
@@ -126,6 +127,8 @@ async function startMicrophone() {
     stop = null;
     tell(`The microphone cannot be used: ${error.message}.`, true);
     return;
+  } finally {
+    microphone.disabled = false;
   }
   microphone.setAttribute("aria-pressed", "true");
   microphone.textContent = "Stop";
