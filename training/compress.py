@@ -8,8 +8,7 @@ Two ways to half the width of a fold's model. Pruned: channels with the smallest
 epochs. Distilled: a new network of half the width learns for all of them. Both learn from the labels and from
 what the fold's model says of the same sounds, as shares of the target (Hinton et al. 2015). The teacher, the student
 and every choice are of the training side; the test side is looked at once, by the graphs in 32-bit floats and in
-8-bit integers. Writes training/records/compress.json, what each network said (training/records/compress) and
-benchmarks/compress.md; what is there is not made again.
+8-bit integers. Writes training/records/compress.json and benchmarks/compress.md; what is there is not made again.
 """
 
 import argparse
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from compare import CONFIGS, clip_milliseconds, keep, write_answers
+from compare import CONFIGS, clip_milliseconds, keep
 from int8 import calibration, rounded, tested
 
 from audio_emotion import card, checkpoint
@@ -44,7 +43,6 @@ from audio_emotion.training import Material, load_material
 
 HERE = Path(__file__).parent
 RECORD = HERE / "records" / "compress.json"
-ANSWERS = HERE / "records" / "compress"
 TABLE = HERE.parent / "benchmarks" / "compress.md"
 NAME = "two-channel-cnn"
 HALF: dict[str, Any] = {"channels": [16, 32, 64], "hidden": 64}
@@ -117,12 +115,8 @@ def measured(
     described: checkpoint.ModelConfig,
     config: TrainConfig,
     material: Material,
-    answers: Path | None,
 ) -> dict[str, Any]:
-    """Store a model, test both of its graphs on the fold's test speakers, and weigh and time them.
-
-    What it says in 32-bit floats is written to ``answers``, if that is a path.
-    """
+    """Store a model, test both of its graphs on the fold's test speakers, and weigh and time them."""
     test = set(described.training["speakers"]["test"])
     utterances = [u for u in material.corpus.utterances if u.speaker in test]
     with tempfile.TemporaryDirectory() as temporary:
@@ -133,9 +127,6 @@ def measured(
         described = replace(described, parameters=dict(config.parameters), int8=True, temperature=1.0)
         checkpoint.write(folder, described, card.render(described))
         floats, integers = (tested(folder, backend, utterances) for backend in ("onnx", "onnx-int8"))
-        if answers:
-            answers.parent.mkdir(exist_ok=True)
-            write_answers(answers, floats)
         return {
             "parameters": sum(p.numel() for p in model.parameters()),
             "bytes": {path.name: path.stat().st_size for path in sorted(folder.glob("model.*"))},
@@ -164,31 +155,20 @@ def fold(folder: Path, material: Material, epochs: int, kept: dict[str, Any]) ->
     assert {u.speaker for u in split.train} == set(described.training["speakers"]["train"])
     learnt_from = material.side(split.train)
     found = {"split": name, "test speakers": described.training["speakers"]["test"], **kept}
-    if not has("default", found):
+    if "default" not in found:
         own = replace(whole, parameters=described.parameters)
-        found["default"] = measured(teacher, described, own, material, None)
+        found["default"] = measured(teacher, described, own, material)
     for way, (config, begin) in ways(teacher, whole, len(labels)).items():
-        if has(way, found):
+        if way in found:
             continue
         began = time.monotonic()
         listener = Listener(on_epoch=partial(heard, f"{name} {way}"))
         aim = taught_by([teacher], SHARE)
         model = fit(learnt_from, Side([], []), len(labels), config, "cpu", listener, None, begin, aim)
         spent = {"epochs": config.epochs, "training_seconds": round(time.monotonic() - began, 1)}
-        found[way] = measured(model, described, config, material, answers_of(way, name)) | spent
+        found[way] = measured(model, described, config, material) | spent
         print(name, way, found[way]["fp32"]["uar"], "fp32,", found[way]["int8"]["uar"], "int8", flush=True)
     return found
-
-
-def answers_of(way: str, split: str) -> Path | None:
-    """Return where the answers of a fold's network are kept: those of the distilled, which do best."""
-    return ANSWERS / f"{way}-{split}.csv" if way == "distilled" else None
-
-
-def has(way: str, found: dict[str, Any]) -> bool:
-    """Whether a network of a fold was made and tested."""
-    answers = answers_of(way, found["split"])
-    return way in found and (answers is None or answers.exists())
 
 
 def table(folds: Sequence[dict[str, Any]]) -> str:

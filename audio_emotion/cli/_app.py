@@ -260,7 +260,7 @@ Advance = Callable[[str, int, int, str], None]
 
 @contextmanager
 def progress_bars(quiet: bool = False) -> Iterator[Advance]:
-    """Give a function that shows on stderr how far each stage is: a bar on a terminal, else a line as it begins and every 30 seconds.
+    """Give a function that shows on stderr how far each stage is: a bar on a terminal, else a line now and then.
 
     With ``quiet``, or where ``--quiet`` asks for errors alone, it shows nothing.
     """
@@ -289,6 +289,7 @@ def progress_bars(quiet: bool = False) -> Iterator[Advance]:
 
 
 def _told_now_and_then() -> Advance:
+    """Return what tells of a stage as it begins, and every 30 seconds."""
     last, seen = time.monotonic(), set[str]()
 
     def advance(stage: str, done: int, total: int, remark: str) -> None:

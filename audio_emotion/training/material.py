@@ -86,7 +86,8 @@ def load_material(
     unheard = sorted(set(chosen.labels) - {utterance.label for utterance, _ in heard})
     if for_training and chosen.name == "own" and unheard:
         raise CorpusError(
-            f"no recording is labelled {', '.join(unheard)}; check the spelling, leave it out of --labels, or add recordings"
+            f"no recording is labelled {', '.join(unheard)}; check the spelling, leave it out of --labels, or add "
+            "recordings"
         )
     utterances = tuple(utterance for utterance, _ in heard)
     sounds = {utterance.digest: samples for utterance, samples in heard}
