@@ -135,7 +135,7 @@ class Report:
             return "not speaker-independent"
         tested = {name.split("/")[0] for name in self.evaluation.speakers}
         known = {name.split("/")[0] for names in self.model.speakers.values() for name in names}
-        return "speaker-independent" + ("" if tested & known else " as far as the speakers' names tell")
+        return "speaker-independent" + ("" if tested & known or not known else " as far as the speakers' names tell")
 
     @property
     def setting(self) -> str:

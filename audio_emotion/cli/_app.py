@@ -28,7 +28,7 @@ R = TypeVar("R")
 ALL_GOOD, NOTHING_DONE, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 _PARSER_ERROR = typer.BadParameter.__bases__[0]  # what the parser raises; typer names this one of its kinds only
-_TOLD_EVERY_S = 30.0
+_TOLD_EVERY_S, _FIRST_TOLD_S = 30.0, 5.0
 _LAST = (PANEL, "Options")  # sections of the help that stand behind those that are a command's own
 
 
@@ -289,14 +289,13 @@ def progress_bars(quiet: bool = False) -> Iterator[Advance]:
 
 
 def _told_now_and_then() -> Advance:
-    """Return what tells of a stage as it begins, and every 30 seconds."""
-    last, seen = time.monotonic(), set[str]()
+    """Return what says after some seconds that something is being done, and then every 30."""
+    last = time.monotonic() - _TOLD_EVERY_S + _FIRST_TOLD_S
 
     def advance(stage: str, done: int, total: int, remark: str) -> None:
         nonlocal last
-        if stage not in seen or time.monotonic() - last >= _TOLD_EVERY_S:
+        if time.monotonic() - last >= _TOLD_EVERY_S:
             last = time.monotonic()
-            seen.add(stage)
             note(f"{stage}: {done} of {total}{', ' if remark else ''}{remark}")
 
     return advance

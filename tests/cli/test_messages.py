@@ -101,6 +101,7 @@ def test_every_command_has_them(path: str):
 
 def test_quiet_draws_no_progress(monkeypatch: pytest.MonkeyPatch, capsys):
     monkeypatch.setattr(_app, "_TOLD_EVERY_S", 0)
+    monkeypatch.setattr(_app, "_FIRST_TOLD_S", 0)
     with _app.progress_bars() as advance:
         advance("files", 1, 2, "")
     assert capsys.readouterr().err == "audio-emotion: files: 1 of 2\n"

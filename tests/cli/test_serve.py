@@ -118,4 +118,4 @@ def test_a_model_that_is_not_there(monkeypatch, capsys):
 def test_without_its_packages(monkeypatch, capsys):
     module = importlib.import_module("audio_emotion.cli.serve")
     monkeypatch.setattr(module, "_NEEDS", {"fastapi": "fastapi", "not_installed": "not-installed"})
-    assert "(not_installed); run: pip install 'audio-emotion[web]'" in refused(monkeypatch, capsys)
+    assert "(not-installed); run: pip install 'audio-emotion[web]'" in refused(monkeypatch, capsys)

@@ -81,7 +81,7 @@ def test_models_are_named_and_no_path_is_one(client, ask):
 
 def test_a_model_folder_is_served_by_its_name(ask):
     folder = ROOT / "audio_emotion" / "weights" / "default"
-    with served(models=("default", f"{folder.parent}/./default/../default/."), idle_s=2.0) as client:
+    with served(models=(f"{folder.parent}/./default/../default/.",), idle_s=2.0) as client:
         assert client.get("/v1/models").json()["models"][0]["name"] == "default"
 
 
