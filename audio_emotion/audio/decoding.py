@@ -136,7 +136,7 @@ def _container(file: BinaryIO | FileIO, name: str, stream: int) -> Iterator[tupl
 
     try:
         # A playlist must not reach other files or the network: no protocol is allowed but the file object.
-        with av.open(file, "r", options={"protocol_whitelist": "none"}, metadata_errors="replace") as container:
+        with av.open(file, "r", options={"protocol_whitelist": "none"}, **_lenient(av.__version__)) as container:
             streams = container.streams.audio
             if not streams:
                 raise AudioError(f"{name}: holds no sound; expected a recording or a video with an audio track")
@@ -150,6 +150,11 @@ def _container(file: BinaryIO | FileIO, name: str, stream: int) -> Iterator[tupl
         raise AudioError(
             f"{name}: cannot be decoded ({reason(error)}); expected WAV, FLAC, OGG, MP3 or another audio or video file"
         ) from error
+
+
+def _lenient(version: str) -> dict[str, Any]:
+    """Return what has PyAV take tags in an unknown encoding: it does so by itself from version 19 on."""
+    return {"metadata_errors": "replace"} if int(version.split(".")[0]) < 19 else {}
 
 
 def _decoded_by_ffmpeg(
