@@ -154,7 +154,7 @@ def _container(file: BinaryIO | FileIO, name: str, stream: int) -> Iterator[tupl
 
 def _lenient(version: str) -> dict[str, Any]:
     """Return what has PyAV take tags in an unknown encoding: it does so by itself from version 19 on."""
-    return {"metadata_errors": "replace"} if int(version.split(".")[0]) < 19 else {}
+    return {"metadata_errors": "replace"} if int(version.partition(".")[0]) < 19 else {}
 
 
 def _decoded_by_ffmpeg(
