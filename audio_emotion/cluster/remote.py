@@ -61,7 +61,7 @@ def place(name: str) -> "tuple[FileSystem, str]":
 def sibling(address: str, path: str) -> str:
     """Return the address of another path, bucket included, in an address's store."""
     parts = urlsplit(address)
-    return parts._replace(netloc="", path=f"//{quote(path)}").geturl()
+    return f"{parts.scheme}://{quote(path)}" + (f"?{parts.query}" if parts.query else "")
 
 
 @contextmanager
