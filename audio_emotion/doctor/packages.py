@@ -36,7 +36,7 @@ TRAIN = {
     "pooch": "1.8",
     "scikit-learn": "1.5",
     "tomli-w": "1.1",
-    "torch": "2.9",
+    "torch": "2.10",
 }
 """What training, evaluation, plots and accelerators need beside those."""
 
