@@ -22,9 +22,9 @@ test: .venv/ready
 test-all:
 	scripts/test-all
 
-# Which lines no test runs, slow tests included: CONTRIBUTING says what is not covered and why.
+# Which lines and branches no quick test runs: CONTRIBUTING says what they are and why.
 coverage: .venv/ready
-	scripts/poetry run pytest -m 'slow or not slow' --cov --cov-report=term-missing:skip-covered
+	scripts/poetry run pytest --cov --cov-report=term-missing:skip-covered
 
 # The oldest dependencies that pyproject.toml allows, on what the package is for.
 test-lowest:

@@ -47,9 +47,9 @@ def test_packages_that_are_missing_or_old():
     assert bad(found()) == []
     assert bad(found(onnxruntime=None)) == [("onnxruntime", "fail", "pip install 'onnxruntime>=1.20'", True)]
     assert bad(found(numpy="1.26.4")) == [("numpy", "fail", "pip install 'numpy>=2.0'", True)]
-    mend = "pip install 'librosa>=0.11' 'torch>=2.9'"
+    mend = "pip install 'librosa>=0.11' 'torch>=2.10'"
     assert bad(found(torch=None, librosa=None)) == [("training, missing", "note", mend, False)]
-    assert bad(found(torch="2.8.0+cu126")) == [("torch", "fail", "pip install 'torch>=2.9'", False)]
+    assert bad(found(torch="2.8.0+cu126")) == [("torch", "fail", "pip install 'torch>=2.10'", False)]
     assert bad(found(uvicorn=None)) == [("web", "note", "pip install 'audio-emotion[web]'", False)]
     assert bad(found(torch="2.10.0+cpu", onnxruntime="of another distribution")) == []
 
