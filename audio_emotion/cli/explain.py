@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import command, limited, note
+from audio_emotion.cli._app import command, note
 from audio_emotion.cli._completing import one_of
-from audio_emotion.cli._options import Device, Model
+from audio_emotion.cli._options import Device, End, Model, Start
 
 if TYPE_CHECKING:
     from audio_emotion.explaining import Explanation
@@ -63,16 +63,8 @@ def explain(
     ] = True,
     model: Model = None,
     device: Device = "auto",
-    start: Annotated[
-        float,
-        typer.Option(help="Begin at this second.", callback=limited(0), metavar="SECONDS", rich_help_panel="Input"),
-    ] = 0.0,
-    end: Annotated[
-        float | None,
-        typer.Option(
-            help="End at this second.", callback=limited(0, above=True), metavar="SECONDS", rich_help_panel="Input"
-        ),
-    ] = None,
+    start: Start = 0.0,
+    end: End = None,
 ) -> None:
     """Draw which part of a recording spoke for the answer."""
     from audio_emotion.audio import Part

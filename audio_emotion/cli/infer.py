@@ -9,7 +9,7 @@ import typer
 from audio_emotion.checkpoint import chosen
 from audio_emotion.cli._app import command, limited, note
 from audio_emotion.cli._completing import BACKENDS, FORMATS, one_of
-from audio_emotion.cli._options import Device, Model
+from audio_emotion.cli._options import Device, End, Gate, Hop, MinConfidence, Model, Start, Vad, Window
 from audio_emotion.errors import UsageError
 from audio_emotion.inputs import expand, read_list
 from audio_emotion.paths import is_address, shown
@@ -52,16 +52,8 @@ def infer(
             autocompletion=one_of("mix", "each", "1", "2"),
         ),
     ] = "mix",
-    start: Annotated[
-        float,
-        typer.Option(help="Begin at this second.", callback=limited(0), metavar="SECONDS", rich_help_panel="Input"),
-    ] = 0.0,
-    end: Annotated[
-        float | None,
-        typer.Option(
-            help="End at this second.", callback=limited(0, above=True), metavar="SECONDS", rich_help_panel="Input"
-        ),
-    ] = None,
+    start: Start = 0.0,
+    end: End = None,
     segments: Annotated[
         Path | None,
         typer.Option(
@@ -79,45 +71,14 @@ def infer(
             autocompletion=one_of(*BACKENDS),
         ),
     ] = "auto",
-    gate: Annotated[
-        bool,
-        typer.Option(
-            "--gate/--no-gate", help="Answer 'no speech' to silence, hum and noise.", rich_help_panel="Answer"
-        ),
-    ] = True,
-    vad: Annotated[
-        bool, typer.Option("--vad", help="Also to music and babble (extra 'vad').", rich_help_panel="Answer")
-    ] = False,
-    min_confidence: Annotated[
-        float,
-        typer.Option(
-            help="Answer 'unknown' below this probability, 0 to 1.",
-            callback=limited(0, 1),
-            metavar="P",
-            rich_help_panel="Answer",
-        ),
-    ] = 0.0,
+    gate: Gate = True,
+    vad: Vad = False,
+    min_confidence: MinConfidence = 0.0,
     along_time: Annotated[
         bool, typer.Option("--timeline", help="Answer along the time of a recording.", rich_help_panel="Timeline")
     ] = False,
-    window: Annotated[
-        float | None,
-        typer.Option(
-            help="Seconds behind each answer, 0.1 to 600; the model's own if not given.",
-            callback=limited(0.1, 600),
-            metavar="SECONDS",
-            rich_help_panel="Timeline",
-        ),
-    ] = None,
-    hop: Annotated[
-        float,
-        typer.Option(
-            help="Seconds from answer to answer, at most those of the window.",
-            callback=limited(0.01, 600),
-            metavar="SECONDS",
-            rich_help_panel="Timeline",
-        ),
-    ] = 1.0,
+    window: Window = None,
+    hop: Hop = 1.0,
     merge: Annotated[
         bool, typer.Option("--merge", help="Join neighbours of one label.", rich_help_panel="Timeline")
     ] = False,

@@ -7,7 +7,7 @@ import typer
 
 from audio_emotion.checkpoint import chosen
 from audio_emotion.cli._app import command, is_given, limited
-from audio_emotion.cli._options import Device, Model
+from audio_emotion.cli._options import Device, Gate, Hop, MinConfidence, Model, Vad, Window
 from audio_emotion.errors import UsageError
 
 EXAMPLES = """
@@ -53,42 +53,11 @@ def listen(
     ] = None,
     model: Model = None,
     device: Device = "auto",
-    window: Annotated[
-        float | None,
-        typer.Option(
-            help="Seconds behind each answer, 0.1 to 600; the model's own if not given.",
-            callback=limited(0.1, 600),
-            metavar="SECONDS",
-            rich_help_panel="Answer",
-        ),
-    ] = None,
-    hop: Annotated[
-        float,
-        typer.Option(
-            help="Seconds from answer to answer, at most those of the window.",
-            callback=limited(0.01, 600),
-            metavar="SECONDS",
-            rich_help_panel="Answer",
-        ),
-    ] = 0.5,
-    gate: Annotated[
-        bool,
-        typer.Option(
-            "--gate/--no-gate", help="Answer 'no speech' to silence, hum and noise.", rich_help_panel="Answer"
-        ),
-    ] = True,
-    vad: Annotated[
-        bool, typer.Option("--vad", help="Also to music and babble (extra 'vad').", rich_help_panel="Answer")
-    ] = False,
-    min_confidence: Annotated[
-        float,
-        typer.Option(
-            help="Answer 'unknown' below this probability, 0 to 1.",
-            callback=limited(0, 1),
-            metavar="P",
-            rich_help_panel="Answer",
-        ),
-    ] = 0.0,
+    window: Window = None,
+    hop: Hop = 0.5,
+    gate: Gate = True,
+    vad: Vad = False,
+    min_confidence: MinConfidence = 0.0,
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help="A JSON object a line, for programs.", rich_help_panel="Output")
     ] = False,

@@ -8,6 +8,7 @@ import typer
 from audio_emotion.cli import _completing, _training
 from audio_emotion.cli._app import command
 from audio_emotion.cli._completing import one_of
+from audio_emotion.cli._options import AllowMissing, Strict
 
 
 @command
@@ -116,12 +117,8 @@ def train(
             help="auto, cpu, cuda or mps.", rich_help_panel="Training", autocompletion=one_of(*_completing.DEVICES)
         ),
     ] = "auto",
-    allow_missing: Annotated[
-        bool, typer.Option(help="Run a named fold though some of its actors are missing.", rich_help_panel="Data")
-    ] = False,
-    strict: Annotated[
-        bool, typer.Option(help="End where a recording cannot be decoded.", rich_help_panel="Data")
-    ] = False,
+    allow_missing: AllowMissing = False,
+    strict: Strict = False,
     test_data: Annotated[
         list[str] | None,
         typer.Option(

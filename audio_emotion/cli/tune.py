@@ -9,6 +9,7 @@ import typer
 from audio_emotion.cli import _completing
 from audio_emotion.cli._app import Command, Section, command, note, progress_bars
 from audio_emotion.cli._completing import one_of
+from audio_emotion.cli._options import AllowMissing, Strict
 from audio_emotion.errors import UsageError
 
 _OVERVIEW = """
@@ -94,12 +95,8 @@ def run(
             help="auto, cpu, cuda or mps.", rich_help_panel="Search", autocompletion=one_of(*_completing.DEVICES)
         ),
     ] = "auto",
-    allow_missing: Annotated[
-        bool, typer.Option(help="Run a named fold though some of its actors are missing.", rich_help_panel="Data")
-    ] = False,
-    strict: Annotated[
-        bool, typer.Option(help="End where a recording cannot be decoded.", rich_help_panel="Data")
-    ] = False,
+    allow_missing: AllowMissing = False,
+    strict: Strict = False,
     restart: Annotated[
         bool, typer.Option(help="Forget what an earlier search of this name has tried.", rich_help_panel="Search")
     ] = False,
