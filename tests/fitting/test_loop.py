@@ -332,6 +332,7 @@ def check_like_one(both: list[subprocess.Popen], weights: Path) -> None:
     np.testing.assert_allclose(json.loads(said[0].splitlines()[-1]), [[e.loss, e.validation_uar] for e in alone], 1e-5)
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(tmp_path: Path):
     (tmp_path / "script.py").write_text(SCRIPT)
     port = free_port()
