@@ -1,0 +1,341 @@
+"""Experiments with the recipe: a network trained on three EmoBox folds and judged by a fourth, the fifth left out.
+
+    python training/lab/run.py NAME... [--seeds 0 1]     # of experiments.toml; what has a record is not run again
+
+For each fold f of 1-5, the actors of the fold after it judge a network that the actors of the other three train;
+f's own actors, who test the final model, are in neither. Each actor judges once. Every network has half the default's
+width, which costs a minute a fold on one core; features of 16 augmented versions of each clip are computed once and kept
+in ``build/lab``. The network after the last epoch is judged, on clips as they are, and in noise, over a telephone and in a room. Writes
+records/NAME-SEED.json.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from networks import Network, Reversed, Tried
+from sklearn.metrics import recall_score
+from torch import Tensor
+from torch.nn import functional as F
+
+from audio_emotion.augment import DEFAULT
+from audio_emotion.augment.features import mixup, spec_augment
+from audio_emotion.augment.pipeline import Sounds
+from audio_emotion.augment.vtlp import warp
+from audio_emotion.corpora.base import Utterance
+from audio_emotion.frontends import MelMfcc, MelMfccConfig
+from audio_emotion.models.layers import ClipNorm, speech_frames
+from audio_emotion.prediction import speech_windows
+from audio_emotion.training import Material, load_material
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+from conditions import CONDITIONS  # noqa: E402
+
+HARD = ("white noise at 10 dB", "telephone band", "a room of 0.5 s, direct sound 3 dB above")
+RECORDS = HERE / "records"
+BANKS = HERE.parents[1] / "build" / "lab"
+FOLDS = ((1, 11, 20, 21), (4, 10, 12, 14), (8, 9, 19, 23), (3, 5, 7, 24), (2, 15, 16, 18))
+WINDOW = 48_000
+VERSIONS = 16
+FEATURE_TRANSFORMS = ("spec_augment", "mixup", "vtlp", "versions")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an experiment may change.
+
+    Attributes:
+        channels: ``mel``, ``mfcc``, ``delta`` (of the log-mel over three frames).
+        augment: transforms in place of, or beside, the default's; an empty table takes one out.
+        reversed_speaker: weight of the loss of who speaks, its gradient reversed.
+        sentence: weight of the loss of which sentence, and how strongly, it is spoken.
+        contrast: weight of the supervised contrastive loss (Khosla et al. 2020).
+        ema: share that the running mean of the weights keeps at each step.
+        sharpness: length of the step of sharpness-aware minimisation (Foret et al. 2021).
+        song: RAVDESS's songs of the training actors too, with outputs of their own.
+        tilt_db: deviation of a smooth random curve over the spectrum, at each of six knots.
+        range_db: how far below its loudest value a log-mel spectrogram is cut off, for both channels; 0: by the
+            normalisation, at 80 dB, for the log-mel alone.
+    """
+
+    epochs: int = 40
+    batch_size: int = 32
+    lr: float = 2e-3
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.1
+    channels: tuple[str, ...] = ("mel", "mfcc")
+    network: Mapping[str, Any] = field(default_factory=dict)
+    frontend: Mapping[str, Any] = field(default_factory=dict)
+    augment: Mapping[str, Any] = field(default_factory=dict)
+    reversed_speaker: float = 0.0
+    sentence: float = 0.0
+    contrast: float = 0.0
+    ema: float = 0.0
+    sharpness: float = 0.0
+    song: bool = False
+    tilt_db: float = 0.0
+    range_db: float = 0.0
+
+    @property
+    def table(self) -> dict[str, Any]:
+        merged = {**DEFAULT, **self.augment}
+        return {name: value for name, value in merged.items() if value != {}}
+
+
+def read(name: str) -> Recipe:
+    table = tomllib.loads((HERE / "experiments.toml").read_text("utf-8"))[name]
+    known = {one.name for one in fields(Recipe)}
+    return Recipe(**{key: tuple(v) if isinstance(v, list) else v for key, v in table.items() if key in known})
+
+
+class Bank:
+    """Log-mel spectrograms of every clip: 16 augmented versions to train by, and the windows that it is judged by."""
+
+    def __init__(self, material: Material, recipe: Recipe) -> None:
+        self.utterances = sorted(material.corpus.utterances, key=lambda u: str(u.path.name))
+        self.frontend = MelMfcc(MelMfccConfig(**recipe.frontend))
+        self.digests = [u.digest for u in self.utterances]
+        sounds = [material.sounds[digest] for digest in self.digests]
+        waves = {name: value for name, value in recipe.table.items() if name not in FEATURE_TRANSFORMS}
+        given = json.dumps([waves, dict(recipe.frontend), self.digests, VERSIONS, HARD], sort_keys=True)
+        place = BANKS / hashlib.sha256(given.encode()).hexdigest()[:16]
+        if not (place / "clean owners.npy").exists():
+            self._make(place, sounds, waves)
+        self.versions = np.load(place / "versions.npy", mmap_mode="r")  # (versions, clips, frames, bins) fp16
+        self.windows = {one: np.load(place / f"{one}.npy") for one in ("clean", *HARD)}  # (windows, frames, bins)
+        self.owners = {one: np.load(place / f"{one} owners.npy") for one in ("clean", *HARD)}
+
+    def _make(self, place: Path, sounds: Sequence[Any], waves: Mapping[str, Any]) -> None:
+        place.mkdir(parents=True, exist_ok=True)
+        heard = Sounds(sounds, 16_000, WINDOW, 0, {**waves, "versions": 4})
+        numbers = np.array_split(np.arange(len(sounds)), max(1, len(sounds) // 32))
+        versions = [
+            np.concatenate([self._mel(heard.stack(version, some)) for some in numbers]) for version in range(VERSIONS)
+        ]
+        np.save(place / "versions.npy", np.stack(versions))
+        rng = np.random.default_rng(1)
+        for name in (*HARD, "clean"):
+            change = CONDITIONS.get(name, lambda x, *_: x)
+            cut = [speech_windows(change(sound, 16_000, rng), WINDOW, 16_000) for sound in sounds]
+            np.save(place / f"{name}.npy", np.concatenate([self._mel(one) for one in cut]))
+            np.save(place / f"{name} owners.npy", np.repeat(np.arange(len(cut)), [len(one) for one in cut]))
+
+    @torch.inference_mode()
+    def _mel(self, samples: Any) -> Any:
+        return self.frontend.log_mel(torch.from_numpy(samples)).numpy().astype(np.float16)
+
+
+class Features:
+    """Log-mel spectrograms → normalised channels."""
+
+    def __init__(self, bank: Bank, recipe: Recipe) -> None:
+        self.frontend, self.recipe, self.normalise = bank.frontend, recipe, ClipNorm()
+        self.table = recipe.table
+
+    def __call__(self, log_mel: Any, rng: np.random.Generator | None = None) -> Tensor:
+        heard = torch.from_numpy(np.asarray(log_mel, np.float32))
+        if self.recipe.range_db:
+            heard = torch.maximum(heard, heard.amax(dim=(1, 2), keepdim=True) - self.recipe.range_db)
+        x = self.frontend.of_log_mel(heard)
+        if rng is not None:
+            x = self._voices(x, rng)
+        raw, x = x[:, 0], self.normalise(x)
+        made = {"mel": x[:, 0], "mfcc": x[:, 1]}
+        if "delta" in self.recipe.channels:
+            frames = speech_frames(x[:, 1])
+            made["delta"] = F.pad(raw[:, :, 2:] - raw[:, :, :-2], (1, 1)) / 5 * frames
+        # The second channel marks speech; where it is not the MFCC's, the frames are 0 outside speech alike.
+        if "mfcc" not in self.recipe.channels:
+            made["mel"] = made["mel"] * speech_frames(x[:, 1])
+            return torch.stack([made[name] for name in (*self.recipe.channels, self.recipe.channels[0])][:2], dim=1)
+        return torch.stack([made[name] for name in self.recipe.channels], dim=1)
+
+    def _voices(self, x: Tensor, rng: np.random.Generator) -> Tensor:
+        if vtlp := self.table.get("vtlp"):
+            factors = rng.uniform(1 - vtlp["range"], 1 + vtlp["range"], len(x))
+            x = warp(x, torch.from_numpy(factors), self.frontend, 4_800.0)
+        if self.recipe.tilt_db:
+            knots = torch.from_numpy(rng.normal(0, self.recipe.tilt_db, (len(x), 1, 6)).astype(np.float32))
+            curve = F.interpolate(knots, size=x.shape[2], mode="linear", align_corners=True)[:, 0, :, None]
+            x = self.frontend.of_log_mel((x[:, 0] + curve).transpose(1, 2))
+        return x
+
+
+def described(utterance: Utterance) -> tuple[int, int, int, bool]:
+    """Return actor, intensity and sentence (0 or 1), and whether it is sung, as RAVDESS's file names tell."""
+    parts = [int(part) for part in utterance.path.stem.split("-")]
+    return parts[6], parts[3] - 1, parts[4] - 1, parts[1] == 2
+
+
+class Trial:
+    """One network on one side."""
+
+    def __init__(self, recipe: Recipe, bank: Bank, labels: Sequence[str], actors: Sequence[int], seed: int) -> None:
+        torch.manual_seed(seed)
+        self.recipe, self.bank, self.seed = recipe, bank, seed
+        facts = np.array([described(u) for u in bank.utterances])
+        self.numbers = np.flatnonzero(np.isin(facts[:, 0], actors))
+        self.facts = torch.from_numpy(facts.astype(np.int64))
+        self.n_labels = len(labels)
+        targets = np.array([labels.index(u.label) for u in bank.utterances])
+        self.targets = torch.from_numpy(targets + self.n_labels * facts[:, 3])  # songs have outputs of their own
+        self.features = Features(bank, recipe)
+        sizes = Network(**{k: deep_tuple(v) for k, v in recipe.network.items()})
+        n_bins = bank.frontend.config.n_mels
+        n_outputs = self.n_labels * (1 + recipe.song)
+        self.network = Tried(sizes, max(2, len(recipe.channels)), n_bins, n_outputs)
+        self.network.to(memory_format=torch.channels_last)
+        self.speaker = torch.nn.Linear(sizes.hidden, 25)
+        self.aside = torch.nn.Linear(sizes.hidden, 2)
+        learnt = [*self.network.parameters(), *self.speaker.parameters(), *self.aside.parameters()]
+        self.learnt = learnt
+        self.optimizer = torch.optim.AdamW(learnt, lr=recipe.lr, weight_decay=recipe.weight_decay)
+        steps = recipe.epochs * (len(self.numbers) // recipe.batch_size)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, recipe.lr, total_steps=steps)
+        keep = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema)
+        self.mean = torch.optim.swa_utils.AveragedModel(self.network, multi_avg_fn=keep, use_buffers=True)
+
+    def train(self) -> float:
+        last = []
+        for epoch in range(self.recipe.epochs):
+            rng = np.random.default_rng([self.seed, epoch])
+            order, last = rng.permutation(self.numbers), []
+            self.network.train()
+            for i in range(0, len(order) - self.recipe.batch_size + 1, self.recipe.batch_size):
+                last.append(self._step(order[i : i + self.recipe.batch_size], rng))
+        return float(np.mean(last))
+
+    def _step(self, some: Any, rng: np.random.Generator) -> float:
+        versions = rng.integers(VERSIONS, size=len(some))
+        x = self.features(self.bank.versions[versions, some], rng)
+        table = self.recipe.table
+        x = spec_augment(x, rng, **table["spec_augment"]) if "spec_augment" in table else x
+        columns = [F.one_hot(self.targets[some], self.n_labels * (1 + self.recipe.song))]
+        columns += [F.one_hot(self.facts[some, 0], 25), self.facts[some, 1:3]]
+        target = torch.cat(columns, dim=1).float()
+        if alpha := table.get("mixup", {}).get("alpha"):
+            x, target = mixup(x, target, rng, alpha)
+        loss = self._loss(x, target, self.targets[some])
+        self.optimizer.zero_grad()
+        loss.backward()
+        if self.recipe.sharpness:
+            self._uphill(lambda: self._loss(x, target, self.targets[some]))
+        torch.nn.utils.clip_grad_norm_(self.learnt, 5.0)
+        self.optimizer.step()
+        self.schedule.step()
+        if self.recipe.ema:
+            self.mean.update_parameters(self.network)
+        return loss.item()
+
+    def _loss(self, x: Tensor, target: Tensor, labels: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            logits, hidden = self.network(x)
+        logits, hidden = logits.float(), hidden.float()
+        own, speaker, aside = target.split([logits.shape[1], 25, 2], dim=1)
+        loss = F.cross_entropy(logits, own, label_smoothing=self.recipe.label_smoothing)
+        if weight := self.recipe.reversed_speaker:
+            loss = loss + weight * F.cross_entropy(self.speaker(Reversed.apply(hidden)), speaker)
+        if weight := self.recipe.sentence:
+            loss = loss + weight * F.binary_cross_entropy_with_logits(self.aside(hidden), aside)
+        if weight := self.recipe.contrast:
+            loss = loss + weight * contrast(hidden, labels)
+        return loss
+
+    def _uphill(self, again: Any) -> None:
+        """Take the gradient where the loss nearby is highest (sharpness-aware minimisation)."""
+        norm = torch.stack([p.grad.norm() for p in self.learnt if p.grad is not None]).norm() + 1e-12
+        moves = [(p, p.grad * (self.recipe.sharpness / norm)) for p in self.learnt if p.grad is not None]
+        with torch.no_grad():
+            for p, move in moves:
+                p += move
+        self.optimizer.zero_grad()
+        again().backward()
+        with torch.no_grad():
+            for p, move in moves:
+                p -= move
+
+    @torch.inference_mode()
+    def answers(self, actors: Sequence[int], condition: str = "clean") -> tuple[Any, Any]:
+        """Return the labels and the mean logits of the spoken clips of some actors, heard in a condition."""
+        network = self.mean.module if self.recipe.ema else self.network
+        network.eval()
+        wanted = np.flatnonzero(np.isin(self.facts[:, 0].numpy(), actors) & (self.facts[:, 3].numpy() == 0))
+        owners, windows = self.bank.owners[condition], self.bank.windows[condition]
+        chosen = np.flatnonzero(np.isin(owners, wanted))
+        parts = np.array_split(chosen, max(1, len(chosen) // 32))
+        said = np.concatenate([network(self.features(windows[part]))[0].numpy() for part in parts])
+        logits = np.stack([said[owners[chosen] == one].mean(axis=0) for one in wanted])
+        return self.targets[wanted].numpy(), logits[:, : self.n_labels]
+
+
+def contrast(hidden: Tensor, labels: Tensor) -> Tensor:
+    x = F.normalize(hidden, dim=1)
+    near = (x @ x.T / 0.1).fill_diagonal_(-1e4)
+    alike = (labels[:, None] == labels[None]).float().fill_diagonal_(0)
+    return -((near.log_softmax(dim=1) * alike).sum(dim=1) / alike.sum(dim=1).clamp_min(1)).mean()
+
+
+def deep_tuple(value: Any) -> Any:
+    return tuple(deep_tuple(one) for one in value) if isinstance(value, list) else value
+
+
+def uar(labels: Any, logits: Any) -> float:
+    return float(recall_score(labels, logits.argmax(axis=1), average="macro"))
+
+
+def carry_out(name: str, seed: int, material: Material, songs: Material | None) -> dict[str, Any]:
+    recipe = read(name)
+    bank = Bank(songs if recipe.song and songs else material, recipe)
+    began, found, logits, losses = time.monotonic(), [], [], []
+    hard: dict[str, list[float]] = {condition: [] for condition in HARD}
+    for fold in range(len(FOLDS)):
+        judges = FOLDS[(fold + 1) % 5]
+        actors = [a for number, some in enumerate(FOLDS) for a in some if number not in (fold, (fold + 1) % 5)]
+        trial = Trial(recipe, bank, material.labels.labels, actors, seed)
+        losses.append(trial.train())
+        labels, said = trial.answers(judges)
+        found.append(uar(labels, said))
+        for condition, some in hard.items():
+            some.append(uar(*trial.answers(judges, condition)))
+        logits.append(np.concatenate([labels[:, None], said], axis=1))
+        print(f"{name} seed {seed}: fold {fold + 1} {found[-1]:.3f}, loss {losses[-1]:.3f}", flush=True)
+    np.save(BANKS / f"{name}-{seed}.npy", np.stack(logits).astype(np.float32))
+    return {
+        "uar": [round(one, 4) for one in found],
+        "mean": round(float(np.mean(found)), 4),
+        "hard": {condition: round(float(np.mean(some)), 4) for condition, some in hard.items()},
+        "loss": round(float(np.mean(losses)), 3),
+        "parameters": sum(p.numel() for p in trial.network.parameters()),
+        "core_seconds": round(time.monotonic() - began),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="+", metavar="NAME")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    RECORDS.mkdir(exist_ok=True)
+    material, songs = load_material(()), None
+    for seed in given.seeds:
+        for name in given.names:
+            record = RECORDS / f"{name}-{seed}.json"
+            if not record.exists():
+                if read(name).song:
+                    songs = songs or load_material(("ravdess",))
+                record.write_text(json.dumps(carry_out(name, seed, material, songs), indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
