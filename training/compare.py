@@ -68,6 +68,7 @@ class Run:
         budget_minutes: cap on the training's length; 0: none.
         threads: of torch.
         records: where its record goes.
+        models: where the trained model is kept, in a folder of the record's name; None: nowhere.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Run:
     budget_minutes: float
     threads: int
     records: Path
+    models: Path | None
 
     @property
     def record(self) -> Path:
@@ -95,7 +97,7 @@ def carry_out(run: Run) -> str:
     config = replace(recipe, epochs=epochs)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        target, kept = Path(folder, "model"), Path(folder, "run")
+        target, kept = (run.models or Path(folder, "models")) / run.record.stem, Path(folder, "run")
         trained = train_split(target, kept, run.record.stem, material, split, config, "cpu", teller(run))
         described = checkpoint.read_config(target)
     assert trained.evaluation is not None
@@ -223,6 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.budget_minutes,
             options.threads,
             options.records,
+            options.keep,
         )
         for protocol in options.protocols
         for seed in range(options.seeds)
@@ -255,6 +258,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--threads", type=int, default=1, help="of each run")
     result.add_argument("--jobs", type=int, default=1, help="runs side by side")
     result.add_argument("--data", nargs="+", default=(), metavar="DIR", help="RAVDESS, where it is not found by itself")
+    result.add_argument("--keep", type=Path, metavar="DIR", help="where to keep the trained models")
     result.add_argument("--tables", action="store_true", help="run nothing")
     result.add_argument("--records", type=Path, default=RECORDS)
     result.add_argument("--output", type=Path, default=HERE.parent / "benchmarks" / "models.md")

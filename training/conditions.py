@@ -1,4 +1,4 @@
-"""What may happen to a recording on its way to the listener: the conditions in which models are tested besides clean."""
+"""What may happen to a recording on its way to the listener: conditions in which models are tested."""
 
 from collections.abc import Callable
 

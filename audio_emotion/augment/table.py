@@ -58,7 +58,7 @@ DEFAULT: Mapping[str, Any] = {
 }
 """The recipe of the bundled model."""
 
-_NUMBERS = {"versions": number(0, 0, 1_000)}
+_NUMBERS = {"versions": number(0, 0, 1_000), "repeat_after": number(0, 0, 1_000)}
 
 
 def problems(table: Mapping[str, object]) -> list[str]:
@@ -67,6 +67,8 @@ def problems(table: Mapping[str, object]) -> list[str]:
     A table holds, by a transform's name, the parameters that differ from its defaults, and ``share``, how often
     it is used (0 to 1, default 0.5; SpecAugment and mixup have none). ``versions`` beside them is how many
     results of pitch shift and time stretch are drawn for each utterance and kept in memory; 0: each epoch has new ones.
+    ``repeat_after`` is the number of epochs after which an utterance sounds as before, for models that hear mel bands:
+    spectrograms are then kept in memory, as far as 2 GiB go, and most epochs compute none; 0: no epoch repeats another.
 
     >>> problems({"reverb": {}, "noise": {"share": 2, "min_snr": 5}})  # doctest: +NORMALIZE_WHITESPACE
     ['augment.reverb: no such transform; did you mean reverberation?',

@@ -11,10 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from audio_emotion import augment as augmentation
 from audio_emotion.augment.features import Features
 from audio_emotion.augment.pipeline import Sounds
 from audio_emotion.corpora.base import Progress
 from audio_emotion.fitting.config import TrainConfig
+from audio_emotion.fitting.repeated import Repeated
+from audio_emotion.frontends import LogMelSpectrogram, MelMfcc
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.records import FloatArray, IntArray
 from audio_emotion.windows import pad, spans
@@ -82,6 +85,7 @@ class Loader:
         self._changes = Features(config.augment, model.frontend)
         self._targets = F.one_hot(torch.tensor(list(side.targets)), n_labels).float()
         self._bank = self._computed(progress) if getattr(model.frontend, "cached", False) else None
+        self._repeated = self._repeating()
         self.waited_s = 0.0
 
     def batches_per_epoch(self) -> int:
@@ -91,7 +95,7 @@ class Loader:
     def epoch(self, number: int, first: int = 0) -> Iterator[tuple[IntArray, FloatArray]]:
         """Yield, from batch ``first`` on, the whole batch's utterances and what this process reads of them."""
         found = groups(len(self._side.sounds), self._config, number, self._share)[first:]
-        read = self._of_bank if self._bank is not None else self._sounds.stack
+        read = self._of_bank if self._bank is not None else (self._repeated or self._sounds).stack
         with ThreadPoolExecutor(1) as worker:
             pending = [worker.submit(read, number, self.own(group)) for group in found[:1]]
             for group, following in zip(found, [*found[1:], None], strict=True):
@@ -112,9 +116,19 @@ class Loader:
         x = torch.from_numpy(heard).to(device)
         targets = self._targets[self.own(group)].to(device)
         with torch.no_grad():
-            x = x if self._bank is not None else self._model.frontend(x)
+            if self._bank is None:
+                x = self._repeated.features(x) if self._repeated else self._model.frontend(x)
             x = self._model.network.get_submodule("normalise")(self._changes.raw(x, rng))
         return self._changes.normalised(x, targets, rng)
+
+    def _repeating(self) -> Repeated | None:
+        """Return what keeps spectrograms, where the table asks for it, the model has any and memory has room."""
+        table = augmentation.DEFAULT if self._config.augment is None else self._config.augment
+        frontend, after = self._model.frontend, int(table.get("repeat_after", 0))
+        if not after or not isinstance(frontend, MelMfcc | LogMelSpectrogram):
+            return None
+        kept = Repeated(self._sounds, frontend, self._config.window_samples, len(self._side.sounds), after)
+        return kept if kept.after > 1 else None
 
     def _of_bank(self, epoch: int, numbers: IntArray) -> FloatArray:
         """Return the features of a version of each utterance, drawn by its number and the epoch."""

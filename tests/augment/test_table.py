@@ -44,6 +44,7 @@ def test_the_default_table_and_an_empty_one_are_good():
         ("[background]\nfolder = 3", "augment.background.folder is 3, expected the name of a folder"),
         ("[background]\nfolder = '/nowhere/at all'", "augment.background.folder: /nowhere/at all: expected a folder"),
         ("versions = -1", "augment.versions is -1, expected a whole number from 0 to 1000"),
+        ("repeat_after = 2.5", "augment.repeat_after is 2.5, expected a whole number from 0 to 1000"),
         ("version = 1", "augment.version: no such transform; did you mean versions?"),
     ],
 )

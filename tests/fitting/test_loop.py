@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from audio_emotion.errors import DeviceError, StorageError, TrainingError
-from audio_emotion.fitting import LossConfig, OptimizerConfig, ScheduleConfig, TrainConfig
+from audio_emotion.fitting import LossConfig, OptimizerConfig, ScheduleConfig, TrainConfig, repeated
 from audio_emotion.fitting.cost import measure
 from audio_emotion.fitting.data import Share, groups
 from audio_emotion.fitting.held_out import HeldOut
@@ -26,6 +26,7 @@ from audio_emotion.fitting.loop import Fitting, fit
 from audio_emotion.fitting.placement import precision
 from audio_emotion.fitting.state import Epoch, Keeper
 from audio_emotion.frontends import MelMfcc
+from audio_emotion.frontends.spectrum import LogMel
 from audio_emotion.models import _registry
 from audio_emotion.models.emotion_model import EmotionModel
 from tests.conftest import ROOT
@@ -74,6 +75,7 @@ RECIPES = {
         "patience": 0,
         "ema": 0.5,
     },
+    "epochs that repeat": {"augment": {"repeat_after": 2, "speed": {}, "mixup": {}}},
 }
 
 
@@ -255,6 +257,19 @@ def test_features_of_a_cached_frontend_are_computed_once(monkeypatch: pytest.Mon
     assert sum(read) == 24 * 2 + 8
     assert stages[-1] == ("features", 48, 48, "")
     assert told[-1].loss < told[0].loss - 0.1
+
+
+def test_an_epoch_that_repeats_computes_no_features(monkeypatch: pytest.MonkeyPatch):
+    heard = []
+    forward = LogMel.forward
+    monkeypatch.setattr(LogMel, "forward", lambda self, x: (heard.append(len(x)), forward(self, x))[1])
+    config = nets.config(epochs=5, patience=0, augment={"repeat_after": 2, "speed": {}})
+    run(config)
+    assert sum(heard) == 2 * 24 + 8  # two epochs of the training side; the last one judges 8
+    heard.clear()
+    monkeypatch.setattr(repeated, "LIMIT_BYTES", 24 * 2 * 16 * 16)  # room for one epoch: none is kept
+    run(config)
+    assert sum(heard) == 5 * 24 + 8
 
 
 def test_cost_counts_what_learns():

@@ -28,7 +28,8 @@ class Network:
         all_blocks: the mean and deviation of every block's output beside the pooled ones.
         block: ``plain`` or ``separable`` convolutions.
         drop_block: share of a block's channels that are dropped.
-        mix_bins: how often the statistics of each bin are mixed with another clip's (Schmid et al. 2022, "Freq-MixStyle").
+        mix_bins: how often the statistics of each bin are mixed with another clip's (Schmid et al. 2022,
+            "Freq-MixStyle").
     """
 
     widths: tuple[int, ...] = (16, 32, 64)
@@ -108,7 +109,10 @@ class Tried(nn.Module):
         self.pools = nn.ModuleList(AttentiveStatistics(width, 64) for _ in range(sizes.heads))
         pooled = 2 * width * sizes.heads + (2 * sum(sizes.widths[:-1]) if sizes.all_blocks else 0)
         self.trunk = nn.Sequential(
-            nn.Dropout(sizes.dropout), nn.Linear(pooled, sizes.hidden, bias=False), nn.BatchNorm1d(sizes.hidden), nn.ReLU()
+            nn.Dropout(sizes.dropout),
+            nn.Linear(pooled, sizes.hidden, bias=False),
+            nn.BatchNorm1d(sizes.hidden),
+            nn.ReLU(),
         )
         self.head = nn.Sequential(nn.Dropout(sizes.dropout), nn.Linear(sizes.hidden, n_labels))
 

@@ -1,0 +1,87 @@
+"""How well a recipe's models hear the test speakers of their folds when something happens to the sound.
+
+    python training/compare.py --models two-channel-cnn --seeds 3 --keep build/folds
+    python training/robustness.py build/folds/two-channel-cnn-emobox-*
+
+Each model answers the recordings of its own test speakers, whom it has never heard, as they are and in each of
+``conditions.py``, as ``infer`` does: an answer of ``no speech`` is wrong. Writes training/records/robustness.json:
+UAR, of all and of each sex, as a mean over the models, and the share of answers that stay as they were.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from compare import keep
+from conditions import CONDITIONS, Change
+
+from audio_emotion import audio, checkpoint, corpora, metrics
+from audio_emotion.corpora.base import Utterance
+from audio_emotion.prediction import Model, load_model
+from audio_emotion.records import FloatArray, Waveform
+
+RECORD = Path(__file__).parent / "records" / "robustness.json"
+RATE, CLEAN = 16_000, "as recorded"
+ALL: dict[str, Change] = {CLEAN: lambda x, *_: x, **CONDITIONS}
+
+
+@cache
+def heard(condition: str, path: Path, number: int) -> FloatArray:
+    """Return a recording in a condition; what is random about it depends on its number alone."""
+    return ALL[condition](audio.load(path, RATE).samples, RATE, np.random.default_rng(number))
+
+
+def answers(model: Model, condition: str, utterances: Sequence[Utterance]) -> list[str]:
+    return [
+        model.judge(Waveform(heard(condition, utterance.path, number), RATE, RATE)).label
+        for number, utterance in enumerate(utterances)
+    ]
+
+
+def uar(utterances: Sequence[Utterance], said: Sequence[str], sex: str | None = None) -> float:
+    chosen = [i for i, u in enumerate(utterances) if sex in (None, u.attributes["sex"])]
+    return metrics.uar([utterances[i].label for i in chosen], [said[i] for i in chosen])
+
+
+def tested(folder: Path) -> dict[str, dict[str, float]]:
+    """Return what one model makes of its test speakers in each condition."""
+    speakers = checkpoint.read_config(folder).training["speakers"]["test"]
+    utterances = [u for u in corpora.locate("ravdess").utterances if u.speaker in speakers]
+    model = load_model(str(folder), "cpu", "onnx")
+    figures: dict[str, dict[str, float]] = {}
+    plain = answers(model, CLEAN, utterances)
+    for condition in ALL:
+        said = plain if condition == CLEAN else answers(model, condition, utterances)
+        figures[condition] = {
+            "uar": uar(utterances, said),
+            "female": uar(utterances, said, "female"),
+            "male": uar(utterances, said, "male"),
+            "same answer": float(np.mean(np.equal(said, plain))),
+            "no speech": said.count("no speech") / len(said),
+        }
+    print(folder.name, {name: round(100 * one["uar"], 1) for name, one in figures.items()}, flush=True)
+    return figures
+
+
+def mean(figures: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    return {
+        condition: {name: round(float(np.mean([one[condition][name] for one in figures])), 4) for name in first}
+        for condition, first in figures[0].items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", type=Path, metavar="MODEL")
+    folders = sorted(parser.parse_args().models)
+    record: dict[str, Any] = {"models": [one.name for one in folders], "mean": mean([tested(one) for one in folders])}
+    keep(RECORD, record)
+    print(json.dumps(record["mean"], indent=1))
+
+
+if __name__ == "__main__":
+    main()
