@@ -1,5 +1,5 @@
 # `make demo` and `make test` work wherever pip works: they need Python 3.11-3.13, make and a package index.
-.PHONY: demo test test-all coverage test-lowest check docs image lock clean
+.PHONY: demo test test-all coverage test-lowest check docs image lock reproduce clean
 
 demo: .demo/ready
 	.demo/bin/python -m audio_emotion infer inference/samples/happy.wav
@@ -49,6 +49,10 @@ lock:
 	scripts/poetry lock
 	scripts/poetry export --without-hashes --output requirements.txt
 	scripts/poetry export --without-hashes --only infer --output inference/requirements.txt
+
+# The bundled model, its folds and every figure of its card, from the recordings in AUDIO_EMOTION_DATA: training/README.md.
+reproduce: .venv/ready
+	scripts/reproduce $(JOBS)
 
 clean:
 	rm -rf .demo .poetry .venv .venvs dist build .mypy_cache .ruff_cache .pytest_cache

@@ -37,8 +37,10 @@ RECORD = Path(__file__).parent / "records" / "bundled.json"
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold's test side: what its model said, log-probabilities (n, n_labels), the labels' numbers, the figures."""
+    """One run's test side: what its model said, log-probabilities (n, n_labels), the labels' numbers, the figures."""
 
+    split: str
+    seed: int
     log: np.ndarray
     targets: np.ndarray
     figures: dict[str, float]
@@ -52,9 +54,12 @@ def folds() -> list[Fold]:
             rows = list(csv.DictReader(file))
         log = np.array([[float(row[label]) for label in emotions()] for row in rows])
         targets = np.array([emotions().index(row["label"]) for row in rows])
-        found.append(Fold(log, targets, json.loads(path.with_suffix(".json").read_text("utf-8"))["figures"]))
-    if len(found) < 5:
-        raise SystemExit(f"{len(found)} records of {NAME} in {RECORDS}, expected 5; run training/compare.py first")
+        run = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        found.append(Fold(run["split"], run["seed"], log, targets, run["figures"]))
+    if len({fold.split for fold in found}) < 5:
+        raise SystemExit(
+            f"{len(found)} records of {NAME} in {RECORDS}, expected 5 folds'; run training/compare.py first"
+        )
     return found
 
 
@@ -74,15 +79,20 @@ def calibration_error(log: np.ndarray, targets: np.ndarray) -> float:
 def figures(held_out: Sequence[Fold]) -> dict[str, object]:
     """Return what the card shows."""
     uars = [fold.figures["uar"] for fold in held_out]
+    seeds = sorted({fold.seed for fold in held_out})
+    by_seed = [np.mean([fold.figures["uar"] for fold in held_out if fold.seed == seed]) for seed in seeds]
     targets = np.concatenate([fold.targets for fold in held_out])
     scaled = [
-        fold.log / temperature([*held_out[:i], *held_out[i + 1 :]]) for i, fold in enumerate(held_out)
+        fold.log / temperature([other for other in held_out if other.split != fold.split]) for fold in held_out
     ]  # each fold under the temperature of all others
     return {
-        "protocol": f"this recipe on EmoBox folds 1-5 of RAVDESS speech, speaker-independent, {len(uars)} runs",
+        "protocol": "this recipe on EmoBox folds 1-5 of RAVDESS speech, speaker-independent, "
+        f"{len(uars)} runs of {len(seeds)} seed(s)",
         "test utterances": len(targets),
         "UAR": float(np.mean(uars)),
         "UAR by run": ", ".join(f"{100 * uar:.1f}" for uar in uars),
+        "UAR by seed": ", ".join(f"{100 * uar:.1f}" for uar in by_seed),
+        "UAR's SD over seeds": float(np.std(by_seed, ddof=1)) if len(seeds) > 1 else None,
         "accuracy": float(np.mean([fold.figures["wa"] for fold in held_out])),
         "ECE before the temperature": calibration_error(np.concatenate([fold.log for fold in held_out]), targets),
         "ECE with the other folds' temperature": calibration_error(np.concatenate(scaled), targets),

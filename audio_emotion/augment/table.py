@@ -49,6 +49,7 @@ KEPT = ("pitch_shift", "time_stretch")
 
 DEFAULT: Mapping[str, Any] = {
     "versions": 2,
+    "repeat_after": 16,
     "pitch_shift": {"share": 0.25, "max_semitones": 2.0, "method": "phase-vocoder"},
     "speed": {"share": 1.0, "slowest": 0.9, "fastest": 1.1},
     "noise": {"share": 0.5, "min_snr_db": 15.0, "max_snr_db": 45.0},

@@ -265,11 +265,11 @@ def test_an_epoch_that_repeats_computes_no_features(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(LogMel, "forward", lambda self, x: (heard.append(len(x)), forward(self, x))[1])
     config = nets.config(epochs=5, patience=0, augment={"repeat_after": 2, "speed": {}})
     run(config)
-    assert sum(heard) == 2 * 24 + 8  # two epochs of the training side; the last one judges 8
+    assert sum(heard) == 2 * 24 + 5 * 8  # two epochs of the training side; each of the five judges 8
     heard.clear()
     monkeypatch.setattr(repeated, "LIMIT_BYTES", 24 * 2 * 16 * 16)  # room for one epoch: none is kept
     run(config)
-    assert sum(heard) == 5 * 24 + 8
+    assert sum(heard) == 5 * (24 + 8)
 
 
 def test_cost_counts_what_learns():

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from networks import Network, Reversed, Tried
+from pitch import Periodicity
 from sklearn.metrics import recall_score
 from torch import Tensor
 from torch.nn import functional as F
@@ -58,7 +59,7 @@ class Recipe:
     """What an experiment may change.
 
     Attributes:
-        channels: ``mel``, ``mfcc``, ``delta`` (of the log-mel over three frames).
+        channels: ``mel``, ``mfcc``, ``delta`` (of the log-mel over three frames), ``pitch`` (:mod:`pitch`).
         augment: transforms in place of, or beside, the default's; an empty table takes one out.
         reversed_speaker: weight of the loss of who speaks, its gradient reversed.
         sentence: weight of the loss of which sentence, and how strongly, it is spoken.
@@ -107,10 +108,13 @@ class Bank:
     def __init__(self, material: Material, recipe: Recipe) -> None:
         self.utterances = sorted(material.corpus.utterances, key=lambda u: str(u.path.name))
         self.frontend = MelMfcc(MelMfccConfig(**recipe.frontend))
+        spectrum, size = self.frontend.log_mel.spectrum, self.frontend.config.n_mels
+        self.pitch = Periodicity(spectrum, 16_000, size, 62.5, 500.0) if "pitch" in recipe.channels else None
         self.digests = [u.digest for u in self.utterances]
         sounds = [material.sounds[digest] for digest in self.digests]
         waves = {name: value for name, value in recipe.table.items() if name not in FEATURE_TRANSFORMS}
-        given = json.dumps([waves, dict(recipe.frontend), self.digests, VERSIONS, HARD], sort_keys=True)
+        parts = [waves, dict(recipe.frontend), self.digests, VERSIONS, HARD]
+        given = json.dumps([*parts, "pitch"] if self.pitch else parts, sort_keys=True)
         place = BANKS / hashlib.sha256(given.encode()).hexdigest()[:16]
         if not (place / "clean owners.npy").exists():
             self._make(place, sounds, waves)
@@ -135,7 +139,11 @@ class Bank:
 
     @torch.inference_mode()
     def _mel(self, samples: Any) -> Any:
-        return self.frontend.log_mel(torch.from_numpy(samples)).numpy().astype(np.float16)
+        heard = torch.from_numpy(samples)
+        log_mel = self.frontend.log_mel(heard)
+        if self.pitch:
+            log_mel = torch.cat([log_mel, self.pitch(self.frontend.log_mel.spectrum(heard))], dim=2)
+        return log_mel.numpy().astype(np.float16)
 
 
 class Features:
@@ -143,10 +151,11 @@ class Features:
 
     def __init__(self, bank: Bank, recipe: Recipe) -> None:
         self.frontend, self.recipe, self.normalise = bank.frontend, recipe, ClipNorm()
-        self.table = recipe.table
+        self.table, self.size = recipe.table, bank.frontend.config.n_mels
 
     def __call__(self, log_mel: Any, rng: np.random.Generator | None = None) -> Tensor:
         heard = torch.from_numpy(np.asarray(log_mel, np.float32))
+        heard, periods = heard[:, :, : self.size], heard[:, :, self.size :].transpose(1, 2)
         if self.recipe.range_db:
             heard = torch.maximum(heard, heard.amax(dim=(1, 2), keepdim=True) - self.recipe.range_db)
         x = self.frontend.of_log_mel(heard)
@@ -157,6 +166,8 @@ class Features:
         if "delta" in self.recipe.channels:
             frames = speech_frames(x[:, 1])
             made["delta"] = F.pad(raw[:, :, 2:] - raw[:, :, :-2], (1, 1)) / 5 * frames
+        if "pitch" in self.recipe.channels:
+            made["pitch"] = (2 * periods - 0.5) * speech_frames(x[:, 1])
         # The second channel marks speech; where it is not the MFCC's, the frames are 0 outside speech alike.
         if "mfcc" not in self.recipe.channels:
             made["mel"] = made["mel"] * speech_frames(x[:, 1])
