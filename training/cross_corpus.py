@@ -3,13 +3,14 @@
 Writes training/records/cross-corpus.json.
 
     python training/cross_corpus.py emodb=DIR savee=DIR tess=DIR
+    python training/cross_corpus.py --model outdoors ...        # another model; cross-corpus-outdoors.json
 
 UAR goes over the labels that a corpus has; intervals are over its speakers (bootstrap, 95 %). A second UAR
 lets the model choose among those labels alone: the first counts every answer that no utterance could have as wrong.
 """
 
+import argparse
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -19,13 +20,17 @@ from audio_emotion import load_model, metrics
 from audio_emotion.corpora.sources import gather, parse_sources
 from audio_emotion.evaluation import evaluate_utterances
 
-RECORD = Path(__file__).parent / "records" / "cross-corpus.json"
+RECORDS = Path(__file__).parent / "records"
 
 
 def main() -> None:
-    model = load_model(device="cpu")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", help="a stored one; left out: the bundled one")
+    parser.add_argument("corpora", nargs="+", metavar="CORPUS=DIR")
+    given = parser.parse_args()
+    model = load_model(given.model, device="cpu") if given.model else load_model(device="cpu")
     record: dict[str, object] = {"model": model.config.sha256, "trained on": model.config.training["corpora"]}
-    for source in parse_sources(sys.argv[1:]):
+    for source in parse_sources(given.corpora):
         corpus = gather([source])
         evaluation = evaluate_utterances(model, corpus.utterances)
         intervals = evaluation.intervals(np.random.default_rng(0))
@@ -40,7 +45,8 @@ def main() -> None:
             "answered otherwise": evaluation.unanswered,
         }
         print(corpus.name, record[corpus.name], flush=True)
-    RECORD.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    name = f"cross-corpus-{given.model}.json" if given.model else "cross-corpus.json"
+    (RECORDS / name).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python training/model_card.py
 
 What stands in the model folder is the card's short form (``audio_emotion/card.py``). The figures come from the test
-sides that ``compare.py`` recorded on EmoBox folds 1-5, and from ``bundle.py``, ``cross_corpus.py``, ``savee.py`` and
-``fine_tune.py``.
+sides that ``compare.py`` recorded on EmoBox folds 1-5, and from ``bundle.py``, ``robustness.py``, ``int8.py``,
+``cross_corpus.py``, ``savee.py``, ``fine_tune.py`` and ``benchmarks/export.py``.
 """
 
 import csv
@@ -84,6 +84,8 @@ def render() -> str:
         _purpose(bundled),
         *_figures(bundled, evaluation),
         *_groups(evaluation),
+        *_conditions(_read("robustness.json")),
+        *_cost(),
         *_elsewhere(cross, savee),
         *_fine_tuned(tuned),
         LIMITS,
@@ -94,7 +96,7 @@ def render() -> str:
 def tested() -> Evaluation:
     """Return what the recipe's models said of the folds' test sides, every run together."""
     utterances, rows = [], []
-    for path in sorted((RECORDS / "compare").glob(f"{NAME}-emobox-*.csv")):
+    for path in _records(f"{NAME}-emobox-*.csv"):
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 said = SPEECH.read(Path(f"{row['file']}.wav")) if SPEECH.read else ""
@@ -136,8 +138,8 @@ def _figures(bundled: dict[str, Any], evaluation: Evaluation) -> Iterator[str]:
         "| protocol | UAR | accuracy |\n|---|---|---|"
     )
     yield (
-        f"| speaker-independent, mean of the folds ({figures['UAR by run']}) | {_percent(figures['UAR'])} "
-        f"| {_percent(figures['accuracy'])} |"
+        f"| speaker-independent, mean of the folds, by seed {figures['UAR by seed']}; "
+        f"SD {100 * figures[_SD]:.1f} | {_percent(figures['UAR'])} | {_percent(figures['accuracy'])} |"
     )
     yield (
         f"| the same, {len(evaluation.utterances):,} answers together, 95 % interval over {intervals.n_speakers} actors"
@@ -146,14 +148,32 @@ def _figures(bundled: dict[str, Any], evaluation: Evaluation) -> Iterator[str]:
     )
     yield (
         f"| random 80/20 split, speaker-dependent: not what a new voice would get | {_percent(chosen['uar'])} "
-        f"| {_percent(chosen['wa'])} |\n"
+        f"| {_percent(chosen['wa'])} |"
     )
+    yield from _ten_parts()
+    yield ""
     yield (
         f"The probabilities are off by {100 * figures[_ECE]:.1f} points on the average (expected calibration "
         "error, each fold under the temperature of the others).\n"
     )
 
 
+def _ten_parts() -> Iterator[str]:
+    """Say what was reached on the parts of a random 10-fold split that were run."""
+    found = [_read(f"compare/{path.name}")["figures"] for path in _records(f"{NAME}-random-10-fold-*.json")]
+    if found:
+        uar, accuracy = (float(np.mean([one[figure] for one in found])) for figure in ("uar", "wa"))
+        yield (
+            f"| random 10-fold, speaker-dependent, mean of the {len(found)} folds that were run | {_percent(uar)} "
+            f"| {_percent(accuracy)} |"
+        )
+
+
+def _records(pattern: str) -> list[Path]:
+    return sorted((RECORDS / "compare").glob(pattern))
+
+
+_SD = "UAR's SD over seeds"
 _ECE = "ECE with the other folds' temperature"
 
 
@@ -173,6 +193,32 @@ def _groups(evaluation: Evaluation) -> Iterator[str]:
         "Taken for another most often: "
         + ", ".join(f"{pair.target} for {pair.answer} ({_percent(pair.share)})" for pair in evaluation.confused()[:4])
         + ".\n"
+    )
+
+
+def _conditions(robust: dict[str, Any]) -> Iterator[str]:
+    yield "### When something happens to the sound\n"
+    yield (
+        f"The same recordings, heard by {len(robust['models'])} of the folds' models that did not know their speakers, "
+        "as recorded and changed ([how](../training/conditions.py)); an answer of `no speech` counts as wrong.\n"
+    )
+    yield from ("| condition | UAR | women | men | same answer |", "|---|---|---|---|---|")
+    for name, one in robust["mean"].items():
+        cells = (_percent(one[column]) for column in ("uar", "female", "male", "same answer"))
+        yield f"| {name} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _cost() -> Iterator[str]:
+    forms = json.loads((HERE.parent / "benchmarks" / "export.json").read_text("utf-8"))["folds"][0]["forms"]
+    whole, integers = (next(form for form in forms if form["kind"] == kind) for kind in ("onnx", "onnx-int8"))
+    means = _read("int8.json")["mean UAR"]
+    yield (
+        "## What it costs\n\n"
+        f"On a CPU it answers in 8-bit integers: {integers['milliseconds']:.1f} ms for a window of three seconds on "
+        f"one core, {integers['size_bytes'] / 1e6:.1f} MB; in 32-bit floats {whole['milliseconds']:.1f} ms and "
+        f"{whole['size_bytes'] / 1e6:.1f} MB ([forms](../benchmarks/export.md)). Integers cost accuracy: "
+        f"{_percent(means['int8'])} UAR where floats have {_percent(means['fp32'])}, five folds of one seed.\n"
     )
 
 
@@ -199,6 +245,7 @@ def _elsewhere(cross: dict[str, Any], savee: dict[str, Any]) -> Iterator[str]:
             f"| {_percent(found['uar among these labels'])} | {_percent(1 / len(found['labels']))} "
             f"| {_percent(found['ece'])} | {told} |"
         )
+    yield from _of_savee_itself()
     calm = cross["savee"]["answers"]["calm"] / cross["savee"]["utterances"]
     below = savee["dB below ravdess men, by band in Hz, levels alike"]
     spread = savee["median dB between the softest and the loudest twentieth of frames"]
@@ -213,6 +260,17 @@ def _elsewhere(cross: dict[str, Any], savee: dict[str, Any]) -> Iterator[str]:
         + ". Labels and loading were checked and are not the reason "
         "([record](../training/records/savee.json)).\n"
     )
+
+
+def _of_savee_itself() -> Iterator[str]:
+    """Say what the recipe reaches where it is trained on SAVEE, one speaker left out at a time."""
+    found = [json.loads(path.read_text("utf-8")) for path in sorted((RECORDS / "savee-folds").glob(f"{NAME}-*-0.json"))]
+    if found:
+        uars = [run["figures"]["uar"] for run in found]
+        yield (
+            "\nThe same recipe trained on SAVEE itself, one speaker left out at a time, has "
+            f"{_percent(float(np.mean(uars)))} UAR over its 7 labels ({', '.join(f'{100 * uar:.1f}' for uar in uars)})."
+        )
 
 
 def _fine_tuned(tuned: dict[str, Any]) -> Iterator[str]:
