@@ -80,6 +80,8 @@ def figures(held_out: Sequence[Fold]) -> dict[str, object]:
     """Return what the card shows."""
     uars = [fold.figures["uar"] for fold in held_out]
     seeds = sorted({fold.seed for fold in held_out})
+    if len(held_out) != len(seeds) * len({fold.split for fold in held_out}):
+        raise SystemExit("not every seed has every fold; training/compare.py goes on where it was")
     by_seed = [np.mean([fold.figures["uar"] for fold in held_out if fold.seed == seed]) for seed in seeds]
     targets = np.concatenate([fold.targets for fold in held_out])
     scaled = [
@@ -88,7 +90,7 @@ def figures(held_out: Sequence[Fold]) -> dict[str, object]:
     return {
         "protocol": "this recipe on EmoBox folds 1-5 of RAVDESS speech, speaker-independent, "
         f"{len(uars)} runs of {len(seeds)} seed(s)",
-        "test utterances": len(targets),
+        "answers": len(targets),
         "UAR": float(np.mean(uars)),
         "UAR by run": ", ".join(f"{100 * uar:.1f}" for uar in uars),
         "UAR by seed": ", ".join(f"{100 * uar:.1f}" for uar in by_seed),

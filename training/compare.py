@@ -6,9 +6,9 @@
     python training/compare.py --tables                             # the tables alone
 
 Each run follows its architecture's recipe in ``training/configs`` and leaves a record in ``training/records/compare``,
-with a table of what it said of each test utterance; one that has a record is not run again. A budget is kept by
-running fewer epochs, as many as a few measured steps say will fit, so that a schedule which spans the epochs still
-comes to its end. The stored model answers the test side, as ``infer`` does. From the records come
+with a table of what it said of each test utterance; one that has a record (and, with ``--keep``, a model) is not run
+again. A budget is kept by running fewer epochs, as many as a few measured steps say will fit, so that a schedule which
+spans the epochs still comes to its end. The stored model answers the test side, as ``infer`` does. From the records come
 ``benchmarks/models.md`` and what ``audio-emotion models list`` shows.
 
 Sizes and the time of a clip are measured before the first run. ``wav2vec2``, which starts from a downloaded
@@ -40,7 +40,7 @@ from audio_emotion.corpora.splits import Split, split_utterances
 from audio_emotion.descriptors import maker
 from audio_emotion.evaluation import Evaluation
 from audio_emotion.export.weights import write_weights
-from audio_emotion.fitting import TrainConfig
+from audio_emotion.fitting import TrainConfig, settings
 from audio_emotion.fitting.config import read
 from audio_emotion.folds import end_with_parent
 from audio_emotion.models.emotion_model import EmotionModel
@@ -86,6 +86,11 @@ class Run:
         """Where its record goes."""
         return self.records / f"{self.name}-{self.protocol}-{self.seed}.json"
 
+    @property
+    def is_done(self) -> bool:
+        """Whether its record is there, and its model where that is kept."""
+        return self.record.exists() and (self.models is None or (self.models / self.record.stem).exists())
+
 
 def carry_out(run: Run) -> str:
     """Train, test and write the record; return what was reached, in words."""
@@ -118,7 +123,7 @@ def carry_out(run: Run) -> str:
             "training_seconds": round(sum(epoch.seconds for epoch in trained.history), 1),
             "seconds": round(time.monotonic() - began, 1),
             "threads": run.threads,
-            "config": asdict(config),
+            "config": settings.table_of(config.resolved()),
             "history": [asdict(epoch) for epoch in trained.history],
             "versions": described.training["versions"],
         },
@@ -231,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for seed in range(options.seeds)
         for name in options.models
     ]
-    left = [] if options.tables else [run for run in wanted if not run.record.exists()]
+    left = [] if options.tables else [run for run in wanted if not run.is_done]
     if not options.tables:
         print(f"{len(left)} of {len(wanted)} runs are left", flush=True)
         for name in options.models:

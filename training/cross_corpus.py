@@ -45,7 +45,7 @@ def main() -> None:
             "answered otherwise": evaluation.unanswered,
         }
         print(corpus.name, record[corpus.name], flush=True)
-    name = f"cross-corpus-{given.model}.json" if given.model else "cross-corpus.json"
+    name = f"cross-corpus-{Path(given.model).name}.json" if given.model else "cross-corpus.json"
     (RECORDS / name).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
 

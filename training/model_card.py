@@ -134,12 +134,14 @@ def _figures(bundled: dict[str, Any], evaluation: Evaluation) -> Iterator[str]:
         "## How well it hears RAVDESS\n\n"
         "UAR is the unweighted mean of the eight recalls; guessing has 12.5 %. The bundled weights learnt from "
         "everybody, so nobody is left to test them on. These are the figures of the same recipe on EmoBox folds 1-5, "
-        "where 16 actors train and 4 others are tested, each actor once; nothing was chosen on them.\n\n"
+        "where 16 actors train and 4 others are tested, so that each seed is tested on each actor once; nothing was "
+        "chosen on them.\n\n"
         "| protocol | UAR | accuracy |\n|---|---|---|"
     )
+    deviation = "" if figures[_SD] is None else f"; SD {100 * figures[_SD]:.1f}"
     yield (
-        f"| speaker-independent, mean of the folds, by seed {figures['UAR by seed']}; "
-        f"SD {100 * figures[_SD]:.1f} | {_percent(figures['UAR'])} | {_percent(figures['accuracy'])} |"
+        f"| speaker-independent, mean of the folds, by seed {figures['UAR by seed']}{deviation} "
+        f"| {_percent(figures['UAR'])} | {_percent(figures['accuracy'])} |"
     )
     yield (
         f"| the same, {len(evaluation.utterances):,} answers together, 95 % interval over {intervals.n_speakers} actors"

@@ -11,7 +11,7 @@ UAR, of all and of each sex, as a mean over the models, and the share of answers
 import argparse
 import json
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ RATE, CLEAN = 16_000, "as recorded"
 ALL: dict[str, Change] = {CLEAN: lambda x, *_: x, **CONDITIONS}
 
 
-@cache
+@lru_cache(2_000)  # a fold's clips in every condition
 def heard(condition: str, path: Path, number: int) -> FloatArray:
     """Return a recording in a condition; what is random about it depends on its number alone."""
     return ALL[condition](audio.load(path, RATE).samples, RATE, np.random.default_rng(number))

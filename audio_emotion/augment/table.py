@@ -57,7 +57,7 @@ DEFAULT: Mapping[str, Any] = {
     "spec_augment": {"max_bins": 8, "max_frames": 20},
     "mixup": {"alpha": 0.3},
 }
-"""The recipe of the bundled model."""
+"""The default recipe's."""
 
 _NUMBERS = {"versions": number(0, 0, 1_000), "repeat_after": number(0, 0, 1_000)}
 
@@ -69,7 +69,8 @@ def problems(table: Mapping[str, object]) -> list[str]:
     it is used (0 to 1, default 0.5; SpecAugment and mixup have none). ``versions`` beside them is how many
     results of pitch shift and time stretch are drawn for each utterance and kept in memory; 0: each epoch has new ones.
     ``repeat_after`` is the number of epochs after which an utterance sounds as before, for models that hear mel bands:
-    spectrograms are then kept in memory, as far as 2 GiB go, and most epochs compute none; 0: no epoch repeats another.
+    spectrograms are then kept in memory, and later epochs compute none; 0, or where that takes more than 2 GiB: no
+    epoch repeats another.
 
     >>> problems({"reverb": {}, "noise": {"share": 2, "min_snr": 5}})  # doctest: +NORMALIZE_WHITESPACE
     ['augment.reverb: no such transform; did you mean reverberation?',

@@ -21,7 +21,7 @@ class Cost:
     Attributes:
         parameters: trainable numbers.
         steps_per_epoch: batches of an epoch.
-        seconds_per_step: as measured.
+        seconds_per_step: as measured in the first epoch; where epochs repeat, later ones take less.
         measured_steps: on how many.
         preparing_s: seconds before the first epoch.
     """

@@ -1,5 +1,6 @@
 """What an epoch reads: utterances in an order of its own, as features with targets, prepared ahead of the network."""
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +16,15 @@ from audio_emotion import augment as augmentation
 from audio_emotion.augment.features import Features
 from audio_emotion.augment.pipeline import Sounds
 from audio_emotion.corpora.base import Progress
+from audio_emotion.fitting import repeated
 from audio_emotion.fitting.config import TrainConfig
-from audio_emotion.fitting.repeated import Repeated
+from audio_emotion.fitting.repeated import Repeated, needed_bytes
 from audio_emotion.frontends import LogMelSpectrogram, MelMfcc
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.records import FloatArray, IntArray
 from audio_emotion.windows import pad, spans
+
+_LOG = logging.getLogger(__name__)
 
 DEFAULT_VERSIONS = 2
 """Augmented versions of each utterance where features are computed once and the table says nothing."""
@@ -127,8 +131,11 @@ class Loader:
         frontend, after = self._model.frontend, int(table.get("repeat_after", 0))
         if not after or not isinstance(frontend, MelMfcc | LogMelSpectrogram):
             return None
-        kept = Repeated(self._sounds, frontend, self._config.window_samples, len(self._side.sounds), after)
-        return kept if kept.after > 1 else None
+        needed = needed_bytes(frontend, self._config.window_samples, len(self._side.sounds), after)
+        if needed > repeated.LIMIT_BYTES:
+            _LOG.info("no epoch repeats another: %d of them would take %.1f GB of memory", after, needed / 1e9)
+            return None
+        return Repeated(self._sounds, frontend, after)
 
     def _of_bank(self, epoch: int, numbers: IntArray) -> FloatArray:
         """Return the features of a version of each utterance, drawn by its number and the epoch."""

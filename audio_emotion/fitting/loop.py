@@ -112,7 +112,7 @@ class Fitting:
         torch.manual_seed(config.seed)
         new = partial(build, config.architecture, n_labels, config.parameters, config.frontend_table)
         self.model = (begin or new)()
-        # The channels of one place beside one another, as convolutions on every device read them fastest.
+        # The channels of one place beside one another: on a CPU, convolutions take a quarter less time so.
         self.model.to(self._accelerator.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = make_average(self.model, config.ema)
         self._loader = Loader(train, self.model, n_labels, config, self._share, listener.progress)

@@ -267,7 +267,7 @@ def test_an_epoch_that_repeats_computes_no_features(monkeypatch: pytest.MonkeyPa
     run(config)
     assert sum(heard) == 2 * 24 + 5 * 8  # two epochs of the training side; each of the five judges 8
     heard.clear()
-    monkeypatch.setattr(repeated, "LIMIT_BYTES", 24 * 2 * 16 * 16)  # room for one epoch: none is kept
+    monkeypatch.setattr(repeated, "LIMIT_BYTES", 24 * 2 * 16 * 16)  # room for one epoch: none comes back
     run(config)
     assert sum(heard) == 5 * (24 + 8)
 

@@ -21,13 +21,10 @@ class Network:
         stem: how far the stem steps over bins and frames.
         pools: pooling after each block, over bins and frames.
         squeeze: squeeze-and-excitation (Hu et al. 2018) in each block.
-        places: a third channel with the number of the bin (Liu et al. 2018, "CoordConv").
+        places: another channel with the number of the bin (Liu et al. 2018, "CoordConv").
         bands: batch normalisation of so many groups of bins apart (Chang et al. 2021, "Subspectral normalization").
         recurrent: units of a bidirectional GRU before the pooling; 0: none.
-        heads: so many poolings beside one another.
         all_blocks: the mean and deviation of every block's output beside the pooled ones.
-        block: ``plain`` or ``separable`` convolutions.
-        drop_block: share of a block's channels that are dropped.
         mix_bins: how often the statistics of each bin are mixed with another clip's (Schmid et al. 2022,
             "Freq-MixStyle").
     """
@@ -41,10 +38,7 @@ class Network:
     places: bool = False
     bands: int = 1
     recurrent: int = 0
-    heads: int = 1
     all_blocks: bool = False
-    block: str = "plain"
-    drop_block: float = 0.0
     mix_bins: float = 0.0
 
 
@@ -67,23 +61,21 @@ class Block(nn.Module):
         super().__init__()
         norm = (lambda: nn.BatchNorm2d(n_out)) if sizes.bands == 1 else (lambda: BandNorm(n_out, sizes.bands))
         self.body = nn.Sequential(
-            *convolution(n_in, n_out, sizes.block), norm(), nn.ReLU(), *convolution(n_out, n_out, sizes.block), norm()
+            nn.Conv2d(n_in, n_out, 3, padding=1, bias=False),
+            norm(),
+            nn.ReLU(),
+            nn.Conv2d(n_out, n_out, 3, padding=1, bias=False),
+            norm(),
         )
         self.shortcut = nn.Conv2d(n_in, n_out, 1, bias=False)
         self.gate = nn.Sequential(nn.Linear(n_out, n_out // 4), nn.ReLU(), nn.Linear(n_out // 4, n_out), nn.Sigmoid())
-        self.pool, self.squeeze, self.drop = pool, sizes.squeeze, nn.Dropout2d(sizes.drop_block)
+        self.pool, self.squeeze = pool, sizes.squeeze
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.body(x)
         if self.squeeze:
             y = y * self.gate(y.mean(dim=(2, 3)))[:, :, None, None]
-        return self.drop(F.max_pool2d(F.relu(y + self.shortcut(x)), self.pool))
-
-
-def convolution(n_in: int, n_out: int, kind: str) -> list[nn.Module]:
-    if kind == "plain":
-        return [nn.Conv2d(n_in, n_out, 3, padding=1, bias=False)]
-    return [nn.Conv2d(n_in, n_in, 3, padding=1, groups=n_in, bias=False), nn.Conv2d(n_in, n_out, 1, bias=False)]
+        return F.max_pool2d(F.relu(y + self.shortcut(x)), self.pool)
 
 
 class Tried(nn.Module):
@@ -106,8 +98,8 @@ class Tried(nn.Module):
         width = sizes.widths[-1] * rows
         self.gru = nn.GRU(width, sizes.recurrent, bidirectional=True, batch_first=True) if sizes.recurrent else None
         width = 2 * sizes.recurrent or width
-        self.pools = nn.ModuleList(AttentiveStatistics(width, 64) for _ in range(sizes.heads))
-        pooled = 2 * width * sizes.heads + (2 * sum(sizes.widths[:-1]) if sizes.all_blocks else 0)
+        self.pool = AttentiveStatistics(width, 64)
+        pooled = 2 * width + (2 * sum(sizes.widths[:-1]) if sizes.all_blocks else 0)
         self.trunk = nn.Sequential(
             nn.Dropout(sizes.dropout),
             nn.Linear(pooled, sizes.hidden, bias=False),
@@ -115,6 +107,12 @@ class Tried(nn.Module):
             nn.ReLU(),
         )
         self.head = nn.Sequential(nn.Dropout(sizes.dropout), nn.Linear(sizes.hidden, n_labels))
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers are learnt; gates are built where they are not used too, so that draws stay the same."""
+        named = self.named_parameters()
+        return sum(p.numel() for name, p in named if self.sizes.squeeze or ".gate." not in name)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         frames = speech_frames(x[:, 1])
@@ -134,7 +132,7 @@ class Tried(nn.Module):
         x = x.flatten(1, 2)
         if self.gru is not None:
             x = self.gru(x.transpose(1, 2))[0].transpose(1, 2)
-        hidden = self.trunk(torch.cat([pool(x, frames) for pool in self.pools] + extra, dim=1))
+        hidden = self.trunk(torch.cat([self.pool(x, frames), *extra], dim=1))
         return self.head(hidden), hidden
 
 

@@ -11,7 +11,8 @@ class Periodicity(nn.Module):
     """Power spectrum (B, T, n_fft // 2 + 1) → (B, T, n_delays): autocorrelation at delays of 1 / f, f from low to high.
 
     The spectrum is compressed before it is transformed, which sharpens the peaks (Tolonen and Karjalainen 2000), and
-    the window's own autocorrelation is divided out, so that a steady tone is near 1 at its period and noise near 0.
+    the window's own autocorrelation is divided out as far as that goes: a voice is highest at its period (0.3 at 90 Hz,
+    0.7 at 200), noise is near 0. Frames hold three periods of a low voice, so it stands out less than a high one.
     """
 
     def __init__(self, spectrum: PowerSpectrum, sampling_rate: int, n_delays: int, low: float, high: float) -> None:

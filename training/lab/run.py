@@ -25,15 +25,16 @@ import numpy as np
 import torch
 from networks import Network, Reversed, Tried
 from pitch import Periodicity
-from sklearn.metrics import recall_score
 from torch import Tensor
 from torch.nn import functional as F
 
+from audio_emotion import metrics
 from audio_emotion.augment import DEFAULT
 from audio_emotion.augment.features import mixup, spec_augment
 from audio_emotion.augment.pipeline import Sounds
 from audio_emotion.augment.vtlp import warp
 from audio_emotion.corpora.base import Utterance
+from audio_emotion.corpora.splits import NAMED_FOLDS
 from audio_emotion.frontends import MelMfcc, MelMfccConfig
 from audio_emotion.models.layers import ClipNorm, speech_frames
 from audio_emotion.prediction import speech_windows
@@ -48,10 +49,10 @@ RECORDS = HERE / "records"
 DATA = os.environ.get("AUDIO_EMOTION_DATA", "")
 SUNG = (f"ravdess={DATA}/ravdess-speech", f"ravdess-song={DATA}/ravdess-song")
 BANKS = HERE.parents[1] / "build" / "lab"
-FOLDS = ((1, 11, 20, 21), (4, 10, 12, 14), (8, 9, 19, 23), (3, 5, 7, 24), (2, 15, 16, 18))
+FOLDS = tuple(tuple(int(actor) for actor in actors) for actors in NAMED_FOLDS["emobox"][:5])
 WINDOW = 48_000
 VERSIONS = 16
-FEATURE_TRANSFORMS = ("spec_augment", "mixup", "vtlp", "versions")
+FEATURE_TRANSFORMS = ("spec_augment", "mixup", "vtlp", "versions", "repeat_after")
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,12 @@ class Recipe:
         return {name: value for name, value in merged.items() if value != {}}
 
 
+def experiments() -> dict[str, Any]:
+    return tomllib.loads((HERE / "experiments.toml").read_text("utf-8"))
+
+
 def read(name: str) -> Recipe:
-    table = tomllib.loads((HERE / "experiments.toml").read_text("utf-8"))[name]
+    table = experiments()[name]
     known = {one.name for one in fields(Recipe)}
     return Recipe(**{key: tuple(v) if isinstance(v, list) else v for key, v in table.items() if key in known})
 
@@ -288,8 +293,13 @@ class Trial:
         chosen = np.flatnonzero(np.isin(owners, wanted))
         parts = np.array_split(chosen, max(1, len(chosen) // 32))
         said = np.concatenate([network(self.features(windows[part]))[0].numpy() for part in parts])
-        logits = np.stack([said[owners[chosen] == one].mean(axis=0) for one in wanted])
+        logits = np.stack([mean_or_nothing(said[owners[chosen] == one]) for one in wanted])
         return self.targets[wanted].numpy(), logits[:, : self.n_labels]
+
+
+def mean_or_nothing(logits: Any) -> Any:
+    """Return the mean over a clip's windows; of a clip without speech, the same for every label."""
+    return logits.mean(axis=0) if len(logits) else np.zeros(logits.shape[1], np.float32)
 
 
 def contrast(hidden: Tensor, labels: Tensor) -> Tensor:
@@ -304,7 +314,7 @@ def deep_tuple(value: Any) -> Any:
 
 
 def uar(labels: Any, logits: Any) -> float:
-    return float(recall_score(labels, logits.argmax(axis=1), average="macro"))
+    return metrics.uar(labels.tolist(), logits.argmax(axis=1).tolist())
 
 
 def carry_out(name: str, seed: int, material: Material, songs: Material | None) -> dict[str, Any]:
@@ -329,14 +339,18 @@ def carry_out(name: str, seed: int, material: Material, songs: Material | None) 
         "mean": round(float(np.mean(found)), 4),
         "hard": {condition: round(float(np.mean(some)), 4) for condition, some in hard.items()},
         "loss": round(float(np.mean(losses)), 3),
-        "parameters": sum(p.numel() for p in trial.network.parameters()),
-        "core_seconds": round(time.monotonic() - began),
+        "parameters": sum(
+            p.numel()
+            for name, p in trial.network.named_parameters()
+            if trial.network.sizes.squeeze or ".gate." not in name
+        ),
+        "seconds": round(time.monotonic() - began),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="+", metavar="NAME")
+    parser.add_argument("names", nargs="+", metavar="NAME", choices=list(experiments()))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     given = parser.parse_args()
     torch.set_num_threads(1)

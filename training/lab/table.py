@@ -29,7 +29,7 @@ def table() -> str:
     experiments = tomllib.loads((HERE / "experiments.toml").read_text("utf-8"))
     rows = [list(COLUMNS), ["---"] * len(COLUMNS)]
     for name, experiment in experiments.items():
-        paths = sorted((HERE / "records").glob(f"{name}-[0-9].json"))
+        paths = sorted(path for path in (HERE / "records").glob("*-*.json") if path.stem.rpartition("-")[0] == name)
         rows += [row(name, path, experiment) for path in paths]
         if not paths:
             told = [name, experiment["tried"], experiment["expected"], "not run"]

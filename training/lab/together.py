@@ -4,7 +4,7 @@
     pip install opensmile; python training/lab/together.py --functionals
 
 With ``--functionals``, a support vector machine on eGeMAPS (Eyben et al. 2016) judges the same actors, by itself and
-beside all networks together, its log-probabilities weighted by 0.15, 0.3 and 0.5. Writes records/together.json.
+beside all networks, its log-probabilities weighted by 0.15, 0.3 and 0.5. Writes records/together.json.
 """
 
 import argparse
@@ -13,10 +13,9 @@ import json
 from typing import Any
 
 import numpy as np
-from run import BANKS, FOLDS, RECORDS, described
+from run import BANKS, FOLDS, RECORDS, described, uar
 from scipy.special import log_softmax
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.metrics import recall_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -28,9 +27,7 @@ WEIGHTS = (0.15, 0.3, 0.5)
 
 def mean_uar(labels: Any, said: Any) -> float:
     """Return the mean over folds; (folds, utterances) and (folds, utterances, labels)."""
-    return float(
-        np.mean([recall_score(a, b.argmax(axis=1), average="macro") for a, b in zip(labels, said, strict=True)])
-    )
+    return float(np.mean([uar(a, b) for a, b in zip(labels, said, strict=True)]))
 
 
 def functionals() -> Any:
@@ -47,7 +44,7 @@ def functionals() -> Any:
     said = []
     for fold, tested in enumerate(FOLDS):
         judges = np.isin(actors, FOLDS[(fold + 1) % 5])
-        heard = ~judges & ~np.isin(actors, tested)
+        heard = np.isin(actors, np.concatenate(FOLDS)) & ~judges & ~np.isin(actors, tested)
         machine = make_pipeline(StandardScaler(), SVC(class_weight="balanced"))
         fitted = CalibratedClassifierCV(machine, ensemble=False).fit(x[heard], y[heard])
         said.append(np.log(fitted.predict_proba(x[judges]) + 1e-6))
@@ -57,7 +54,12 @@ def functionals() -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--functionals", action="store_true")
-    names = sorted(path.stem for path in RECORDS.glob("*-[0-9].json") if (BANKS / f"{path.stem}.npy").exists())
+    given = parser.parse_args()
+    names = sorted(path.stem for path in RECORDS.glob("*-[0-9]*.json") if (BANKS / f"{path.stem}.npy").exists())
+    if len(names) < 5:
+        parser.error(
+            f"{BANKS} has the answers of {len(names)} experiments, expected 5 or more; carry them out by run.py"
+        )
     answers = [np.load(BANKS / f"{name}.npy") for name in names]
     labels, logs = answers[0][:, :, 0], [log_softmax(one[:, :, 1:], axis=2) for one in answers]
     record: dict[str, Any] = {"networks": names, "mean UAR of so many together": {}}
@@ -67,7 +69,7 @@ def main() -> None:
         record["mean UAR of so many together"][count] = round(
             float(np.mean([mean_uar(labels, sum(some)) for some in chosen])), 4
         )
-    if parser.parse_args().functionals:
+    if given.functionals:
         machine = functionals()
         together = sum(logs) / len(logs)
         record["eGeMAPS"] = round(mean_uar(labels, machine), 4)
