@@ -5,7 +5,8 @@
 
 Each model answers the recordings of its own test speakers, whom it has never heard, as they are and in each of
 ``conditions.py``, as ``infer`` does: an answer of ``no speech`` is wrong. Writes training/records/robustness.json:
-UAR, of all and of each sex, as a mean over the models, and the share of answers that stay as they were.
+UAR as a mean over the models, that of each sex over all of their answers (a fold may have women alone), and the share
+of answers that stay as they were.
 """
 
 import argparse
@@ -13,7 +14,6 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from compare import keep
@@ -21,6 +21,7 @@ from conditions import CONDITIONS, Change
 
 from audio_emotion import audio, checkpoint, corpora, metrics
 from audio_emotion.corpora.base import Utterance
+from audio_emotion.emotions import NO_SPEECH
 from audio_emotion.prediction import Model, load_model
 from audio_emotion.records import FloatArray, Waveform
 
@@ -42,35 +43,30 @@ def answers(model: Model, condition: str, utterances: Sequence[Utterance]) -> li
     ]
 
 
+def tested(folder: Path) -> tuple[list[Utterance], dict[str, list[str]]]:
+    """Return a model's test recordings, and what it says of them in each condition."""
+    speakers = checkpoint.read_config(folder).training["speakers"]["test"]
+    utterances = [u for u in corpora.locate("ravdess").utterances if u.speaker in speakers]
+    model = load_model(str(folder), "cpu", "onnx")
+    print(folder.name, flush=True)
+    return utterances, {condition: answers(model, condition, utterances) for condition in ALL}
+
+
 def uar(utterances: Sequence[Utterance], said: Sequence[str], sex: str | None = None) -> float:
     chosen = [i for i, u in enumerate(utterances) if sex in (None, u.attributes["sex"])]
     return metrics.uar([utterances[i].label for i in chosen], [said[i] for i in chosen])
 
 
-def tested(folder: Path) -> dict[str, dict[str, float]]:
-    """Return what one model makes of its test speakers in each condition."""
-    speakers = checkpoint.read_config(folder).training["speakers"]["test"]
-    utterances = [u for u in corpora.locate("ravdess").utterances if u.speaker in speakers]
-    model = load_model(str(folder), "cpu", "onnx")
-    figures: dict[str, dict[str, float]] = {}
-    plain = answers(model, CLEAN, utterances)
-    for condition in ALL:
-        said = plain if condition == CLEAN else answers(model, condition, utterances)
-        figures[condition] = {
-            "uar": uar(utterances, said),
-            "female": uar(utterances, said, "female"),
-            "male": uar(utterances, said, "male"),
-            "same answer": float(np.mean(np.equal(said, plain))),
-            "no speech": said.count("no speech") / len(said),
-        }
-    print(folder.name, {name: round(100 * one["uar"], 1) for name, one in figures.items()}, flush=True)
-    return figures
-
-
-def mean(figures: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+def figures(models: Sequence[tuple[list[Utterance], dict[str, list[str]]]], condition: str) -> dict[str, float]:
+    """Return the mean UAR of the models, and what is counted over all of their answers together."""
+    utterances = [u for some, _ in models for u in some]
+    said, plain = ([one for _, told in models for one in told[name]] for name in (condition, CLEAN))
     return {
-        condition: {name: round(float(np.mean([one[condition][name] for one in figures])), 4) for name in first}
-        for condition, first in figures[0].items()
+        "uar": float(np.mean([uar(some, told[condition]) for some, told in models])),
+        "female": uar(utterances, said, "female"),
+        "male": uar(utterances, said, "male"),
+        "same answer": float(np.mean(np.equal(said, plain))),
+        "no speech": said.count(NO_SPEECH) / len(said),
     }
 
 
@@ -78,9 +74,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL")
     folders = sorted(parser.parse_args().models)
-    record: dict[str, Any] = {"models": [one.name for one in folders], "mean": mean([tested(one) for one in folders])}
-    keep(RECORD, record)
-    print(json.dumps(record["mean"], indent=1))
+    models = [tested(one) for one in folders]
+    found = {name: {k: round(v, 4) for k, v in figures(models, name).items()} for name in ALL}
+    keep(RECORD, {"models": [one.name for one in folders], "mean": found})
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":
