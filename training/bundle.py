@@ -2,7 +2,7 @@
 
     python training/compare.py --models two-channel-cnn     # the folds, if they have no records yet
     python training/bundle.py
-    python training/bundle.py --figures     # the weights stay; temperature and figures are those of the records
+    python training/bundle.py --figures     # the weights stay; graphs, temperature and figures are made anew
 
 The recipe is ``training/configs/two-channel-cnn.toml``. Its figures are those of the runs that
 ``training/compare.py`` recorded on EmoBox folds 1-5, where every utterance is answered by a model that has not heard
@@ -28,7 +28,9 @@ from scipy.special import softmax
 from audio_emotion import card, checkpoint, metrics, paths
 from audio_emotion.emotions import emotions
 from audio_emotion.evaluation import fit_temperature
+from audio_emotion.export.weights import write_weights
 from audio_emotion.fitting.config import read
+from audio_emotion.runtime.torch import load
 from audio_emotion.training import load_material, train
 
 NAME = "two-channel-cnn"
@@ -107,6 +109,9 @@ def bundle(folder: Path, held_out: Sequence[Fold]) -> checkpoint.ModelConfig:
     config = replace(config, name=NAME, temperature=temperature(held_out), figures=figures(held_out))
     with paths.writing(paths.bundled_model_dir()) as target:
         shutil.copytree(folder, target, dirs_exist_ok=True)
+        sizes = config.parameters, config.frontend
+        model = load(folder / checkpoint.TENSORS, config.architecture, len(config.labels), *sizes)
+        write_weights(model, target, config.window_samples)
         checkpoint.write(target, replace(config, int8=False), card.render(config))
         add_int8(target, load_material(()))
     return checkpoint.read(paths.bundled_model_dir())

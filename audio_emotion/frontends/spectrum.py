@@ -47,22 +47,27 @@ class PowerSpectrum(nn.Module):
             self.register_buffer(f"basis_{step}", torch.from_numpy(_basis(n_fft, bins, length)), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
-        frames = self._frames(samples) * self.window  # (B, n_frames, n_fft)
+        first, second = (half * part for half, part in zip(self._halves(samples), self.window.chunk(2), strict=True))
         powers = []
         for step in range(_STEPS):
-            first, second = frames.chunk(2, dim=2)
             powers.append(_power((first - second) @ self.get_buffer(f"basis_{step}")))
             frames = first + second
+            first, second = frames.chunk(2, dim=2)
         powers.append(_power(frames @ self.get_buffer(f"basis_{_STEPS}")))
         return torch.cat(powers, dim=2)
 
-    def _frames(self, samples: Tensor) -> Tensor:
+    def _halves(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both halves of each frame, (B, n_frames, n_fft // 2); nothing is copied where a hop is half a frame."""
         hop, n_samples = self.hop, samples.shape[1]
         n_frames, overlap = 1 + n_samples // hop, self.n_fft // hop
         before = self.n_fft // 2
         padded = F.pad(samples, (before, (n_frames + overlap - 1) * hop - before - n_samples))
         blocks = torch.unflatten(padded, 1, (-1, hop))
-        return torch.cat([blocks[:, k : k + n_frames] for k in range(overlap)], dim=2)
+        shifted = [blocks[:, k : k + n_frames] for k in range(overlap)]
+        if overlap == 2:
+            return shifted[0], shifted[1]
+        first, second = torch.cat(shifted, dim=2).chunk(2, dim=2)
+        return first, second
 
 
 def _bins(n_fft: int) -> Iterator[np.ndarray]:
@@ -79,7 +84,7 @@ def _basis(n_fft: int, bins: np.ndarray, length: int) -> FloatArray:
 
 
 def _power(spectrum: Tensor) -> Tensor:
-    real, imaginary = spectrum.square().chunk(2, dim=2)
+    real, imaginary = (spectrum * spectrum).chunk(2, dim=2)
     return real + imaginary
 
 
