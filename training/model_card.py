@@ -247,6 +247,7 @@ def _elsewhere(cross: dict[str, Any], savee: dict[str, Any]) -> Iterator[str]:
             f"| {_percent(found['uar among these labels'])} | {_percent(1 / len(found['labels']))} "
             f"| {_percent(found['ece'])} | {told} |"
         )
+    yield from _outdoors(cross)
     yield from _of_savee_itself()
     calm = cross["savee"]["answers"]["calm"] / cross["savee"]["utterances"]
     below = savee["dB below ravdess men, by band in Hz, levels alike"]
@@ -261,6 +262,19 @@ def _elsewhere(cross: dict[str, Any], savee: dict[str, Any]) -> Iterator[str]:
         + ", ".join(f"{_percent(one['uar among its labels'])} {name}" for name, one in asked.items())
         + ". Labels and loading were checked and are not the reason "
         "([record](../training/records/savee.json)).\n"
+    )
+
+
+def _outdoors(plain: dict[str, Any]) -> Iterator[str]:
+    found = _read("cross-corpus-outdoors.json")
+    told = (
+        f"{name.upper() if name != 'emodb' else 'EmoDB'} {_percent(plain[name]['uar'])} → {_percent(found[name]['uar'])}"
+        for name in CORPORA
+    )
+    yield (
+        "\nTrained on the same recordings with rooms, a telephone's band and stronger noise "
+        f"([outdoors.toml](../training/configs/outdoors.toml)), the network has more of each: {', '.join(told)}. It is not "
+        "the bundled one, since clean speech of a studio pays for it ([experiments](../training/experiments.md))."
     )
 
 

@@ -2,6 +2,7 @@
 
     python training/compare.py --models two-channel-cnn --seeds 3 --keep build/folds
     python training/robustness.py build/folds/two-channel-cnn-emobox-*
+    python training/robustness.py --recipe outdoors RUN...      # of another recipe; robustness-outdoors.json
 
 Each model answers the recordings of its own test speakers, whom it has never heard, as they are and in each of
 ``conditions.py``, as ``infer`` does: an answer of ``no speech`` is wrong. Writes training/records/robustness.json:
@@ -25,7 +26,7 @@ from audio_emotion.emotions import NO_SPEECH
 from audio_emotion.prediction import Model, load_model
 from audio_emotion.records import FloatArray, Waveform
 
-RECORD = Path(__file__).parent / "records" / "robustness.json"
+RECORDS = Path(__file__).parent / "records"
 RATE, CLEAN = 16_000, "as recorded"
 ALL: dict[str, Change] = {CLEAN: lambda x, *_: x, **CONDITIONS}
 
@@ -73,10 +74,14 @@ def figures(models: Sequence[tuple[list[Utterance], dict[str, list[str]]]], cond
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL")
-    folders = sorted(parser.parse_args().models)
+    parser.add_argument("--recipe", help="what the record is called after; left out: the default recipe")
+    given = parser.parse_args()
+    folders = sorted(given.models)
     models = [tested(one) for one in folders]
     found = {name: {k: round(v, 4) for k, v in figures(models, name).items()} for name in ALL}
-    keep(RECORD, {"models": [one.name for one in folders], "mean": found})
+    plain = [round(uar(some, told[CLEAN]), 4) for some, told in models]
+    record = RECORDS / (f"robustness-{given.recipe}.json" if given.recipe else "robustness.json")
+    keep(record, {"models": [one.name for one in folders], "uar by model": plain, "mean": found})
     print(json.dumps(found, indent=1))
 
 

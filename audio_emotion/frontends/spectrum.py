@@ -57,7 +57,7 @@ class PowerSpectrum(nn.Module):
         return torch.cat(powers, dim=2)
 
     def _halves(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Return both halves of each frame, (B, n_frames, n_fft // 2); nothing is copied where a hop is half a frame."""
+        """Return both halves of each frame, (B, n_frames, n_fft // 2), not copied where a hop is half a frame."""
         hop, n_samples = self.hop, samples.shape[1]
         n_frames, overlap = 1 + n_samples // hop, self.n_fft // hop
         before = self.n_fft // 2
