@@ -268,13 +268,14 @@ def _elsewhere(cross: dict[str, Any], savee: dict[str, Any]) -> Iterator[str]:
 def _outdoors(plain: dict[str, Any]) -> Iterator[str]:
     found = _read("cross-corpus-outdoors.json")
     told = (
-        f"{name.upper() if name != 'emodb' else 'EmoDB'} {_percent(plain[name]['uar'])} → {_percent(found[name]['uar'])}"
-        for name in CORPORA
+        f"{title.partition(' ')[0]} {_percent(plain[name]['uar'])} → {_percent(found[name]['uar'])}"
+        for name, title in CORPORA.items()
     )
     yield (
         "\nTrained on the same recordings with rooms, a telephone's band and stronger noise "
-        f"([outdoors.toml](../training/configs/outdoors.toml)), the network has more of each: {', '.join(told)}. It is not "
-        "the bundled one, since clean speech of a studio pays for it ([experiments](../training/experiments.md))."
+        "([outdoors.toml](../training/configs/outdoors.toml)), the network has more of each: "
+        f"{', '.join(told)}. It is not the bundled one, since clean speech of a studio pays for it "
+        "([experiments](../training/experiments.md))."
     )
 
 
