@@ -166,7 +166,7 @@ def _ten_parts() -> Iterator[str]:
     if found:
         uar, accuracy = (float(np.mean([one[figure] for one in found])) for figure in ("uar", "wa"))
         yield (
-            f"| random 10-fold, speaker-dependent, mean of the {len(found)} folds that were run | {_percent(uar)} "
+            f"| random 10-fold, speaker-dependent, the mean of {len(found)} of its folds | {_percent(uar)} "
             f"| {_percent(accuracy)} |"
         )
 
