@@ -166,7 +166,7 @@ def _ten_parts() -> Iterator[str]:
     if found:
         uar, accuracy = (float(np.mean([one[figure] for one in found])) for figure in ("uar", "wa"))
         yield (
-            f"| random 10-fold, speaker-dependent, the mean of {len(found)} of its folds | {_percent(uar)} "
+            f"| random 10-fold, speaker-dependent, {len(found)} of its 10 folds | {_percent(uar)} "
             f"| {_percent(accuracy)} |"
         )
 
@@ -274,7 +274,7 @@ def _outdoors(plain: dict[str, Any]) -> Iterator[str]:
     yield (
         "\nTrained on the same recordings with rooms, a telephone's band and stronger noise "
         "([outdoors.toml](../training/configs/outdoors.toml)), the network has more of each: "
-        f"{', '.join(told)}. It is not the bundled one, since clean speech of a studio pays for it "
+        f"{', '.join(told)}. It is not the bundled one: two of its five folds have been run "
         "([experiments](../training/experiments.md))."
     )
 
