@@ -40,6 +40,9 @@ from audio_emotion.models import build
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.records import FloatArray, IntArray
 
+_LAYOUT: dict[str, Any] = {"memory_format": torch.channels_last}
+"""The channels of one place lie together: on a CPU, a step takes a quarter less time so."""
+
 Chunk = list[tuple[IntArray, FloatArray]]
 """The batches of one step: the utterances of each, and what this process reads of them."""
 
@@ -112,8 +115,7 @@ class Fitting:
         torch.manual_seed(config.seed)
         new = partial(build, config.architecture, n_labels, config.parameters, config.frontend_table)
         self.model = (begin or new)()
-        # The channels of one place beside one another: on a CPU, convolutions take a quarter less time so.
-        self.model.to(self._accelerator.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model.to(self._accelerator.device).to(**_LAYOUT)
         self._average = make_average(self.model, config.ema)
         self._loader = Loader(train, self.model, n_labels, config, self._share, listener.progress)
         self._loss = Loss(config.loss, train.targets, n_labels)
