@@ -60,7 +60,7 @@ def folds() -> list[Fold]:
         found.append(Fold(run["split"], run["seed"], log, targets, run["figures"]))
     if len({fold.split for fold in found}) < 5:
         raise SystemExit(
-            f"{len(found)} records of {NAME} in {RECORDS}, expected 5 folds'; run training/compare.py first"
+            f"{len(found)} records of {NAME} in {RECORDS}, not of 5 folds; run training/compare.py"
         )
     return found
 

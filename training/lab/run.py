@@ -181,7 +181,7 @@ class Features:
 
     def _voices(self, x: Tensor, rng: np.random.Generator) -> Tensor:
         if vtlp := self.table.get("vtlp"):
-            factors = rng.uniform(1 - vtlp["range"], 1 + vtlp["range"], len(x))
+            factors = rng.uniform(vtlp["lowest"], vtlp["highest"], len(x))
             x = warp(x, torch.from_numpy(factors), self.frontend, 4_800.0)
         if self.recipe.tilt_db:
             knots = torch.from_numpy(rng.normal(0, self.recipe.tilt_db, (len(x), 1, 6)).astype(np.float32))
