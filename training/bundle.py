@@ -59,9 +59,7 @@ def folds() -> list[Fold]:
         run = json.loads(path.with_suffix(".json").read_text("utf-8"))
         found.append(Fold(run["split"], run["seed"], log, targets, run["figures"]))
     if len({fold.split for fold in found}) < 5:
-        raise SystemExit(
-            f"{len(found)} records of {NAME} in {RECORDS}, not of 5 folds; run training/compare.py"
-        )
+        raise SystemExit(f"{len(found)} records of {NAME} in {RECORDS}, not of 5 folds; run training/compare.py")
     return found
 
 
