@@ -71,6 +71,11 @@ def bundled_model_dir() -> Path:
     return Path(__file__).parent / "weights" / "default"
 
 
+def pretrained_weights(name: str) -> Path:
+    """Return the file with pretrained weights that come with the package, for networks that begin with them."""
+    return Path(__file__).parent / "weights" / name / "model.safetensors"
+
+
 def shown(name: str | os.PathLike[str]) -> str:
     r"""Return a file's name as one printable line, control characters and undecodable bytes escaped.
 

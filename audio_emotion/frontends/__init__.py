@@ -6,7 +6,14 @@ librosa makes.
 
 from audio_emotion.descriptors import FrameDescriptorsConfig, ShortMfccConfig
 from audio_emotion.frontends.librosa_made import FrameDescriptors, ShortMfcc
-from audio_emotion.frontends.log_mel import CoarseLogMel, CoarseLogMelConfig, LogMelSpectrogram, LogMelSpectrogramConfig
+from audio_emotion.frontends.log_mel import (
+    CoarseLogMel,
+    CoarseLogMelConfig,
+    LogMelSpectrogram,
+    LogMelSpectrogramConfig,
+    NarrowLogMel,
+    NarrowLogMelConfig,
+)
 from audio_emotion.frontends.mel_mfcc import MelMfcc, MelMfccConfig
 from audio_emotion.frontends.raw_sound import RawSound, RawSoundConfig
 
@@ -19,6 +26,8 @@ __all__ = [
     "LogMelSpectrogramConfig",
     "MelMfcc",
     "MelMfccConfig",
+    "NarrowLogMel",
+    "NarrowLogMelConfig",
     "RawSound",
     "RawSoundConfig",
     "ShortMfcc",

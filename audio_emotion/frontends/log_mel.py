@@ -45,3 +45,18 @@ class CoarseLogMelConfig(LogMelSpectrogramConfig):
 
 class CoarseLogMel(LogMelSpectrogram):
     """(batch, n_samples) → (batch, 1, 40, n_frames), in dB."""
+
+
+@dataclass(frozen=True)
+class NarrowLogMelConfig(LogMelSpectrogramConfig):
+    """The same with the defaults of ``speech-embedding``: 32 bands of 60 to 3,800 Hz, frames of 30 ms, one every 10 ms."""
+
+    n_fft: int = 480
+    hop: int = 160
+    n_mels: int = 32
+    f_min: float = 60.0
+    f_max: float = 3_800.0
+
+
+class NarrowLogMel(LogMelSpectrogram):
+    """(batch, n_samples) → (batch, 1, 32, n_frames), in dB."""

@@ -231,6 +231,19 @@ register(
 )
 
 register(
+    "speech-embedding",
+    Entry(
+        module="audio_emotion.models.speech_embedding",
+        network="SpeechEmbedding",
+        config="SpeechEmbeddingConfig",
+        frontend="NarrowLogMel",
+        source="Lin et al. 2020, Google's speech embedding, pretrained",
+        reads="log-mel, 32 × 301",
+        n_parameters=0,
+    ),
+)
+
+register(
     "wav2vec2",
     Entry(
         module="audio_emotion.models.wav2vec2",

@@ -1,0 +1,99 @@
+"""Transfer from a small network that was pretrained on much speech: Google's speech embedding, 0.3 million parameters.
+
+Source: Lin et al. 2020, "Training Keyword Spotters with Limited and Synthesized Speech Data" (arXiv 2002.01322),
+whose network tells 5,000 keywords apart; its weights are those that openWakeWord 0.5.1 ships
+(``training/speech_embedding.py``), licence in ``audio_emotion/weights``. Kept: its first blocks, convolutions over
+three bins or three frames in turn, every one followed by a leaky rectifier. Chosen here: convolutions over time are
+padded, so that frames stay where they are; the cut of each activation from below is left out; the sound's level is
+that of its own speech; attentive statistics over time and fully connected layers follow.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from audio_emotion.models.layers import AttentiveStatistics, LogMelNorm, speech_frames
+from audio_emotion.paths import pretrained_weights
+
+_WIDTHS = (24, 48, 72, 96)
+_POOLS = ((2, 2), (2, 1), (2, 2))
+_SLOPE = 0.2
+_N_BINS = 32
+_MEAN, _DEVIATION, _SILENCE = 7.7, 1.5, 1.0
+"""Of what the pretrained network hears: tenths of dB re 1 above -20, of 16-bit samples; means over RAVDESS's speech."""
+
+
+@dataclass(frozen=True)
+class SpeechEmbeddingConfig:
+    """Sizes of the network.
+
+    Attributes:
+        n_blocks: how many of the pretrained network's blocks are kept.
+        bottleneck: width of the pooling's attention.
+        hidden: width of the fully connected layer.
+        dropout: share of units dropped before and after it.
+        pretrained: whether a new network begins with the pretrained weights, or with random ones.
+    """
+
+    n_blocks: int = 4
+    bottleneck: int = 64
+    hidden: int = 128
+    dropout: float = 0.3
+    pretrained: bool = True
+
+
+class SpeechEmbedding(nn.Module):
+    """Normalised log-mel spectrograms (B, 1, 32, T) → logits (B, n_labels)."""
+
+    def __init__(self, config: SpeechEmbeddingConfig, n_labels: int) -> None:
+        super().__init__()
+        self.normalise = LogMelNorm()
+        self.blocks = nn.Sequential(*_blocks(config.n_blocks))
+        if config.pretrained:
+            self.blocks.load_state_dict(pretrained(config.n_blocks))
+        pools = _POOLS[: config.n_blocks - 1]
+        self.frames_in_one = 2 ** sum(over_time == 2 for _, over_time in pools)
+        width = _WIDTHS[config.n_blocks - 1] * (_N_BINS >> len(pools))
+        self.norm = nn.BatchNorm1d(width)
+        self.pool = AttentiveStatistics(width, config.bottleneck)
+        self.head = nn.Sequential(
+            nn.BatchNorm1d(2 * width),
+            nn.Dropout(config.dropout),
+            nn.Linear(2 * width, config.hidden, bias=False),
+            nn.BatchNorm1d(config.hidden),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.hidden, n_labels),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        frames = speech_frames(features[:, 0])  # (B, 1, T)
+        heard = torch.where(frames[:, None] > 0, features * _DEVIATION + _MEAN, _SILENCE)
+        x = self.norm(self.blocks(heard).flatten(1, 2))  # (B, C * F / 8, T / 4)
+        frames = F.max_pool1d(frames, self.frames_in_one)
+        logits: Tensor = self.head(self.pool(x, frames))
+        return logits
+
+
+def _blocks(n: int) -> Iterator[nn.Module]:
+    """Yield the first blocks: convolutions over bins and over frames in turn, then pooling but for the last."""
+    n_in = 1
+    for number, width in enumerate(_WIDTHS[:n]):
+        kernels = ((3, 3), (3, 1), (1, 3)) if number == 0 else ((3, 1), (1, 3)) * 2
+        layers: list[nn.Module] = []
+        for kernel in kernels:
+            padding = kernel[0] // 2, kernel[1] // 2
+            layers += [nn.Conv2d(n_in, width, kernel, padding=padding), nn.LeakyReLU(_SLOPE)]
+            n_in = width
+        yield nn.Sequential(*layers, *([nn.MaxPool2d(_POOLS[number])] if number < n - 1 else []))
+
+
+def pretrained(n_blocks: int) -> dict[str, Tensor]:
+    """Return the weights of the first blocks, by the names that they have in :class:`SpeechEmbedding`'s ``blocks``."""
+    from safetensors.torch import load_file
+
+    tensors = load_file(pretrained_weights("speech-embedding"))
+    return {name: t.to(torch.float32) for name, t in tensors.items() if int(name.split(".")[0]) < n_blocks}

@@ -1,0 +1,75 @@
+"""A recipe judged by actors that no published figure of it is measured on: nested folds.
+
+    python training/nested.py training/configs/speech-embedding.toml [--folds 1 2] [--set optimizer.lr=0.0003] [--name low-lr]
+
+For fold f of EmoBox's 1-5, the actors of the fold after it judge a model that the actors of the other three train; f's own
+actors are in neither. So fold 1 asks those of fold 2, and fold 2 those of fold 3: with the default, choices are made by
+the eight actors of folds 2 and 3, and the figures of folds 1, 4 and 5 owe nothing to them. The model of the last epoch
+answers, as ``infer`` does. Writes training/records/nested/NAME.json, a run that is recorded is not run again.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import torch
+from compare import keep
+
+from audio_emotion.corpora.splits import NAMED_FOLDS, Split
+from audio_emotion.fitting import TrainConfig, settings
+from audio_emotion.fitting.config import changes, read
+from audio_emotion.training import Material, load_material, train_split
+
+RECORDS = Path(__file__).parent / "records" / "nested"
+FOLDS = NAMED_FOLDS["emobox"][:5]
+
+
+def split(fold: int, material: Material) -> Split:
+    """Return who trains and who judges for the sake of a fold, 1 to 5."""
+    judges = FOLDS[fold % 5]
+    away = {*judges, *FOLDS[fold - 1]}
+    told = [(u, u.speaker.split("/")[1]) for u in material.corpus.utterances]
+    train = tuple(u for u, actor in told if actor not in away)
+    return Split(f"nested-{fold}", train, (), tuple(u for u, actor in told if actor in judges))
+
+
+def judged(fold: int, material: Material, config: TrainConfig) -> float:
+    """Train for the sake of a fold and return its judges' UAR."""
+    with tempfile.TemporaryDirectory() as folder:
+        where = Path(folder, "model"), Path(folder, "run")
+        trained = train_split(*where, "nested", material, split(fold, material), config, "cpu", tell)
+    assert trained.evaluation is not None
+    return trained.evaluation.scores()["uar"]
+
+
+def tell(stage: str, done: int, total: int, remark: str) -> None:
+    """Say how far a training has come."""
+    if stage == "training" and done % 4 == 0:
+        print(f"epoch {done} of {total}, {remark}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--folds", nargs="+", type=int, default=[1, 2], choices=range(1, 6))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", nargs="+", default=(), metavar="KEY=VALUE", help="what is tried in place of the config")
+    parser.add_argument("--name", help="of the record; left out: the config's")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    record = RECORDS / f"{given.name or given.config.stem}.json"
+    kept = json.loads(record.read_text("utf-8")) if record.exists() else {"tried": list(given.set), "uar": {}}
+    config = read(given.config, {**changes(given.set), "seed": given.seed})
+    kept["config"] = settings.table_of(config.resolved())
+    material = load_material((), sampling_rate=config.rate)
+    for fold in given.folds:
+        key = f"fold {fold}, seed {given.seed}"
+        if key not in kept["uar"]:
+            kept["uar"][key] = round(judged(fold, material, config), 4)
+            keep(record, kept)
+            print(f"{record.stem}: {key}, {kept['uar'][key]}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
