@@ -49,10 +49,10 @@ class CoarseLogMel(LogMelSpectrogram):
 
 @dataclass(frozen=True)
 class NarrowLogMelConfig(LogMelSpectrogramConfig):
-    """The same with the defaults of ``speech-embedding``: 32 bands of 60 to 3,800 Hz, frames of 30 ms, one every 10 ms."""
+    """The same with the defaults of ``speech-embedding``: 32 bands of 60 to 3,800 Hz, frames of 30 ms, one every 15 ms."""
 
     n_fft: int = 480
-    hop: int = 160
+    hop: int = 240
     n_mels: int = 32
     f_min: float = 60.0
     f_max: float = 3_800.0

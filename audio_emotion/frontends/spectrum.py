@@ -19,10 +19,11 @@ _STEPS = 2
 
 
 class PowerSpectrum(nn.Module):
-    """(B, n_samples) → (B, n_frames, n_fft // 2 + 1): the power in each frequency bin of each frame, Hann window.
+    """(B, n_samples) → (B, n_frames, n_bins): the power in each frequency bin of each frame, Hann window.
 
     ``n_frames = 1 + n_samples // hop``: frames are centred, zeros being added at both ends, as in librosa's ``stft``
-    with ``pad_mode="constant"``. The bins are in the order of :attr:`bins`, not of their frequency.
+    with ``pad_mode="constant"``. The bins are in the order of :attr:`bins`, not of their frequency; there are
+    ``n_bins``, the lowest of all ``n_fft // 2 + 1``, or all.
 
     Attributes:
         bins: the number of each bin, as the output has them.
@@ -31,18 +32,19 @@ class PowerSpectrum(nn.Module):
         ModelError: frames that cannot be cut so.
     """
 
-    def __init__(self, n_fft: int, hop: int) -> None:
+    def __init__(self, n_fft: int, hop: int, n_bins: int | None = None) -> None:
         super().__init__()
         if hop < 1 or n_fft < 1 or n_fft % hop or n_fft % 2**_STEPS:
             raise ModelError(
                 f"the frontend's n_fft is {n_fft} and its hop {hop}; expected a multiple of hop and of {2**_STEPS}"
             )
         self.n_fft, self.hop = n_fft, hop
-        self.bins = np.concatenate(list(_bins(n_fft)))
+        parts = [bins[bins < (n_bins or n_fft)] for bins in _bins(n_fft)]
+        self.bins = np.concatenate(parts)
         window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)  # periodic, as for every transform
         self.window: Tensor
         self.register_buffer("window", torch.from_numpy(window.astype(np.float32)), persistent=False)
-        for step, bins in enumerate(_bins(n_fft)):
+        for step, bins in enumerate(parts):
             length = n_fft >> min(step + 1, _STEPS)
             self.register_buffer(f"basis_{step}", torch.from_numpy(_basis(n_fft, bins, length)), persistent=False)
 
@@ -100,11 +102,13 @@ class LogMel(nn.Module):
         super().__init__()
         from librosa.filters import mel
 
-        self.spectrum = PowerSpectrum(n_fft, hop)
+        bands = mel(sr=sampling_rate, n_fft=n_fft, n_mels=n_mels, fmin=f_min, fmax=f_max)
+        n_bins = 1 + int(np.flatnonzero(bands.any(axis=0)).max(initial=0))  # above the highest band nothing is needed
+        self.spectrum = PowerSpectrum(n_fft, hop, n_bins)
         self.amin = amin
-        bands = mel(sr=sampling_rate, n_fft=n_fft, n_mels=n_mels, fmin=f_min, fmax=f_max)[:, self.spectrum.bins]
         self.bands: Tensor  # (n_bins, n_mels)
-        self.register_buffer("bands", torch.from_numpy(np.ascontiguousarray(bands.T)), persistent=False)
+        bands = np.ascontiguousarray(bands[:, self.spectrum.bins].T)
+        self.register_buffer("bands", torch.from_numpy(bands), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
         return 10 * torch.log10((self.spectrum(samples) @ self.bands).clamp_min(self.amin))

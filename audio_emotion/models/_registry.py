@@ -238,8 +238,8 @@ register(
         config="SpeechEmbeddingConfig",
         frontend="NarrowLogMel",
         source="Lin et al. 2020, Google's speech embedding, pretrained",
-        reads="log-mel, 32 × 301",
-        n_parameters=0,
+        reads="log-mel, 32 × 201",
+        n_parameters=341_000,
     ),
 )
 

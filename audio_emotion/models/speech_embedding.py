@@ -15,12 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audio_emotion.errors import ModelError
 from audio_emotion.models.layers import AttentiveStatistics, LogMelNorm, speech_frames
 from audio_emotion.paths import pretrained_weights
 
 _WIDTHS = (24, 48, 72, 96)
 _POOLS = ((2, 2), (2, 1), (2, 2))
-_SLOPE = 0.2
+_SLOPE, _LOWEST = 0.2, -0.4
 _N_BINS = 32
 _MEAN, _DEVIATION, _SILENCE = 7.7, 1.5, 1.0
 """Of what the pretrained network hears: tenths of dB re 1 above -20, of 16-bit samples; means over RAVDESS's speech."""
@@ -31,10 +32,11 @@ class SpeechEmbeddingConfig:
     """Sizes of the network.
 
     Attributes:
-        n_blocks: how many of the pretrained network's blocks are kept.
+        n_blocks: how many of the pretrained network's blocks are kept, 1 to 4.
         bottleneck: width of the pooling's attention.
         hidden: width of the fully connected layer.
         dropout: share of units dropped before and after it.
+        tune_from: the first of them, from 0, that is trained; those before it stay as they were pretrained.
         pretrained: whether a new network begins with the pretrained weights, or with random ones.
     """
 
@@ -42,6 +44,7 @@ class SpeechEmbeddingConfig:
     bottleneck: int = 64
     hidden: int = 128
     dropout: float = 0.3
+    tune_from: int = 0
     pretrained: bool = True
 
 
@@ -50,10 +53,12 @@ class SpeechEmbedding(nn.Module):
 
     def __init__(self, config: SpeechEmbeddingConfig, n_labels: int) -> None:
         super().__init__()
+        _check(config)
         self.normalise = LogMelNorm()
         self.blocks = nn.Sequential(*_blocks(config.n_blocks))
         if config.pretrained:
             self.blocks.load_state_dict(pretrained(config.n_blocks))
+        self.blocks[: config.tune_from].requires_grad_(False)
         pools = _POOLS[: config.n_blocks - 1]
         self.frames_in_one = 2 ** sum(over_time == 2 for _, over_time in pools)
         width = _WIDTHS[config.n_blocks - 1] * (_N_BINS >> len(pools))
@@ -78,6 +83,20 @@ class SpeechEmbedding(nn.Module):
         return logits
 
 
+def _check(config: SpeechEmbeddingConfig) -> None:
+    if not 1 <= config.n_blocks <= len(_WIDTHS):
+        raise ModelError(f"speech-embedding: n_blocks is {config.n_blocks}, expected 1 to {len(_WIDTHS)}")
+    if not 0 <= config.tune_from <= config.n_blocks:
+        raise ModelError(f"speech-embedding: tune_from is {config.tune_from}, expected 0 to {config.n_blocks}")
+
+
+class Rectifier(nn.Module):
+    """A fifth of what is below 0, and never less than -0.4."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(x, _SLOPE).clamp_min(_LOWEST)
+
+
 def _blocks(n: int) -> Iterator[nn.Module]:
     """Yield the first blocks: convolutions over bins and over frames in turn, then pooling but for the last."""
     n_in = 1
@@ -86,7 +105,7 @@ def _blocks(n: int) -> Iterator[nn.Module]:
         layers: list[nn.Module] = []
         for kernel in kernels:
             padding = kernel[0] // 2, kernel[1] // 2
-            layers += [nn.Conv2d(n_in, width, kernel, padding=padding), nn.LeakyReLU(_SLOPE)]
+            layers += [nn.Conv2d(n_in, width, kernel, padding=padding), Rectifier()]
             n_in = width
         yield nn.Sequential(*layers, *([nn.MaxPool2d(_POOLS[number])] if number < n - 1 else []))
 

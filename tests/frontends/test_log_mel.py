@@ -3,7 +3,14 @@ import numpy as np
 import pytest
 import torch
 
-from audio_emotion.frontends import CoarseLogMel, CoarseLogMelConfig, LogMelSpectrogram, LogMelSpectrogramConfig
+from audio_emotion.frontends import (
+    CoarseLogMel,
+    CoarseLogMelConfig,
+    LogMelSpectrogram,
+    LogMelSpectrogramConfig,
+    NarrowLogMel,
+    NarrowLogMelConfig,
+)
 from audio_emotion.windows import pad
 from tests.sounds import voice
 
@@ -13,6 +20,7 @@ from tests.sounds import voice
     [
         (CoarseLogMel, CoarseLogMelConfig(), 4.02, (1, 40, 174)),
         (LogMelSpectrogram, LogMelSpectrogramConfig(), 3.0, (1, 64, 188)),
+        (NarrowLogMel, NarrowLogMelConfig(), 3.0, (1, 32, 201)),
     ],
 )
 def test_the_image_is_librosas(

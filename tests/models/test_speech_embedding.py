@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from audio_emotion.errors import ModelError
+from audio_emotion.models import build
+from audio_emotion.models.layers import speech_frames
+from audio_emotion.models.speech_embedding import pretrained
+from tests.sounds import voice
+
+NAME = "speech-embedding"
+
+
+def window(seconds: float, gain: float = 1.0, before: int = 4_000) -> torch.Tensor:
+    clip = gain * voice(seconds)
+    return torch.from_numpy(np.pad(clip, (before, 48_000 - before - len(clip))))[None]
+
+
+def test_it_begins_with_the_pretrained_weights_and_may_keep_the_first_of_them():
+    model = build(NAME, 8, {"tune_from": 1})
+    for name, tensor in pretrained(4).items():
+        assert torch.equal(model.network.blocks.state_dict()[name], tensor)
+    fixed = {name for name, p in model.network.blocks.named_parameters() if not p.requires_grad}
+    assert fixed == {name for name in pretrained(4) if name.startswith("0.")}
+
+
+def test_without_them_its_weights_are_its_own():
+    first, second = (build(NAME, 8, {"pretrained": False}).network.blocks[0][0].weight for _ in range(2))
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, pretrained(1)["0.0.weight"])
+
+
+def test_its_blocks_are_convolutions_over_bins_and_frames_as_published():
+    """Blocks of 24, 48, 72 and 96 channels, leaky rectifiers that end at -0.4: written out once more, by themselves."""
+    weights = pretrained(4)
+    x = torch.randn(2, 1, 32, 64, generator=torch.Generator().manual_seed(0)) * 1.5 + 7.7
+    expected = x
+    for block, pool in enumerate(((2, 2), (2, 1), (2, 2), None)):
+        for layer in range(3 if block == 0 else 4):
+            kernel, bias = (weights[f"{block}.{2 * layer}.{part}"] for part in ("weight", "bias"))
+            expected = F.conv2d(expected, kernel, bias, padding=(kernel.shape[2] // 2, kernel.shape[3] // 2))
+            expected = torch.where(expected > 0, expected, 0.2 * expected).clamp(min=-0.4)
+        expected = F.max_pool2d(expected, pool) if pool else expected
+    assert expected.shape == (2, 96, 4, 16)
+    torch.testing.assert_close(build(NAME, 8).network.blocks(x), expected)
+
+
+def test_level_and_place_in_the_window_leave_the_answer_as_it_was():
+    model = build(NAME, 8).eval()
+    with torch.no_grad():
+        answer = model(window(1.2))
+        torch.testing.assert_close(model(window(1.2, gain=0.25)), answer, atol=1e-3, rtol=0)
+        moved = model(window(1.2, before=4_000 + 4 * 240))  # four frames, as many as the last block's
+        torch.testing.assert_close(moved, answer, atol=1e-3, rtol=0)
+
+
+def test_frames_without_speech_are_not_looked_at():
+    model = build(NAME, 8).eval()
+    with torch.no_grad():
+        features = model.features(window(1.2))
+        frames = speech_frames(features[:, 0])
+        assert 0 < frames.sum() < 120
+        assert torch.isfinite(model.network(torch.zeros_like(features))).all()
+
+
+@pytest.mark.parametrize("parameters", [{"n_blocks": 0}, {"n_blocks": 5}, {"tune_from": 5}, {"tune_from": -1}])
+def test_sizes_that_it_has_not(parameters: dict[str, int]):
+    with pytest.raises(ModelError, match=next(iter(parameters))):
+        build(NAME, 8, parameters)
