@@ -1,6 +1,6 @@
 """What each form of an exported model is worth; writes benchmarks/export.json and benchmarks/export.md.
 
-    audio-emotion train --config training/configs/two-channel-cnn.toml --folds emobox --allow-missing --name folds
+    audio-emotion train --config training/configs/speech-embedding.toml --folds emobox --allow-missing --name folds
     PYTHONPATH=training python benchmarks/export.py RUN...      # the folders of the folds' models
 
 Each model is exported in every form. The scales of its integers come from recordings of speakers that it was trained

@@ -1,10 +1,10 @@
 """Train the bundled model on every speaker, and give it the temperature and figures of its recipe's folds.
 
-    python training/compare.py --models two-channel-cnn     # the folds, if they have no records yet
+    python training/compare.py --models speech-embedding     # the folds, if they have no records yet
     python training/bundle.py
     python training/bundle.py --figures     # the weights stay; graphs, temperature and figures are made anew
 
-The recipe is ``training/configs/two-channel-cnn.toml``. Its figures are those of the runs that
+The recipe is ``training/configs/speech-embedding.toml``. Its figures are those of the runs that
 ``training/compare.py`` recorded on EmoBox folds 1-5, where every utterance is answered by a model that has not heard
 its speaker; its temperature is fitted on the same answers. The calibration error after it is that of each fold's
 answers under the temperature of all other folds, so that no answer is judged by a temperature that it helped to choose.
@@ -33,7 +33,7 @@ from audio_emotion.fitting.config import read
 from audio_emotion.runtime.torch import load
 from audio_emotion.training import load_material, train
 
-NAME = "two-channel-cnn"
+NAME = "speech-embedding"
 RECORD = Path(__file__).parent / "records" / "bundled.json"
 
 

@@ -1,6 +1,6 @@
 """What 8-bit integers cost: models of a cross-validation, each tested on its own test speakers in both precisions.
 
-    audio-emotion train --config training/configs/two-channel-cnn.toml --folds emobox --allow-missing --name folds
+    audio-emotion train --config training/configs/speech-embedding.toml --folds emobox --allow-missing --name folds
     python training/int8.py RUN...      # the folders of the five models, each with its config.json
 
 A model is quantized with windows of speakers that it was trained on. Writes training/records/int8.json.

@@ -1,7 +1,7 @@
 """How well a recipe's models hear the test speakers of their folds when something happens to the sound.
 
-    python training/compare.py --models two-channel-cnn --seeds 3 --keep build/folds
-    python training/robustness.py build/folds/two-channel-cnn-emobox-*
+    python training/compare.py --models speech-embedding --seeds 3 --keep build/folds
+    python training/robustness.py build/folds/speech-embedding-emobox-*
     python training/robustness.py --recipe outdoors RUN...      # of another recipe; robustness-outdoors.json
 
 Each model answers the recordings of its own test speakers, whom it has never heard, as they are and in each of

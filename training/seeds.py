@@ -1,6 +1,6 @@
 """What the seeds of the default recipe say by themselves and together, on the test speakers of EmoBox folds 1-5.
 
-    python training/compare.py --models two-channel-cnn --seeds 3     # the folds, if they have no records yet
+    python training/compare.py --models speech-embedding --seeds 3     # the folds, if they have no records yet
     python training/seeds.py
 
 Together is the mean of the log-probabilities of a fold's models: what an ensemble of as many networks would answer, for
