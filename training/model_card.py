@@ -35,7 +35,8 @@ Written by [training/model_card.py](../training/model_card.py) from [records](..
 `{name}`: a convolutional network of {parameters:,} parameters that reads three seconds of sound as a log-mel
 spectrogram of 60 to 3,800 Hz, and gives a probability to each of eight emotions ([architecture](architecture.md)). Its
 convolutions began with the weights of Google's speech embedding, a small network that had learnt to tell 5,000 keywords
-apart; the first three stayed as they were ([why](decisions/0007-a-pretrained-network.md)). Version {version}, recipe [speech-embedding.toml](../training/configs/speech-embedding.toml), weights `{sha256}`.
+apart; the first three stayed as they were ([why](decisions/0007-a-pretrained-network.md)). Version {version}, recipe
+[speech-embedding.toml](../training/configs/speech-embedding.toml), weights `{sha256}`.
 
 ## What it is for, and what not
 
@@ -59,8 +60,8 @@ play.
 
 The pretrained network (Lin et al. 2020, arXiv 2002.01322) learnt from recordings of keywords in videos that its authors
 do not publish; who speaks in them is not known, and RAVDESS, which was on the web at the time, may by chance be among
-them, without its emotions. It is under the Apache License 2.0, in the form in which openWakeWord distributes it under CC
-BY-NC-SA 4.0.
+them, without its emotions. It is under the Apache License 2.0, in the form in which openWakeWord distributes it under
+CC BY-NC-SA 4.0.
 """
 
 LIMITS = """## Limits

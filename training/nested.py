@@ -1,11 +1,11 @@
 """A recipe judged by actors that no published figure of it is measured on: nested folds.
 
-    python training/nested.py training/configs/speech-embedding.toml [--folds 1 2] [--set optimizer.lr=0.0003] [--name low-lr]
+    python training/nested.py training/configs/speech-embedding.toml [--folds 1 2] [--set epochs=40] [--name longer]
 
-For fold f of EmoBox's 1-5, the actors of the fold after it judge a model that the actors of the other three train; f's own
-actors are in neither. So fold 1 asks those of fold 2, and fold 2 those of fold 3: with the default, choices are made by
-the eight actors of folds 2 and 3, and the figures of folds 1, 4 and 5 owe nothing to them. The model of the last epoch
-answers, as ``infer`` does. Writes training/records/nested/NAME.json, a run that is recorded is not run again.
+For fold f of EmoBox's 1-5, the actors of the fold after it judge a model that the actors of the other three train; f's
+own actors are in neither. So fold 1 asks those of fold 2, and fold 2 those of fold 3: with the default, choices are
+made by the eight actors of folds 2 and 3, and the figures of folds 1, 4 and 5 owe nothing to them. The model of the
+last epoch answers, as ``infer`` does. Writes training/records/nested/NAME.json; a run that is recorded is not run again.
 """
 
 import argparse
@@ -54,7 +54,9 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("--folds", nargs="+", type=int, default=[1, 2], choices=range(1, 6))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--set", nargs="+", default=(), metavar="KEY=VALUE", help="what is tried in place of the config")
+    parser.add_argument(
+        "--set", nargs="+", default=(), metavar="KEY=VALUE", help="what is tried in place of the config"
+    )
     parser.add_argument("--name", help="of the record; left out: the config's")
     given = parser.parse_args()
     torch.set_num_threads(1)

@@ -3,8 +3,8 @@
     pip download --no-deps openwakeword==0.5.1 && unzip openwakeword-0.5.1-py3-none-any.whl
     pip install onnx && python training/speech_embedding.py openwakeword/resources/models/embedding_model.onnx
 
-Writes ``audio_emotion/weights/speech-embedding/model.safetensors``: the kernels of the first four of five blocks, turned
-from (frames, bins) to (bins, frames) and rounded to 16-bit floats, by their names in ``audio_emotion.models``.
+Writes ``audio_emotion/weights/speech-embedding/model.safetensors``: the kernels of the first four of five blocks,
+turned from (frames, bins) to (bins, frames) and rounded to 16-bit floats, by their names in ``audio_emotion.models``.
 """
 
 import argparse

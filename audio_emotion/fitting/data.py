@@ -151,7 +151,7 @@ class Loader:
         versions, n = int(table.get("versions", DEFAULT_VERSIONS)), len(self._side.sounds)
 
         def plain(_: int, numbers: IntArray) -> FloatArray:
-            return np.stack([_middle(self._side.sounds[i], self._config.window_samples) for i in numbers])
+            return np.stack([middle(self._side.sounds[i], self._config.window_samples) for i in numbers])
 
         made = []
         for version in range(versions + 1):
@@ -173,7 +173,8 @@ def raw_features(model: EmotionModel, windows: FloatArray) -> FloatArray:
     return features
 
 
-def _middle(samples: FloatArray, window: int) -> FloatArray:
+def middle(samples: FloatArray, window: int) -> FloatArray:
+    """Return the window in the middle of an utterance, (window,), padded where that is shorter."""
     covering = spans(len(samples), window)
     start, end = covering[len(covering) // 2]
     return pad(samples[start:end], window)

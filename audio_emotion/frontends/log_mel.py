@@ -49,7 +49,7 @@ class CoarseLogMel(LogMelSpectrogram):
 
 @dataclass(frozen=True)
 class NarrowLogMelConfig(LogMelSpectrogramConfig):
-    """The same with the defaults of ``speech-embedding``: 32 bands of 60 to 3,800 Hz, frames of 30 ms, one every 15 ms."""
+    """The same with the defaults of ``speech-embedding``: 32 bands up to 3.8 kHz, frames of 30 ms, one every 15 ms."""
 
     n_fft: int = 480
     hop: int = 240

@@ -75,12 +75,15 @@ class SpeechEmbedding(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        frames = speech_frames(features[:, 0])  # (B, 1, T)
-        heard = torch.where(frames[:, None] > 0, features * _DEVIATION + _MEAN, _SILENCE)
-        x = self.norm(self.blocks(heard).flatten(1, 2))  # (B, C * F / 8, T / 4)
-        frames = F.max_pool1d(frames, self.frames_in_one)
+        x = self.norm(self.blocks(self.heard(features)).flatten(1, 2))  # (B, C * F / 8, T / 4)
+        frames = F.max_pool1d(speech_frames(features[:, 0]), self.frames_in_one)
         logits: Tensor = self.head(self.pool(x, frames))
         return logits
+
+    def heard(self, features: Tensor) -> Tensor:
+        """Bring speech to the level and spread that the pretrained network knows, all else to silence: same shape."""
+        frames = speech_frames(features[:, 0])[:, None]  # (B, 1, 1, T)
+        return torch.where(frames > 0, features * _DEVIATION + _MEAN, _SILENCE)
 
 
 def _check(config: SpeechEmbeddingConfig) -> None:
