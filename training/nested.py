@@ -5,7 +5,7 @@
 For fold f of EmoBox's 1-5, the actors of the fold after it judge a model that the actors of the other three train; f's
 own actors are in neither. So fold 1 asks those of fold 2, and fold 2 those of fold 3: with the default, choices are
 made by the eight actors of folds 2 and 3, and the figures of folds 1, 4 and 5 owe nothing to them. The model of the
-last epoch answers, as ``infer`` does. Writes training/records/nested/NAME.json; a run that is recorded is not run again.
+last epoch answers, as ``infer`` does. Writes training/records/nested/NAME.json; what is recorded is not run again.
 """
 
 import argparse

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from audio_emotion.records import FloatArray
 
 _BATCH = 16
@@ -44,6 +46,42 @@ def write_int8(graph: Path, target: Path, inputs: FloatArray) -> None:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
+        _leave_cuts_to_the_integers(target)
+
+
+def _leave_cuts_to_the_integers(graph: Path) -> None:
+    """Take away what cuts values from below where the integers that they become end there too.
+
+    A cut that stays is computed in floats, and what is around it as well. The largest of some values may be taken
+    before a cut as well as after it.
+    """
+    import onnx
+
+    model = onnx.load(graph)
+    numbers = {one.name: onnx.numpy_helper.to_array(one) for one in model.graph.initializer}
+    readers: dict[str, list[Any]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+
+    def ends_at(name: str) -> float:
+        """Return below what value nothing is left of what is called ``name``, as all of it becomes one integer."""
+        found = []
+        for node in readers.get(name, []):
+            if node.op_type == "QuantizeLinear" and all(one in numbers for one in node.input[1:]):
+                scale, zero = (float(numbers[one]) for one in node.input[1:])
+                found.append(scale * (np.iinfo(numbers[node.input[2]].dtype).min - zero + 0.5))
+            else:
+                found.append(ends_at(node.output[0]) if node.op_type == "MaxPool" else -np.inf)
+        return min(found, default=-np.inf)
+
+    for node in [one for one in model.graph.node if one.op_type == "Clip" and len(one.input) == 2]:
+        source, lowest = node.input
+        if lowest in numbers and ends_at(node.output[0]) >= float(numbers[lowest]):
+            for reader in readers[node.output[0]]:
+                reader.input[:] = [source if name == node.output[0] else name for name in reader.input]
+            model.graph.node.remove(node)
+    onnx.save(model, graph)
 
 
 def _reader(graph: Path, inputs: FloatArray) -> Any:
