@@ -48,18 +48,18 @@ class Fold:
     figures: dict[str, float]
 
 
-def folds() -> list[Fold]:
-    """Read the records of EmoBox folds 1-5, all seeds."""
+def folds(name: str = NAME) -> list[Fold]:
+    """Read the records of EmoBox folds 1-5, all seeds of an architecture; utterances in order of their names."""
     found = []
-    for path in sorted(RECORDS.glob(f"{NAME}-emobox-*.csv")):
+    for path in sorted(RECORDS.glob(f"{name}-emobox-*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+            rows = sorted(csv.DictReader(file), key=lambda row: row["file"])
         log = np.array([[float(row[label]) for label in emotions()] for row in rows])
         targets = np.array([emotions().index(row["label"]) for row in rows])
         run = json.loads(path.with_suffix(".json").read_text("utf-8"))
         found.append(Fold(run["split"], run["seed"], log, targets, run["figures"]))
     if len({fold.split for fold in found}) < 5:
-        raise SystemExit(f"{len(found)} records of {NAME} in {RECORDS}, not of 5 folds; run training/compare.py")
+        raise SystemExit(f"{len(found)} records of {name} in {RECORDS}, not of 5 folds; run training/compare.py")
     return found
 
 

@@ -4,7 +4,8 @@
     python training/seeds.py
 
 Together is the mean of the log-probabilities of a fold's models: what an ensemble of as many networks would answer, for
-as many times the cost. Nothing is chosen by it. Writes training/records/seeds.json.
+as many times the cost; with another architecture, the same of two models of one seed. Nothing is chosen by it. Writes
+training/records/seeds.json.
 """
 
 import json
@@ -12,15 +13,26 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from bundle import folds
+from bundle import NAME, folds
 from compare import keep
 from sklearn.metrics import recall_score
 
+OTHER = "two-channel-cnn"
 RECORD = Path(__file__).parent / "records" / "seeds.json"
 
 
 def uar(log: np.ndarray, targets: np.ndarray) -> float:
     return float(recall_score(targets, log.argmax(axis=1), average="macro"))
+
+
+def paired() -> dict[str, float]:
+    """Return, by seed, the mean UAR over folds of a model and one of the other architecture together."""
+    mine, others = ({(run.split, run.seed): run for run in folds(name)} for name in (NAME, OTHER))
+    found = defaultdict(list)
+    for split, seed in sorted(mine.keys() & others.keys()):
+        one, other = mine[split, seed], others[split, seed]
+        found[str(seed)].append(uar(one.log + other.log, one.targets))
+    return {seed: round(float(np.mean(uars)), 4) for seed, uars in found.items()}
 
 
 def main() -> None:
@@ -36,6 +48,7 @@ def main() -> None:
         "SD over seeds": round(float(np.std(list(means.values()), ddof=1)), 4),
         "together, by fold": {split: round(one, 4) for split, one in zip(by_split, together, strict=True)},
         "together": round(float(np.mean(together)), 4),
+        f"with {OTHER}, by seed": paired(),
     }
     keep(RECORD, record)
     print(json.dumps(record, indent=1))
