@@ -51,7 +51,8 @@ def write_graph(model: EmotionModel, path: Path, window_samples: int) -> None:
         whole = nn.Sequential(model.network.get_submodule("normalise"), model.network)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        for talker in ("torch.onnx", "onnxscript"):
+            logging.getLogger(talker).setLevel(logging.ERROR)
         program = torch.onnx.export(
             whole,
             (example,),
