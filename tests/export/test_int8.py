@@ -6,6 +6,8 @@ import pytest
 
 from audio_emotion import checkpoint, paths
 from audio_emotion.export.int8 import write_int8
+from audio_emotion.export.weights import write_weights
+from audio_emotion.models import build
 from audio_emotion.records import FloatArray
 from audio_emotion.runtime.onnx import OnnxRuntime
 from tests.sounds import voice
@@ -60,3 +62,16 @@ def test_it_is_smaller(integers: Path) -> None:
 def test_the_quantizer_is_silent(windows: FloatArray, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write_int8(paths.bundled_model_dir() / checkpoint.GRAPH, tmp_path / "graph.onnx", windows[:2])
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_cut_from_below_is_left_to_the_integers_that_end_there(tmp_path: Path, windows: FloatArray) -> None:
+    """Nothing of a network with such cuts is computed in floats between two convolutions."""
+    model = build("speech-embedding", 8)
+    write_weights(model, tmp_path, 48_000)
+    write_int8(tmp_path / checkpoint.GRAPH, tmp_path / checkpoint.INT8_GRAPH, windows)
+    plain, integers = (onnx.load(tmp_path / name).graph.node for name in (checkpoint.GRAPH, checkpoint.INT8_GRAPH))
+    n_rectifiers = sum(node.op_type == "LeakyRelu" for node in integers)
+    assert n_rectifiers == 15
+    assert sum(n.op_type == "Clip" for n in plain) - sum(n.op_type == "Clip" for n in integers) >= n_rectifiers - 1
+    floats, small = (OnnxRuntime(tmp_path / name).logits(windows) for name in (checkpoint.GRAPH, checkpoint.INT8_GRAPH))
+    assert np.abs(small - floats).max() < 0.3 * np.ptp(floats)
