@@ -55,7 +55,7 @@ def train(
     freeze: Annotated[
         list[str] | None,
         typer.Option(
-            help="A layer of --from that stays as it is, by its name or a pattern, as stem or 'blocks.*'; several "
+            help="A layer of --from that stays as it is, by its name or a pattern, as norm or 'blocks.*'; several "
             "times.",
             metavar="PATTERN",
             rich_help_panel="Model",

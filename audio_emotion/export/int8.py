@@ -2,8 +2,9 @@
 
 After training, without more of it: a few windows are sent through the graph, and the range that each activation takes
 there becomes its scale (Jacob et al. 2018). Weights have a scale for each output channel, and seven bits: the
-products of eight overflow on x86 processors that lack instructions for them, without a word. What the frontend and
-the pooling compute stays in 32-bit floats.
+products of eight overflow on x86 processors that lack instructions for them, without a word. What the frontend, the
+first convolution and the pooling compute stays in 32-bit floats: that convolution has few weights, and an error in them
+is multiplied by the mean of all that is heard.
 """
 
 import logging
@@ -21,7 +22,7 @@ _BATCH = 16
 
 
 def write_int8(graph: Path, target: Path, inputs: FloatArray) -> None:
-    """Write the ONNX ``graph`` to ``target`` with convolutions and fully connected layers in integers.
+    """Write the ONNX ``graph`` to ``target`` with convolutions but the first, and fully connected layers, in integers.
 
     Args:
         graph: what :func:`audio_emotion.export.weights.write_graph` wrote.
@@ -41,12 +42,19 @@ def write_int8(graph: Path, target: Path, inputs: FloatArray) -> None:
             _reader(graph, inputs),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Gemm"],
+            nodes_to_exclude=_convolutions(prepared)[:1],
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
         _leave_cuts_to_the_integers(target)
+
+
+def _convolutions(graph: Path) -> list[str]:
+    import onnx
+
+    return [node.name for node in onnx.load(graph).graph.node if node.op_type == "Conv"]
 
 
 def _leave_cuts_to_the_integers(graph: Path) -> None:

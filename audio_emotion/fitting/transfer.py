@@ -93,7 +93,9 @@ def record(config: TrainConfig, labels: Sequence[str]) -> dict[str, Any]:
 
 
 def freeze(model: EmotionModel, patterns: Sequence[str], head: str = "") -> tuple[str, ...]:
-    """Keep the parameters whose names match any pattern as they are; return their names.
+    """Keep the parameters whose names match any pattern as they are; return the names of all that stay.
+
+    What the network itself keeps, as a pretrained block, stays besides.
 
     A pattern is a glob over the names of the network's layers and parameters, as ``stem``, ``blocks.0`` or
     ``blocks.*.weight``; a layer stands for all in it. A batch normalisation that is frozen also keeps its running
@@ -113,6 +115,7 @@ def freeze(model: EmotionModel, patterns: Sequence[str], head: str = "") -> tupl
     fresh = sorted(name for name in chosen if head and f"{_NETWORK}{name}".startswith(f"{head}."))
     if fresh:
         raise UsageError(f"freeze: {', '.join(fresh)} is new, since the labels differ, and has to be trained")
+    chosen |= {name for name, parameter in model.network.named_parameters() if not parameter.requires_grad}
     if chosen == set(names):
         raise UsageError("freeze: nothing is left to be trained; leave a layer out, as the head")
     for name, parameter in model.network.named_parameters():

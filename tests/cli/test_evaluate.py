@@ -55,7 +55,7 @@ def test_text_is_plain_when_piped(corpus):
     result = evaluate(corpus)
     assert result.returncode == ALL_GOOD
     first, last = result.stderr.splitlines()
-    assert first == f"audio-emotion: testing two-channel-cnn on 16 utterances of {corpus} ..."
+    assert first == f"audio-emotion: testing speech-embedding on 16 utterances of {corpus} ..."
     assert re.fullmatch(rf"audio-emotion: {re.escape(str(corpus))}: tested in \d+\.\d s", last)
     assert f"Test set: {corpus}\n          16 utterances of 2 speakers, " in result.stdout
     assert "95 % interval, 2 speakers" in result.stdout

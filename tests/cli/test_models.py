@@ -60,7 +60,7 @@ def test_every_architecture_is_listed_with_its_size_input_source_and_figures(
 
 def test_models_are_listed_with_their_figures_and_which_is_taken(mine: Path):
     architecture, figures, folder, taken = listed()["default"]
-    assert architecture == "two-channel-cnn"
+    assert architecture == "speech-embedding"
     assert figures.startswith("UAR ")
     assert Path(folder).is_dir()
     assert taken == "taken when none is named"
@@ -94,11 +94,11 @@ def test_one_that_is_damaged_does_not_hide_the_others(mine: Path):
 
 def test_show_says_what_a_model_is_and_whether_it_is_whole(mine: Path):
     told = models("show")
-    assert re.match(r"name: +default\nin answers: +two-channel-cnn\narchitecture: +two-channel-cnn\n", told)
+    assert re.match(r"name: +default\nin answers: +speech-embedding\narchitecture: +two-channel-cnn\n", told)
     uar = f"{json.loads(models('show', '--json'))['figures']['UAR']:.4f}"
     for words in ("licence:", "CC-BY-NC-SA-4.0", "ravdess (20 speakers)", "3 s at 16000 Hz", uar, "checksums say"):
         assert words in told
-    assert json.loads(models("show", "mine", "--json"))["architecture"] == "two-channel-cnn"
+    assert json.loads(models("show", "mine", "--json"))["architecture"] == "speech-embedding"
     (mine / "model.onnx").write_bytes(b"")
     result = run("models", "show", "mine")
     assert result.exit_code == 1
@@ -114,14 +114,14 @@ def test_path_names_the_folder(mine: Path):
 
 def test_the_default_is_what_infer_takes(mine: Path):
     sample = ROOT / "inference" / "samples" / "happy.wav"
-    (mine / "config.json").write_text((mine / "config.json").read_text().replace('"two-channel-cnn"', '"chosen"', 1))
+    (mine / "config.json").write_text((mine / "config.json").read_text().replace('"speech-embedding"', '"chosen"', 1))
 
     def taken(*options: str) -> str:
         return json.loads(run("infer", sample, "--json", *options).stdout)["model"]
 
-    assert (models("default"), taken()) == ("default\n", "two-channel-cnn")
+    assert (models("default"), taken()) == ("default\n", "speech-embedding")
     assert models("default", "mine") == "mine\n"
-    assert (models("default"), taken(), taken("--model", "default")) == ("mine\n", "chosen", "two-channel-cnn")
+    assert (models("default"), taken(), taken("--model", "default")) == ("mine\n", "chosen", "speech-embedding")
     refused(1, "no model 'none' is stored; there are: default, mine", "default", "none")
     assert models("default", "default") == "default\n"
     assert not paths.chosen_model_file().exists()

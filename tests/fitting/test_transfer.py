@@ -25,7 +25,7 @@ from tests.conftest import ROOT
 from tests.sounds import RATE, voice
 
 LABELS = ("neutral", "happy", "angry")
-HEAD = ("network.head.5.weight", "network.head.5.bias")
+HEAD = ("network.head.6.weight", "network.head.6.bias")
 
 
 def make_folders(folder: Path) -> Path:
@@ -62,13 +62,13 @@ def test_what_contradicts_the_model_is_refused_at_once():
         "architecture": "acnt",
         "sampling_rate": 8_000,
         "window_s": 2.0,
-        "parameters": {"channels": [1, 2, 3]},
+        "parameters": {"hidden": 7},
         "frontend": {"hop": 128},
         "epochs": 0,
     }
     with pytest.raises(UsageError) as told:
         from_table(table)
-    for key in ("architecture", "sampling_rate", "window_s", "parameters.channels", "frontend.hop"):
+    for key in ("architecture", "sampling_rate", "window_s", "parameters.hidden", "frontend.hop"):
         assert f"{key} is " in str(told.value)
     assert "epochs is 0" in str(told.value)
     with pytest.raises(UsageError, match="freeze is given without an origin"):
@@ -105,15 +105,15 @@ def test_weights_are_taken_over_but_for_a_new_head():
 
 
 def test_frozen_layers_stay_and_their_batch_norms_are_still():
-    model, taken = begin(from_table({"origin": "default", "freeze": ["stem", "blocks.[01]"]}), LABELS)
+    model, taken = begin(from_table({"origin": "default", "freeze": ["norm", "blocks.[12]"]}), LABELS)
     model.train()
-    assert not model.network.stem[1].training
-    assert model.network.head[2].training, "what is not frozen learns its statistics"
+    assert not model.network.norm.training
+    assert model.network.head[3].training, "what is not frozen learns its statistics"
     frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
     assert frozen == set(taken.frozen)
-    assert all(name.startswith(("network.stem.", "network.blocks.0.", "network.blocks.1.")) for name in frozen)
+    assert {name.split(".")[2] for name in frozen if "blocks" in name} == {"0", "1", "2"}, "the first by itself"
     for patterns, problem in (
-        (["stam"], "'stam' names no layer; there are: stem, blocks"),
+        (["blocs"], "'blocs' names no layer; there are: blocks, norm"),
         (["head"], "is new, since the labels differ"),
         (["*"], "is new|nothing is left"),
     ):
@@ -125,13 +125,13 @@ def test_frozen_layers_stay_and_their_batch_norms_are_still():
 
 def test_a_fine_tuned_model_says_what_it_was_made_from(home: Path, tmp_path: Path, make_ravdess):
     folder = make_folders(tmp_path / "own")
-    config = from_table({"origin": "default", "epochs": 1, "freeze": ["stem"], "augment": {}})
+    config = from_table({"origin": "default", "epochs": 1, "freeze": ["norm"], "augment": {}})
     trained = train([str(folder)], name="mine", labels=",".join(LABELS), split="all", config=config)
     before, after = (load_file(f / checkpoint.TENSORS) for f in (checkpoint.find("default"), trained.folder))
-    still = [name for name in before if name.startswith("network.stem.")]
+    still = [name for name in before if name.startswith(("network.norm.", "network.blocks.0."))]
     assert still
     assert all(torch.equal(before[name], after[name]) for name in still), "running statistics too"
-    assert not torch.equal(before["network.blocks.0.body.0.weight"], after["network.blocks.0.body.0.weight"])
+    assert not torch.equal(before["network.blocks.1.0.weight"], after["network.blocks.1.0.weight"])
 
     origin, described = (checkpoint.read(f) for f in (checkpoint.find("default"), trained.folder))
     training = described.training
@@ -141,8 +141,8 @@ def test_a_fine_tuned_model_says_what_it_was_made_from(home: Path, tmp_path: Pat
     assert {"ravdess/01", "own/anna"} <= set(training["speakers"]["train"])
     assert training["licence"] == "CC-BY-NC-SA-4.0 AND unknown"
     card = (trained.folder / checkpoint.CARD).read_text()
-    assert "Made from `two-channel-cnn`" in card
-    assert "new: network.head.5.weight, network.head.5.bias (but for the rows of neutral, happy, angry)" in card
+    assert "Made from `speech-embedding`" in card
+    assert "new: network.head.6.weight, network.head.6.bias (but for the rows of neutral, happy, angry)" in card
 
     corpus = gather(parse_sources([str(make_ravdess(tmp_path / "heard", actors=2))]))
     said = evaluate_utterances(load_model("mine", "cpu"), corpus.utterances)

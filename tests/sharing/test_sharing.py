@@ -30,7 +30,7 @@ def seal(folder: Path, file: str) -> None:
 
 
 def test_a_model_goes_to_a_folder_and_comes_back(shared: Path, home: Path):
-    assert shared.name == "two-channel-cnn"
+    assert shared.name == "speech-embedding"
     assert sorted(path.name for path in shared.iterdir()) == sorted(FILES)
     assert (shared / "README.md").read_text().startswith("---\nlicense: cc-by-nc-sa-4.0\n")
     pulled = pull(str(shared), "mine")
@@ -41,7 +41,7 @@ def test_a_model_goes_to_a_folder_and_comes_back(shared: Path, home: Path):
 
 
 def test_it_is_called_as_its_folder_unless_told(shared: Path):
-    assert pull(str(shared)).name == "two-channel-cnn"
+    assert pull(str(shared)).name == "speech-embedding"
     assert pull(f"{shared}/../{shared.name}/.", "other").name == "other"
     with pytest.raises(UsageError, match="'default' cannot name a model"):
         pull(str(shared), "default")
