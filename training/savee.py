@@ -1,4 +1,4 @@
-"""Why the bundled model does worse than guessing on SAVEE: what it answers when the sound is changed in one way.
+"""Why the bundled model does no better than guessing on SAVEE: what it answers when the sound is changed in one way.
 
     python training/savee.py savee=DIR ravdess=DIR
 
