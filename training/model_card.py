@@ -263,8 +263,8 @@ def _elsewhere(cross: dict[str, Any], savee: dict[str, Any]) -> Iterator[str]:
     asked = savee["answers"]
     yield (
         f"\nSAVEE is no better than guessing: {_percent(calm)} of its recordings are answered `calm`, an emotion that "
-        f"it does not have. Its sentences are duller than those of RAVDESS's men (by {below['2000-4000']:.0f} dB from 2 "
-        f"to 4 kHz, {below['4000-7500']:.0f} dB above, at one level) and their pauses are not silent "
+        f"it does not have. Its sentences are duller than those of RAVDESS's men (by {below['2000-4000']:.0f} dB from "
+        f"2 to 4 kHz, {below['4000-7500']:.0f} dB above, at one level) and their pauses are not silent "
         f"({spread['savee']:.0f} dB between soft and loud frames, in RAVDESS {spread['ravdess men']:.0f} dB): it takes "
         f"them for quiet speech. On {savee['clips']} of them the UAR among its labels is "
         + ", ".join(f"{_percent(one['uar among its labels'])} {name}" for name, one in asked.items())
@@ -301,7 +301,7 @@ def _of_savee_itself() -> Iterator[str]:
 def _fine_tuned(tuned: dict[str, Any]) -> Iterator[str]:
     yield (
         "With up to twenty clips a label of two speakers such a model learns ([fine-tuning](fine-tuning.md)). Measured "
-        "with the two-channel CNN, which was the bundled model then; UAR on the other speakers, mean of three draws:\n\n"
+        "with the two-channel CNN, the bundled model of that time; UAR on the other speakers, mean of three draws:\n\n"
         "| corpus | as bundled | among its labels | fine-tuned |\n|---|---|---|---|"
     )
     columns = ("bundled UAR", "bundled UAR among these labels", "fine-tuned UAR")
