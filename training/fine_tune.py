@@ -40,7 +40,7 @@ N_CLIPS, N_SPEAKERS, DRAWS = 20, 2, 3
 def main() -> None:
     began = time.process_time()
     bundled = load_model(device="cpu")
-    record: dict[str, object] = {"model": bundled.config.sha256, "defaults": FEW_CLIPS}
+    record: dict[str, object] = {"name": bundled.config.name, "model": bundled.config.sha256, "defaults": FEW_CLIPS}
     with tempfile.TemporaryDirectory() as home:
         os.environ["AUDIO_EMOTION_HOME"] = home
         for source in sys.argv[1:]:

@@ -141,8 +141,9 @@ def _figures(bundled: dict[str, Any], evaluation: Evaluation) -> Iterator[str]:
         "## How well it hears RAVDESS\n\n"
         "UAR is the unweighted mean of the eight recalls; guessing has 12.5 %. The bundled weights learnt from "
         "everybody, so nobody is left to test them on. These are the figures of the same recipe on EmoBox folds 1-5, "
-        "where 16 actors train and 4 others are tested, so that each seed is tested on each actor once; nothing was "
-        "chosen on them.\n\n"
+        "where 16 actors train and 4 others are tested, so that each seed is tested on each actor once. No "
+        "epoch was chosen on them; of the recipe, the step between frames was chosen on untrained features of all "
+        "actors, and the rest judged by eight of them ([experiments](../training/experiments.md)).\n\n"
         "| protocol | UAR | accuracy |\n|---|---|---|"
     )
     deviation = "" if figures[_SD] is None else f"; SD {100 * figures[_SD]:.1f}"
@@ -263,7 +264,8 @@ def _elsewhere(cross: dict[str, Any], savee: dict[str, Any]) -> Iterator[str]:
     asked = savee["answers"]
     yield (
         f"\nSAVEE is no better than guessing: {_percent(calm)} of its recordings are answered `calm`, an emotion that "
-        f"it does not have. Its sentences are duller than those of RAVDESS's men (by {below['2000-4000']:.0f} dB from "
+        f"it does not have, and more `sad`. "
+        f"Its sentences are duller than those of RAVDESS's men (by {below['2000-4000']:.0f} dB from "
         f"2 to 4 kHz, {below['4000-7500']:.0f} dB above, at one level) and their pauses are not silent "
         f"({spread['savee']:.0f} dB between soft and loud frames, in RAVDESS {spread['ravdess men']:.0f} dB): it takes "
         f"them for quiet speech. On {savee['clips']} of them the UAR among its labels is "
@@ -283,7 +285,7 @@ def _raised(found: dict[str, Any]) -> Iterator[str]:
     )
     yield (
         "\nThe two-channel CNN, trained from new on the same recordings "
-        f"([recipe](../training/configs/two-channel-cnn.toml)), had less or more: {', '.join(told)}."
+        f"([recipe](../training/configs/two-channel-cnn.toml)), for comparison, from that to this: {', '.join(told)}."
     )
 
 
@@ -301,7 +303,7 @@ def _of_savee_itself() -> Iterator[str]:
 def _fine_tuned(tuned: dict[str, Any]) -> Iterator[str]:
     yield (
         "With up to twenty clips a label of two speakers such a model learns ([fine-tuning](fine-tuning.md)). Measured "
-        "with the two-channel CNN, the bundled model of that time; UAR on the other speakers, mean of three draws:\n\n"
+        f"with `{tuned.get('name', 'two-channel-cnn')}`; UAR on the other speakers, mean of three draws:\n\n"
         "| corpus | as bundled | among its labels | fine-tuned |\n|---|---|---|---|"
     )
     columns = ("bundled UAR", "bundled UAR among these labels", "fine-tuned UAR")

@@ -4,7 +4,7 @@
 
 For fold f of EmoBox's 1-5, the actors of the fold after it judge a model that the actors of the other three train; f's
 own actors are in neither. So fold 1 asks those of fold 2, and fold 2 those of fold 3: with the default, choices are
-made by the eight actors of folds 2 and 3, and the figures of folds 1, 4 and 5 owe nothing to them. The model of the
+made by the eight actors of folds 2 and 3, and the figures of folds 1, 4 and 5 owe them nothing. The model of the
 last epoch answers, as ``infer`` does. Writes training/records/nested/NAME.json; what is recorded is not run again.
 """
 
@@ -63,7 +63,9 @@ def main() -> None:
     record = RECORDS / f"{given.name or given.config.stem}.json"
     kept = json.loads(record.read_text("utf-8")) if record.exists() else {"tried": list(given.set), "uar": {}}
     config = read(given.config, {**changes(given.set), "seed": given.seed})
-    kept["config"] = settings.table_of(config.resolved())
+    described = settings.table_of(config.resolved()) | {"seed": 0}
+    if kept.setdefault("config", described) != described:
+        raise SystemExit(f"{record}: is of another recipe; give this one a --name of its own")
     material = load_material((), sampling_rate=config.rate)
     for fold in given.folds:
         key = f"fold {fold}, seed {given.seed}"

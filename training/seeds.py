@@ -1,4 +1,4 @@
-"""What the seeds of the default recipe say by themselves and together, on the test speakers of EmoBox folds 1-5.
+"""What the seeds of the bundled recipe say by themselves and together, on the test speakers of EmoBox folds 1-5.
 
     python training/compare.py --models speech-embedding --seeds 3     # the folds, if they have no records yet
     python training/seeds.py

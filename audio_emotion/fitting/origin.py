@@ -65,13 +65,21 @@ def passed_on(name: str, training: Mapping[str, Any]) -> dict[str, Any]:
     Corpora and speakers are those of both, so that a test on either's is told of; the licence is both together.
     """
     before = describe(name).training
-    licences = [str(one.get("licence", "unknown")).split(" AND ") for one in (before, training)]
     return {
         "corpora": list(dict.fromkeys([*before.get("corpora", ()), *training["corpora"]])),
-        "licence": " AND ".join(dict.fromkeys(word for words in licences for word in words)),
+        "licence": joined(*(str(one.get("licence", "unknown")) for one in (before, training))),
         "speakers": dict(training["speakers"])
         | {side: sorted({*heard(name, side), *training["speakers"][side]}) for side in ("train", "validation")},
     }
+
+
+def joined(*licences: str) -> str:
+    """Return several licences as one, each named once.
+
+    >>> joined("CC-BY-4.0 AND ODbL-1.0", "", "CC-BY-4.0")
+    'CC-BY-4.0 AND ODbL-1.0'
+    """
+    return " AND ".join(dict.fromkeys(word for one in licences if one for word in one.split(" AND ")))
 
 
 def heard(name: str, side: str = "train") -> tuple[str, ...]:

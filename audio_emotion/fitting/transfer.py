@@ -97,7 +97,7 @@ def freeze(model: EmotionModel, patterns: Sequence[str], head: str = "") -> tupl
 
     What the network itself keeps, as a pretrained block, stays besides.
 
-    A pattern is a glob over the names of the network's layers and parameters, as ``stem``, ``blocks.0`` or
+    A pattern is a glob over the names of the network's layers and parameters, as ``norm``, ``blocks.0`` or
     ``blocks.*.weight``; a layer stands for all in it. A batch normalisation that is frozen also keeps its running
     mean and variance, and uses them in training.
 

@@ -25,6 +25,7 @@ class Entry:
         window_s: seconds that it reads at once, likewise.
         graph: what its ONNX graph takes: ``waveform``, or ``features``, where librosa makes them first.
         reads: its input in words.
+        pretrained_licence: of the weights that a new network begins with, where it does.
         n_parameters: how many it has, at its own sizes and with eight labels; 0: as many as its checkpoint.
     """
 
@@ -37,6 +38,7 @@ class Entry:
     window_s: float = 3.0
     graph: Literal["waveform", "features"] = "waveform"
     reads: str = ""
+    pretrained_licence: str = ""
     n_parameters: int = 0
 
 
@@ -239,6 +241,7 @@ register(
         frontend="NarrowLogMel",
         source="Lin et al. 2020, Google's speech embedding, pretrained",
         reads="log-mel, 32 × 201",
+        pretrained_licence="CC-BY-NC-SA-4.0",
         n_parameters=341_000,
     ),
 )

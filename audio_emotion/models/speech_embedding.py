@@ -3,9 +3,9 @@
 Source: Lin et al. 2020, "Training Keyword Spotters with Limited and Synthesized Speech Data" (arXiv 2002.01322),
 whose network tells 5,000 keywords apart; its weights are those that openWakeWord 0.5.1 ships
 (``training/speech_embedding.py``), licence in ``audio_emotion/weights``. Kept: its first blocks, convolutions over
-three bins or three frames in turn, every one followed by a leaky rectifier. Chosen here: convolutions over time are
-padded, so that frames stay where they are; the cut of each activation from below is left out; the sound's level is
-that of its own speech; attentive statistics over time and fully connected layers follow.
+three bins or three frames in turn, every one followed by a leaky rectifier that ends at -0.4. Chosen here: convolutions
+over time are padded, so that frames stay where they are; each clip is normalised by itself, then brought to the level
+and spread that the pretrained network knows; attentive statistics over time and fully connected layers follow.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ class SpeechEmbeddingConfig:
         bottleneck: width of the pooling's attention.
         hidden: width of the fully connected layer.
         dropout: share of units dropped before and after it.
-        tune_from: the first of them, from 0, that is trained; those before it stay as they were pretrained.
+        tune_from: the first block, from 0, that is trained; those before it stay as they were pretrained.
         pretrained: whether a new network begins with the pretrained weights, or with random ones.
     """
 
@@ -75,6 +75,8 @@ class SpeechEmbedding(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
+        if features.shape[2] != _N_BINS:
+            raise ModelError(f"speech-embedding: the frontend has {features.shape[2]} mel bands, expected {_N_BINS}")
         x = self.norm(self.blocks(self.heard(features)).flatten(1, 2))  # (B, C * F / 8, T / 4)
         frames = F.max_pool1d(speech_frames(features[:, 0]), self.frames_in_one)
         logits: Tensor = self.head(self.pool(x, frames))

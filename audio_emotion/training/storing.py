@@ -65,9 +65,10 @@ def _describe(
     temperature: float,
     history: Sequence[Epoch],
 ) -> ModelConfig:
+    begun = entry(config.architecture).pretrained_licence if model.sizes.get("pretrained") else ""
     training = {
         "corpora": list(material.corpus.names),
-        "licence": material.corpus.licence,
+        "licence": origin.joined(material.corpus.licence, begun),
         "labels": material.labels.description,
         "split": split.name,
         "speakers": split.speakers,

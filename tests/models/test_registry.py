@@ -20,12 +20,14 @@ from tests.models.contract import (
     what_is_stored_comes_back_and_the_graph_agrees,
 )
 
+QUICK = ("two-channel-cnn", "cnn-1d", "speech-embedding")
+
 
 def cases() -> Iterator[object]:
-    """Every check of every architecture; exporting takes seconds each, and all but two are left to the slow tests."""
+    """Every check of every architecture; exporting takes seconds each, and all but three are left to the slow tests."""
     for name in architectures():
         for check in CHECKS:
-            dear = check is what_is_stored_comes_back_and_the_graph_agrees and name not in ("two-channel-cnn", "cnn-1d")
+            dear = check is what_is_stored_comes_back_and_the_graph_agrees and name not in QUICK
             marks = pytest.mark.slow if dear else ()
             yield pytest.param(name, check, id=f"{name}-{check.__name__}", marks=marks)
 
