@@ -20,9 +20,9 @@ HEAD = """# Dependencies and licences
 The code is under the [MIT licence](../LICENSE), the bundled weights are under
 [CC BY-NC-SA 4.0](../audio_emotion/weights/LICENSE), those that it began with also under the
 [Apache License 2.0](../audio_emotion/weights/LICENSE-APACHE-2.0). This is what they stand on, as each package says of
-itself, written by [scripts/licences.py](../scripts/licences.py) on a Linux machine without CUDA. With CUDA, torch brings NVIDIA's
-libraries along, which have NVIDIA's own licence. PyAV's wheels hold FFmpeg (LGPL-3.0-or-later by its own word) and
-soundfile's hold libsndfile (LGPL-2.1-or-later).
+itself, written by [scripts/licences.py](../scripts/licences.py) on a Linux machine without CUDA. With CUDA, torch
+brings NVIDIA's libraries along, which have NVIDIA's own licence. PyAV's wheels hold FFmpeg (LGPL-3.0-or-later by its
+own word) and soundfile's hold libsndfile (LGPL-2.1-or-later).
 """
 CLASSIFIER = "License :: "
 LONGEST = 60  # characters of a licence's name: what is longer is its text
