@@ -95,7 +95,6 @@ def main() -> None:
     models = {name: tried({}, frontend) for name, frontend in FRAMES.items()}
     models |= {f"{n} blocks": tried({"n_blocks": n}, {}) for n in (2, 3)}
     models |= {"activations not cut at -0.4": without_cut(tried({}, {}))}
-    models |= {"random weights": tried({"pretrained": False}, {})}
     record = {}
     for name, model in models.items():
         record[name] = judged(described(model, windows), material)
