@@ -24,7 +24,7 @@ def test_a_picture_and_what_it_shows_in_words(cli, tmp_path: Path):
     result = cli("explain", SAMPLE)
     assert (result.returncode, result.stderr) == (0, "audio-emotion: picture written to explain.png\n")
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("Predicted emotion: sad with 8")
+    assert lines[0].startswith("Predicted emotion: sad with 6")
     assert [line.split(":")[0] for line in lines[1:]] == [
         "Log-odds of sad",
         "Spoke most for it",
