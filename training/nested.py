@@ -1,11 +1,12 @@
-"""A recipe judged by actors that no published figure of it is measured on: nested folds.
+"""A recipe judged by actors who are in neither the training nor the test side of a fold: nested folds.
 
     python training/nested.py training/configs/speech-embedding.toml [--folds 1 2] [--set epochs=40] [--name longer]
 
 For fold f of EmoBox's 1-5, the actors of the fold after it judge a model that the actors of the other three train; f's
 own actors are in neither. So fold 1 asks those of fold 2, and fold 2 those of fold 3: with the default, choices are
-made by the eight actors of folds 2 and 3, and the figures of folds 1, 4 and 5 owe them nothing. The model of the
-last epoch answers, as ``infer`` does. Writes training/records/nested/NAME.json; what is recorded is not run again.
+made by the eight actors of folds 2 and 3, who are tested on in those folds; the figures of folds 1, 4 and 5 owe them
+nothing. The model of the last epoch answers, as ``infer`` does. Writes training/records/nested/NAME.json; what is
+recorded is not run again.
 """
 
 import argparse

@@ -55,12 +55,15 @@ def test_level_and_place_in_the_window_leave_the_answer_as_it_was():
         torch.testing.assert_close(moved, answer, atol=1e-3, rtol=0)
 
 
-def test_frames_without_speech_are_not_looked_at():
+def test_frames_without_speech_are_silence_to_the_pretrained_blocks():
     model = build(NAME, 8).eval()
     with torch.no_grad():
         features = model.features(window(1.2))
         frames = speech_frames(features[:, 0])
         assert 0 < frames.sum() < 120
+        heard = model.network.heard(features)
+        assert (heard[:, 0][(frames == 0).expand(-1, 32, -1)] == 1.0).all()
+        assert abs(heard[:, 0][(frames == 1).expand(-1, 32, -1)].mean() - 7.7) < 0.01
         assert torch.isfinite(model.network(torch.zeros_like(features))).all()
 
 
