@@ -11,12 +11,14 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from audio_emotion.records import FloatArray
+from audio_emotion.runtime.shortening import Margin
 
 _BATCH = 16
 
@@ -49,6 +51,7 @@ def write_int8(graph: Path, target: Path, inputs: FloatArray) -> None:
             weight_type=QuantType.QInt8,
         )
         _leave_cuts_to_the_integers(target)
+        _narrow_the_margin(target)
 
 
 def _convolutions(graph: Path) -> list[str]:
@@ -89,6 +92,21 @@ def _leave_cuts_to_the_integers(graph: Path) -> None:
             for reader in readers[node.output[0]]:
                 reader.input[:] = [source if name == node.output[0] else name for name in reader.input]
             model.graph.node.remove(node)
+    onnx.save(model, graph)
+
+
+def _narrow_the_margin(graph: Path) -> None:
+    """Let short sounds be read with less silence around them than would change nothing at all.
+
+    Only the outermost paths through the network reach further than two of its steps: for the bundled model (0.12 s in
+    place of 0.33) that moves a score by 0.001 in the mean, where the integers move it by 0.006.
+    """
+    import onnx
+
+    model = onnx.load(graph)
+    margin = Margin.of({entry.key: entry.value for entry in model.metadata_props})
+    narrow = replace(margin, samples=min(margin.samples, 2 * margin.step))
+    onnx.helper.set_model_props(model, narrow.told())
     onnx.save(model, graph)
 
 

@@ -5,6 +5,7 @@ import io
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import nn
 from audio_emotion import checkpoint
 from audio_emotion.frontends.librosa_made import LibrosaMade
 from audio_emotion.models.emotion_model import EmotionModel
+from audio_emotion.runtime.shortening import Margin
 
 OPSET = 20
 MAX_GRAPH_BYTES = 1_900_000_000
@@ -42,10 +44,16 @@ def write_graph(model: EmotionModel, path: Path, window_samples: int) -> None:
     """Write the whole model, waveform to logits, as one ONNX graph.
 
     Input ``samples`` (batch, window_samples) float32, output ``logits`` (batch, n_labels), any batch size. Where
-    librosa makes the features, the graph begins behind it: input ``features`` (batch, 1, n_rows, n_frames).
+    librosa makes the features, the graph begins behind it: input ``features`` (batch, 1, n_rows, n_frames). Where
+    silence far from speech changes nothing (:meth:`EmotionModel.margin`), windows of other lengths may be given too,
+    and the graph's metadata says which: :class:`audio_emotion.runtime.shortening.Margin`.
     """
     name, example = "samples", torch.zeros(2, window_samples)
     whole: nn.Module = model
+    margin = Margin(*model.margin())
+    sizes: dict[int, Any] = {0: torch.export.Dim("batch")}
+    if margin.divides(window_samples):
+        sizes[1] = margin.step * torch.export.Dim("steps", min=2)
     if isinstance(model.frontend, LibrosaMade):
         name, example = "features", model.frontend(example)
         whole = nn.Sequential(model.network.get_submodule("normalise"), model.network)
@@ -60,7 +68,8 @@ def write_graph(model: EmotionModel, path: Path, window_samples: int) -> None:
             opset_version=OPSET,
             input_names=[name],
             output_names=["logits"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamic_shapes=(sizes,),
         )
         assert program is not None
+        program.model.metadata_props.update(margin.told() if 1 in sizes else {})
         program.save(path, external_data=False)

@@ -39,6 +39,14 @@ class EmotionModel(nn.Module):
             module.eval()
         return self
 
+    def margin(self) -> tuple[int, int]:
+        """Return how many samples of silence around a sound can change an answer, and in what steps a window may end.
+
+        (0, 0): the network says nothing of that, and reads whole windows alone.
+        """
+        found: tuple[int, int] = getattr(self.network, "margin", lambda _: (0, 0))(self.frontend)
+        return found
+
     def features(self, samples: Tensor) -> Tensor:
         """Return what the network reads, (batch, channels, bins, frames), each clip normalised by itself."""
         features: Tensor = self.network.get_submodule("normalise")(self.frontend(samples))

@@ -11,11 +11,13 @@ and spread that the pretrained network knows; attentive statistics over time and
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio_emotion.errors import ModelError
+from audio_emotion.frontends.log_mel import NarrowLogMel
 from audio_emotion.models.layers import AttentiveStatistics, LogMelNorm, speech_frames
 from audio_emotion.paths import pretrained_weights
 
@@ -81,6 +83,17 @@ class SpeechEmbedding(nn.Module):
         frames = F.max_pool1d(speech_frames(features[:, 0]), self.frames_in_one)
         logits: Tensor = self.head(self.pool(x, frames))
         return logits
+
+    def margin(self, frontend: NarrowLogMel) -> tuple[int, int]:
+        """Return how much silence around speech reaches the output, and what one output stands for, in samples.
+
+        Each block has two convolutions of three frames; a frame of the output is read where speech is in any of the
+        frames that it was pooled from, and the frontend's frames reach beyond their middle.
+        """
+        strides = np.cumprod([1, *(over_time for _, over_time in _POOLS)])[: len(self.blocks)]
+        frames = 2 * int(strides.sum()) + self.frames_in_one - 1
+        hop = frontend.config.hop
+        return frames * hop + frontend.config.n_fft // 2, self.frames_in_one * hop
 
     def heard(self, features: Tensor) -> Tensor:
         """Bring speech to the level and spread that the pretrained network knows, all else to silence: same shape."""

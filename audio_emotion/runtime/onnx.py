@@ -10,13 +10,14 @@ import numpy as np
 
 from audio_emotion.records import FloatArray
 from audio_emotion.runtime import cores
+from audio_emotion.runtime.shortening import Margin, shortened
 
 
 class OnnxRuntime:
     """Runs a graph that :mod:`audio_emotion.export.weights` wrote: ``samples``, or ``features``, in, ``logits`` out.
 
     Attributes:
-        input_shape: of one window, or of its features, as the graph has it.
+        input_shape: of one window, or of its features, as the graph has it; None for a length that may vary.
         n_labels: how many logits a window gets.
     """
 
@@ -40,8 +41,16 @@ class OnnxRuntime:
         self._features = features
         self._n_shares = threads or cores()
         self._input: str = self._session.get_inputs()[0].name
-        self.input_shape: tuple[int, ...] = tuple(self._session.get_inputs()[0].shape[1:])
+        self._margin = Margin.of(self._session.get_modelmeta().custom_metadata_map)
+        shape = self._session.get_inputs()[0].shape[1:]
+        self.input_shape: tuple[int | None, ...] = tuple(n if isinstance(n, int) else None for n in shape)
         self.n_labels: int = self._session.get_outputs()[0].shape[1]
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Return whether a window, or its features, may have that shape."""
+        if None in self.input_shape:
+            return len(shape) == 1 and self._margin.divides(shape[0])
+        return shape == self.input_shape
 
     def logits(self, windows: FloatArray) -> FloatArray:
         """Return logits (batch, n_labels) of windows (batch, window_samples), each thread reading some of them."""
@@ -59,6 +68,11 @@ class OnnxRuntime:
         return windows if self._features is None else self._features(windows)
 
     def _run(self, given: FloatArray) -> FloatArray:
+        if self._margin.divides(given.shape[-1]):
+            return shortened(given, self._margin, self._answer)
+        return self._answer(given)
+
+    def _answer(self, given: FloatArray) -> FloatArray:
         logits: FloatArray = self._session.run(["logits"], {self._input: given})[0]
         return logits
 

@@ -10,6 +10,7 @@ from audio_emotion.export.weights import write_weights
 from audio_emotion.models import build
 from audio_emotion.records import FloatArray
 from audio_emotion.runtime.onnx import OnnxRuntime
+from audio_emotion.runtime.shortening import Margin
 from tests.sounds import voice
 
 
@@ -76,3 +77,21 @@ def test_a_cut_from_below_is_left_to_the_integers_that_end_there(tmp_path: Path,
     assert sum(n.op_type == "Clip" for n in plain) - sum(n.op_type == "Clip" for n in integers) >= n_rectifiers - 1
     floats, small = (OnnxRuntime(tmp_path / name).logits(windows) for name in (checkpoint.GRAPH, checkpoint.INT8_GRAPH))
     assert np.abs(small - floats).max() < 0.3 * np.ptp(floats)
+
+
+def test_less_silence_is_read_around_a_sound_than_would_change_nothing(integers: Path, windows: FloatArray) -> None:
+    """What that changes is less than what the integers do."""
+    graph = paths.bundled_model_dir() / checkpoint.GRAPH
+    exact, narrow = (
+        Margin.of({entry.key: entry.value for entry in onnx.load(path).metadata_props}) for path in (graph, integers)
+    )
+    assert 0 < narrow.samples < exact.samples
+    assert narrow.step == exact.step
+    model = onnx.load(integers)
+    onnx.helper.set_model_props(model, exact.told())
+    wide = integers.with_name("wide.onnx")
+    onnx.save(model, wide)
+    short = windows.copy()
+    short[:, :9_000] = short[:, -14_000:] = 0
+    floats, small, as_exact = (OnnxRuntime(path).logits(short) for path in (graph, integers, wide))
+    assert 0 < np.abs(small - as_exact).max() < np.abs(small - floats).max()

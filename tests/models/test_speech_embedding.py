@@ -7,6 +7,7 @@ from audio_emotion.errors import ModelError
 from audio_emotion.models import build
 from audio_emotion.models.layers import speech_frames
 from audio_emotion.models.speech_embedding import pretrained
+from audio_emotion.runtime.shortening import Margin
 from tests.sounds import voice
 
 NAME = "speech-embedding"
@@ -65,6 +66,20 @@ def test_frames_without_speech_are_silence_to_the_pretrained_blocks():
         assert (heard[:, 0][(frames == 0).expand(-1, 32, -1)] == 1.0).all()
         assert abs(heard[:, 0][(frames == 1).expand(-1, 32, -1)].mean() - 7.7) < 0.01
         assert torch.isfinite(model.network(torch.zeros_like(features))).all()
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 3, 4])
+def test_silence_beyond_the_margin_changes_nothing_and_silence_within_it_does(n_blocks: int):
+    model = build(NAME, 8, {"n_blocks": n_blocks}).eval()
+    margin = Margin(*model.margin())
+    whole = window(1.2, before=9_123)
+    start, end = margin.around(whole[0].numpy())
+    assert 0 < start < end < 48_000
+    with torch.no_grad():
+        answer = model(whole)
+        torch.testing.assert_close(model(whole[:, start:end]), answer, atol=1e-5, rtol=0)
+        too_short = whole[:, 9_123 // margin.step * margin.step : end]
+        assert (model(too_short) - answer).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("parameters", [{"n_blocks": 0}, {"n_blocks": 5}, {"tune_from": 5}, {"tune_from": -1}])
