@@ -170,7 +170,7 @@ from audio_emotion import TimelineConfig, load_model, timeline
 model = load_model(device="cpu")
 model.predict(np.random.default_rng(0).standard_normal(48_000), 16_000, gate=False)
 list(timeline(model, np.zeros(99_000), 16_000, TimelineConfig(smooth="viterbi", merge=True)))
-print(sorted({"torch", "librosa", "sklearn", "scipy", "matplotlib", "rich", "av"} & sys.modules.keys()))
+print(sorted({"torch", "librosa", "sklearn", "scipy", "matplotlib", "rich", "av", "numpy.ma"} & sys.modules.keys()))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -5,18 +5,21 @@
 For fold f of EmoBox's 1-5, the actors of the fold after it judge a model that the actors of the other three train; f's
 own actors are in neither. So fold 1 asks those of fold 2, and fold 2 those of fold 3: with the default, choices are
 made by the eight actors of folds 2 and 3, who are tested on in those folds; the figures of folds 1, 4 and 5 owe them
-nothing. The model of the last epoch answers, as ``infer`` does. Writes training/records/nested/NAME.json; what is
-recorded is not run again.
+nothing. The model of the last epoch answers, as ``infer`` does. With ``--songs`` the training actors' songs, which
+have the same labels but disgust and surprised, are trained on too, and nobody is judged by one. Writes
+training/records/nested/NAME.json; what is recorded is not run again.
 """
 
 import argparse
 import json
+import os
 import tempfile
 from pathlib import Path
 
 import torch
 from compare import keep
 
+from audio_emotion.corpora.base import Utterance
 from audio_emotion.corpora.splits import NAMED_FOLDS, Split
 from audio_emotion.fitting import TrainConfig, settings
 from audio_emotion.fitting.config import changes, read
@@ -24,6 +27,8 @@ from audio_emotion.training import Material, load_material, train_split
 
 RECORDS = Path(__file__).parent / "records" / "nested"
 FOLDS = NAMED_FOLDS["emobox"][:5]
+DATA = os.environ.get("AUDIO_EMOTION_DATA", "")
+SUNG = (f"ravdess={DATA}/ravdess-speech", f"ravdess-song={DATA}/ravdess-song")
 
 
 def split(fold: int, material: Material) -> Split:
@@ -32,7 +37,12 @@ def split(fold: int, material: Material) -> Split:
     away = {*judges, *FOLDS[fold - 1]}
     told = [(u, u.speaker.split("/")[1]) for u in material.corpus.utterances]
     train = tuple(u for u, actor in told if actor not in away)
-    return Split(f"nested-{fold}", train, (), tuple(u for u, actor in told if actor in judges))
+    return Split(f"nested-{fold}", train, (), tuple(u for u, actor in told if actor in judges and not is_song(u)))
+
+
+def is_song(utterance: Utterance) -> bool:
+    """Return whether a recording of RAVDESS is sung, as the second number of its name tells."""
+    return utterance.path.stem.split("-")[1] == "02"
 
 
 def judged(fold: int, material: Material, config: TrainConfig) -> float:
@@ -58,16 +68,19 @@ def main() -> None:
     parser.add_argument(
         "--set", nargs="+", default=(), metavar="KEY=VALUE", help="what is tried in place of the config"
     )
+    parser.add_argument("--songs", action="store_true", help="train on songs too")
     parser.add_argument("--name", help="of the record; left out: the config's")
     given = parser.parse_args()
     torch.set_num_threads(1)
     record = RECORDS / f"{given.name or given.config.stem}.json"
-    kept = json.loads(record.read_text("utf-8")) if record.exists() else {"tried": list(given.set), "uar": {}}
+    kept = {"tried": list(given.set), "songs": given.songs, "uar": {}}
+    if record.exists():
+        kept = json.loads(record.read_text("utf-8"))
     config = read(given.config, {**changes(given.set), "seed": given.seed})
     described = settings.table_of(config.resolved()) | {"seed": 0}
-    if kept.setdefault("config", described) != described:
+    if kept.setdefault("config", described) != described or kept.get("songs", False) != given.songs:
         raise SystemExit(f"{record}: is of another recipe; give this one a --name of its own")
-    material = load_material((), sampling_rate=config.rate)
+    material = load_material(SUNG if given.songs else (), sampling_rate=config.rate)
     for fold in given.folds:
         key = f"fold {fold}, seed {given.seed}"
         if key not in kept["uar"]:
