@@ -169,7 +169,10 @@ def _finished(graph: Path, config: ModelConfig) -> "ModelProto":
             helper.make_node("Softmax", ["scaled_logits"], [OUTPUT], name="softmax", axis=-1),
         ]
     )
-    batch = model.graph.input[0].type.tensor_type.shape.dim[0].dim_param or "batch"
+    n_windows, *window = model.graph.input[0].type.tensor_type.shape.dim
+    if window[0].dim_param:  # other programs are given one length, as every form has it
+        window[0].dim_value = config.window_samples
+    batch = n_windows.dim_param or "batch"
     model.graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [batch, len(config.labels)]))
     model.doc_string = "Speech emotion recognition: a window in, the probability of each label out."
     opset = next(entry.version for entry in model.opset_import if not entry.domain)
