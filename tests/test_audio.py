@@ -383,6 +383,16 @@ def test_ten_gigabytes_of_nothing(tmp_path: Path) -> None:
     assert peak < 40e6
 
 
+@posix
+@pytest.mark.parametrize("size", [5_000_000_000, 10_000_000_000])
+def test_a_recording_that_was_made_larger_is_what_its_header_counts(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "large.wav"
+    with path.open("wb") as file:
+        file.write(encoded(VOICE, RATE))
+        file.truncate(size)
+    np.testing.assert_allclose(audio.load(path, RATE).samples, VOICE, atol=1e-4)
+
+
 WELL = [
     *(encoded(voice(1), RATE, file_format) for file_format in ("WAV", "FLAC", "OGG", "MP3", "AIFF", "CAF", "W64")),
     *(contained([voice(1, 48_000)], container=c, codec=k) for c, k in (("mp4", "aac"), ("webm", "libopus"))),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from audio_emotion.audio.files import binary, name_of
 from audio_emotion.audio.part import Header, Part, Source
-from audio_emotion.audio.riff import sample_bytes
+from audio_emotion.audio.riff import counts_too_little, sample_bytes
 from audio_emotion.errors import AudioError, reason
 from audio_emotion.inputs import is_mpeg
 
@@ -65,8 +65,7 @@ def decoded(file: BinaryIO | FileIO, name: str, part: Part) -> Iterator[tuple[in
                 while len(frames := sound.read(max(1, _BLOCK // sound.channels), "float32", always_2d=True)):
                     yield rate, frames
                     n_frames += len(frames)
-                # a RIFF header can count no further than 4 GiB, and libsndfile goes by it
-                short = sound.format in _RIFF and file.seek(0, os.SEEK_END) > 2**32
+                short = sound.format in _RIFF and counts_too_little(file)  # libsndfile goes by the header
             if n_frames and not short:
                 return
         except _soundfile_errors():

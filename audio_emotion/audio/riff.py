@@ -19,6 +19,22 @@ def sample_bytes(file: BinaryIO | FileIO) -> tuple[int, int]:
     They are equal where nothing is missing, where the header leaves the number open as a stream's does (0, or about
     2 or 4 GiB), and where it cannot be read.
     """
+    room, size = _data(file)
+    held = min(size, room)
+    return (held, size) if size - held > _SLIP and not _is_open(size) else (held, held)
+
+
+def counts_too_little(file: BinaryIO | FileIO) -> bool:
+    """Tell whether a WAV file holds more samples than its header, which ends at 4 GiB, can count.
+
+    Its size then says nothing. What lies behind the samples of another file, one that was made larger, is none.
+    """
+    room, size = _data(file)
+    return room > 2**32 and (size == 0 or _is_open(size))
+
+
+def _data(file: BinaryIO | FileIO) -> tuple[int, int]:
+    """Return how many bytes there are from the first sample to the end, and how many the header counts."""
     end = file.seek(0, os.SEEK_END)
     at = _HEAD
     for _ in range(_MOST_CHUNKS):
@@ -29,8 +45,7 @@ def sample_bytes(file: BinaryIO | FileIO) -> tuple[int, int]:
         name, size = _CHUNK.unpack(head)
         at += _CHUNK.size
         if name == b"data":
-            held = min(size, end - at)
-            return (held, size) if size - held > _SLIP and not _is_open(size) else (held, held)
+            return end - at, size
         at += size + size % 2
     return 0, 0
 
