@@ -105,6 +105,8 @@ def _narrow_the_margin(graph: Path) -> None:
 
     model = onnx.load(graph)
     margin = Margin.of({entry.key: entry.value for entry in model.metadata_props})
+    if not margin.step:
+        return
     narrow = replace(margin, samples=min(margin.samples, 2 * margin.step))
     onnx.helper.set_model_props(model, narrow.told())
     onnx.save(model, graph)

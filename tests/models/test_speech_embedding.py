@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from audio_emotion.errors import ModelError
 from audio_emotion.models import build
 from audio_emotion.models.layers import speech_frames
-from audio_emotion.models.speech_embedding import pretrained
+from audio_emotion.models.speech_embedding import Rectifier, pretrained
 from audio_emotion.runtime.shortening import Margin
 from tests.sounds import voice
 
@@ -24,6 +24,13 @@ def test_it_begins_with_the_pretrained_weights_and_may_keep_the_first_of_them():
         assert torch.equal(model.network.blocks.state_dict()[name], tensor)
     fixed = {name for name, p in model.network.blocks.named_parameters() if not p.requires_grad}
     assert fixed == {name for name in pretrained(4) if name.startswith("0.")}
+
+
+def test_the_rectifier_has_one_gradient_in_training_and_out_of_it():
+    x = torch.linspace(-4, 2, 25, requires_grad=True)
+    trained, used = (torch.autograd.grad(Rectifier().train(mode)(x).sum(), x)[0] for mode in (True, False))
+    torch.testing.assert_close(trained[x != -2], used[x != -2])  # at the corner either side's will do
+    assert sorted(set(trained.tolist())) == pytest.approx([0.0, 0.2, 1.0])
 
 
 def test_without_them_its_weights_are_its_own():
@@ -44,7 +51,9 @@ def test_its_blocks_are_convolutions_over_bins_and_frames_as_published():
             expected = torch.where(expected > 0, expected, 0.2 * expected).clamp(min=-0.4)
         expected = F.max_pool2d(expected, pool) if pool else expected
     assert expected.shape == (2, 96, 4, 16)
-    torch.testing.assert_close(build(NAME, 8).network.blocks(x), expected)
+    blocks = build(NAME, 8).network.blocks
+    for mode in (True, False):  # the rectifier of a training is another function
+        torch.testing.assert_close(blocks.train(mode)(x), expected)
 
 
 def test_level_and_place_in_the_window_leave_the_answer_as_it_was():

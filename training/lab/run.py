@@ -12,7 +12,6 @@ are, and in noise, over a telephone and in a room. Writes records/NAME-SEED.json
 import argparse
 import hashlib
 import json
-import os
 import sys
 import time
 import tomllib
@@ -43,11 +42,10 @@ from audio_emotion.training import Material, load_material
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 from conditions import CONDITIONS  # noqa: E402
+from nested import SUNG, is_song  # noqa: E402
 
 HARD = ("white noise at 10 dB", "telephone band", "a room of 0.5 s, direct sound 3 dB above")
 RECORDS = HERE / "records"
-DATA = os.environ.get("AUDIO_EMOTION_DATA", "")
-SUNG = (f"ravdess={DATA}/ravdess-speech", f"ravdess-song={DATA}/ravdess-song")
 BANKS = HERE.parents[1] / "build" / "lab"
 FOLDS = tuple(tuple(int(actor) for actor in actors) for actors in NAMED_FOLDS["emobox"][:5])
 WINDOW = 48_000
@@ -193,7 +191,7 @@ class Features:
 def described(utterance: Utterance) -> tuple[int, int, int, bool]:
     """Return actor, intensity and sentence (0 or 1), and whether it is sung, as RAVDESS's file names tell."""
     parts = [int(part) for part in utterance.path.stem.split("-")]
-    return parts[6], parts[3] - 1, parts[4] - 1, parts[1] == 2
+    return parts[6], parts[3] - 1, parts[4] - 1, is_song(utterance)
 
 
 class Trial:
@@ -361,9 +359,7 @@ def main() -> None:
             record = RECORDS / f"{name}-{seed}.json"
             if not record.exists():
                 if read(name).song:
-                    songs = songs or load_material(
-                        [f"ravdess={DATA}/ravdess-speech", f"ravdess-song={DATA}/ravdess-song"]
-                    )
+                    songs = songs or load_material(SUNG)
                 record.write_text(json.dumps(carry_out(name, seed, material, songs), indent=1) + "\n", "utf-8")
 
 
