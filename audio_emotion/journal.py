@@ -1,8 +1,9 @@
 """The record of a batch: one line for each input that was dealt with, so that a later run continues.
 
 ``journal.jsonl`` in the output folder begins with a line that says what the answers were made with; then comes a
-line an input, appended as it is finished. A line is there whole or not at all: a last one without its line end was
-torn by a crash and is cut off. Nothing is ever rewritten, so the cost of a result does not grow with their number.
+line an input, appended as it is finished, and one for the formats of a run where it brought new ones. A line is there
+whole or not at all: a last one without its line end was torn by a crash and is cut off. Nothing is ever rewritten, so
+the cost of a result does not grow with their number.
 """
 
 import errno
@@ -11,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,10 +64,17 @@ def stamp(path: str) -> Stamp:
 
 
 class Journal:
-    """An open journal; see :func:`opened`."""
+    """An open journal; see :func:`opened`.
+
+    Attributes:
+        header: what it was begun with.
+        entries: the last of each input.
+        formats: those that runs so far have written answers in.
+    """
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         self._path = path
+        self.formats: set[str] = set()
         self._synced = time.monotonic()
         try:
             if not path.is_file() or not path.stat().st_size:
@@ -95,6 +103,7 @@ class Journal:
                 if not line.endswith(b"\n"):
                     break
                 content = _parsed(line)
+                self.formats.update(content.get("formats", ()))
                 if "path" in content:
                     seen = Stamp(content["size"], content["mtime_ns"])
                     failure = content.get("failure")
@@ -112,9 +121,25 @@ class Journal:
         Raises:
             StorageError: it cannot be written; the journal is as it was before.
         """
-        line = _line({"path": path, "size": seen.size, "mtime_ns": seen.mtime_ns, **content})
+        offset = self._append({"path": path, "size": seen.size, "mtime_ns": seen.mtime_ns, **content})
+        failure = content.get("failure")
+        self.entries[path] = Entry(seen, failure["kind"] if failure else None, offset)
+
+    def add_formats(self, formats: Iterable[str]) -> None:
+        """Note, before the first answer is written, which formats this run writes.
+
+        Raises:
+            StorageError: as :meth:`add`.
+        """
+        if new := sorted(set(formats) - self.formats):
+            self._append({"formats": new})
+            self.formats.update(new)
+
+    def _append(self, content: Mapping[str, Any]) -> int:
+        """Write a line behind the last one, and return where it begins."""
+        line, offset = _line(content), self._end
         try:
-            self._file.seek(self._end)
+            self._file.seek(offset)
             rest = memoryview(line)
             while rest:
                 rest = rest[self._file.write(rest) :]
@@ -122,11 +147,10 @@ class Journal:
                 self._sync()
         except OSError as error:
             with suppress(OSError):
-                self._file.truncate(self._end)
+                self._file.truncate(offset)
             raise _storage(self._path, error) from error
-        failure = content.get("failure")
-        self.entries[path] = Entry(seen, failure["kind"] if failure else None, self._end)
         self._end += len(line)
+        return offset
 
     def read(self, entry: Entry) -> dict[str, Any]:
         """Return what :meth:`add` was given."""
@@ -147,10 +171,12 @@ class Journal:
 
 
 @contextmanager
-def opened(folder: Path, header: Mapping[str, Any], restart: bool = False) -> Iterator[Journal]:
+def opened(
+    folder: Path, header: Mapping[str, Any], restart: Callable[[Journal], None] | None = None
+) -> Iterator[Journal]:
     """Open the journal of an output folder for this process alone, and begin one with ``header`` where there is none.
 
-    ``restart`` begins one in any case.
+    With ``restart`` one is begun in any case, and ``restart`` is given the one before it, where that can be read.
 
     Raises:
         StorageError: the folder cannot be written, another run has it, or what is there is no journal.
@@ -172,12 +198,23 @@ def opened(folder: Path, header: Mapping[str, Any], restart: bool = False) -> It
                 ) from error
             raise _storage(folder / LOCK, error) from error
         if restart:
+            if (earlier := _earlier(folder / JOURNAL)) is not None:
+                restart(earlier)
+                earlier.close()
             paths.remove(folder / JOURNAL)
         journal = Journal(folder / JOURNAL, header)
         try:
             yield journal
         finally:
             journal.close()
+
+
+def _earlier(path: Path) -> Journal | None:
+    """Return the journal that is there; None where there is none, or none that this version can read."""
+    try:
+        return Journal(path, {}) if path.is_file() else None
+    except StorageError:
+        return None
 
 
 def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path | str) -> None:

@@ -78,12 +78,14 @@ def killed(folder: Path, jobs: int, enough: int) -> tuple[int, float]:
 
 def n_lines(journal: Path) -> int:
     """Return how many inputs a journal holds."""
-    return journal.read_bytes().count(b"\n") - 1 if journal.is_file() else 0
+    whole = journal.read_bytes().split(b"\n")[:-1] if journal.is_file() else []
+    return sum(line.startswith(b'{"path"') for line in whole)
 
 
 def check(folder: Path, inputs: dict[str, Path | None]) -> tuple[list[str], float]:
     """Return what is wrong with a finished batch, and the largest difference of a score from that of the clip alone."""
-    lines = [json.loads(line) for line in (folder / "out" / JOURNAL).read_text("ascii").splitlines()[1:]]
+    held = [json.loads(line) for line in (folder / "out" / JOURNAL).read_text("ascii").splitlines()]
+    lines = [line for line in held if "path" in line]
     answers = {line["path"]: line["answer"] for line in lines if "answer" in line}
     times = Counter(line["path"] for line in lines)
     good = {path for path, clip in inputs.items() if clip is not None}

@@ -72,7 +72,7 @@ def lines(path: Path) -> list[dict]:
 
 
 def journal(out: Path) -> list[dict]:
-    return lines(out / JOURNAL)[1:]
+    return [line for line in lines(out / JOURNAL) if "path" in line]
 
 
 def test_each_input_leaves_its_files_and_all_leave_theirs(tmp_path: Path):
@@ -140,6 +140,22 @@ def test_models_and_parameters_are_not_mixed(tmp_path: Path):
     assert len(journal(out)) == 1
 
 
+def test_restart_takes_away_what_earlier_runs_wrote_and_nothing_else(tmp_path: Path):
+    files, out = write(tmp_path / "in", ["1", "2"]), tmp_path / "out"
+    run(files, out, stub(), formats=("json", "rttm"), task=TASK)
+    run(files, out, stub(), formats=("text",), task=TASK)
+    own = [out / "0000.wav.csv", out / "results.csv"]
+    for file in own:
+        file.write_text("a user's\n", "utf-8")
+    run(files[:1], out, stub(temperature=2.0), formats=("jsonl",), task=TASK, restart=True)
+    names = {path.name for path in out.iterdir()} - {JOURNAL, "journal.lock", "failures.jsonl"}
+    assert names == {"0000.wav.jsonl", "results.jsonl", *(file.name for file in own)}
+    files[0].write_text("raise", "utf-8")
+    run(files[:1], out, stub(temperature=2.0), formats=("json",), task=TASK)
+    assert not (out / "0000.wav.jsonl").exists()
+    assert all(file.read_text("utf-8") == "a user's\n" for file in own)
+
+
 def test_failures_are_named_and_their_old_answers_go(tmp_path: Path):
     files, out = write(tmp_path / "in", ["1", "2", "3", "4"]), tmp_path / "out"
     run(files, out, stub(), formats=("json", "csv"), task=TASK)
@@ -174,7 +190,7 @@ def test_an_input_named_twice_is_done_once(tmp_path: Path, monkeypatch: pytest.M
     model = stub()
     result = run([file, "in/0000.wav", "in/../in/0000.wav"], out, model, task=TASK)
     assert (result.done, model.runtime.batches) == (1, [1])
-    assert [answer["file"] for answer in lines(out / JOURNAL)[1:] for answer in [answer["answer"]]] == [str(file)]
+    assert [answer["file"] for answer in journal(out) for answer in [answer["answer"]]] == [str(file)]
 
 
 def test_an_interrupt_keeps_what_is_done(tmp_path: Path):

@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -54,8 +55,27 @@ def test_a_file_or_a_read_only_disk_in_the_place_of_the_folder_is_one_error(
 
 def test_restart_begins_anew(tmp_path: Path):
     fill(tmp_path, 3)
-    with opened(tmp_path, {"fingerprint": 2}, restart=True) as record:
+    before = []
+    with opened(tmp_path, {"fingerprint": 2}, lambda earlier: before.extend(earlier.entries)) as record:
         assert (record.header, record.entries) == ({"fingerprint": 2}, {})
+    assert before == ["/in/0", "/in/1", "/in/2"]
+
+
+def test_restart_needs_no_journal_that_can_be_read(tmp_path: Path):
+    (tmp_path / JOURNAL).write_text("notes of mine\n")
+    with opened(tmp_path, HEADER, lambda earlier: pytest.fail(f"{earlier} was read")) as record:
+        assert record.header == HEADER
+
+
+def test_formats_are_noted_once_and_stay_known(tmp_path: Path):
+    with opened(tmp_path, HEADER) as record:
+        record.add_formats(["json", "csv"])
+        record.add_formats(["csv"])
+    with opened(tmp_path, HEADER) as record:
+        record.add_formats(["rttm", "json"])
+        assert record.formats == {"json", "csv", "rttm"}
+    lines = [json.loads(line) for line in (tmp_path / JOURNAL).read_text().splitlines()]
+    assert lines[1:] == [{"formats": ["csv", "json"]}, {"formats": ["rttm"]}]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

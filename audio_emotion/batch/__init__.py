@@ -102,7 +102,8 @@ def run(
     Each input leaves a file in each of ``formats`` (unless ``per_input`` is false) as soon as it is answered; at the
     end come ``results.*``, all answers in the order of the inputs in each format that can hold several, and
     ``failures.jsonl``. An input that an earlier run answered is done again only if its size or modification time
-    changed; one whose content could not be decoded likewise; other failures are tried again.
+    changed; one whose content could not be decoded likewise; other failures are tried again. ``restart`` takes away
+    what earlier runs wrote, and begins anew.
 
     Raises:
         UsageError: the folder was begun with another model or other parameters, or no such format.
@@ -117,9 +118,13 @@ def run(
     header = {"fingerprint": made_with, "root": _common_folder(list(names))}
     for format_name in formats:
         report.writer(format_name, model.config.labels)
-    with opened(folder, header, restart) as journal:
+
+    def forget(earlier: Journal) -> None:
+        Outputs(folder, earlier, (), model.config.labels).withdraw()
+
+    with opened(folder, header, forget if restart else None) as journal:
         check_same(in_words(journal.header["fingerprint"]), in_words(made_with), folder)
-        outputs = Outputs(folder, journal.header["root"], formats, model.config.labels, per_input)
+        outputs = Outputs(folder, journal, formats, model.config.labels, per_input)
         todo = _left_to_do(names, journal, outputs)
         if todo:
             outputs.withdraw_together()
@@ -140,7 +145,7 @@ def run(
                     on_failure(failed)
                     counts = replace(counts, failed=counts.failed + 1)
                 progress(counts)
-        failures = outputs.write_together(names, journal)
+        failures = outputs.write_together(names)
     return BatchResult(counts.done, len(names) - len(failures) - counts.done, failures)
 
 

@@ -35,15 +35,22 @@ class Failed:
 
 
 class Outputs:
-    """The files for users in the output folder: one an input and format, and those for all inputs together."""
+    """The files for users in the output folder: one an input and format, and those for all inputs together.
 
-    def __init__(self, folder: Path, root: str, formats: Sequence[str], labels: Sequence[str], per_input: bool) -> None:
+    What is taken away was written by a run of the journal: a user's own file beside the answers stays.
+    """
+
+    def __init__(
+        self, folder: Path, journal: Journal, formats: Sequence[str], labels: Sequence[str], per_input: bool = True
+    ) -> None:
         self._folder = folder
-        self._root = root
+        self._journal = journal
+        self._root: str = journal.header.get("root", "")
         self._formats = tuple(dict.fromkeys(formats))
         self._labels = labels
         self._per_input = per_input
         self._made: set[Path] = set()
+        journal.add_formats(self._formats)
 
     def _targets(self, path: str, formats: Iterable[str]) -> Iterator[tuple[Writer, Path]]:
         name = output_name(path, self._root)
@@ -67,13 +74,19 @@ class Outputs:
                 file.write(writer.render([answer]))
 
     def discard(self, path: str) -> None:
-        """Take away the files of an input that has no answer any more, in whichever format an earlier run left them."""
-        for _, target in self._targets(path, report.FORMATS):
+        """Take away the files of an input that has no answer any more, in whichever format a run left them."""
+        for _, target in self._targets(path, self._journal.formats):
             paths.remove(target)
+
+    def withdraw(self) -> None:
+        """Take away all that runs have written: what comes now begins anew."""
+        self.withdraw_together()
+        for path in self._journal.entries:
+            self.discard(path)
 
     def withdraw_together(self) -> None:
         """Take away the files for all inputs, which speak of a finished batch, while there is something to do."""
-        for format_name in report.FORMATS:
+        for format_name in self._journal.formats:
             paths.remove(self._folder / (RESULTS + report.writer(format_name, self._labels).suffix))
         paths.remove(self._folder / f"{FAILURES}.jsonl")
 
@@ -82,7 +95,7 @@ class Outputs:
         writers = {name: report.writer(name, self._labels) for name in self._formats}
         return {name: self._folder / (RESULTS + w.suffix) for name, w in writers.items() if w.combines}
 
-    def write_together(self, names: Iterable[str], journal: Journal) -> tuple[Failed, ...]:
+    def write_together(self, names: Iterable[str]) -> tuple[Failed, ...]:
         """Write ``results.*`` and ``failures.jsonl`` in the order of the inputs, and return the failures."""
         failures = []
         with ExitStack() as stack:
@@ -94,7 +107,7 @@ class Outputs:
             for writer, file in together:
                 file.write(writer.head())
             for path in names:
-                content = journal.read(journal.entries[path])
+                content = self._journal.read(self._journal.entries[path])
                 if "failure" in content:
                     failures.append(Failed(**content["failure"]))
                     failure = {name: paths.encodable(text) for name, text in content["failure"].items()}
