@@ -200,6 +200,8 @@ def read(folder: Path) -> ModelConfig:
 
 def read_config(folder: Path) -> ModelConfig:
     """Read ``config.json`` alone; see :func:`read`."""
+    if not (folder / CONFIG).exists():
+        raise ModelError(f"{paths.shown(folder)}: is a folder without {CONFIG}; name that of a model")
     try:
         content = json.loads((folder / CONFIG).read_text("utf-8"))
         unknown = set(content) - {f.name for f in fields(ModelConfig)}

@@ -9,7 +9,7 @@
     ├── PackageError             1   a package that something further needs, which is not installed
     ├── DeviceError              1   a device, to compute on or to listen to, that is not there
     ├── TrainingError            1   a run that cannot go on: a loss that is no number, no memory left
-    └── StorageError             1   a folder or file that cannot be written
+    └── StorageError             1   a folder or file that cannot be written, or a list or config that cannot be read
 
 Every message is one line: what was got, what was expected, what to do.
 """
@@ -56,7 +56,7 @@ class TrainingError(AudioEmotionError):
 
 
 class StorageError(AudioEmotionError):
-    """A folder or file that cannot be written."""
+    """A folder or file that cannot be written, or a file of the user's (a list, a config) that cannot be read."""
 
 
 def reason(error: Exception) -> str:

@@ -5,8 +5,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from audio_emotion.errors import UsageError, reason
-from audio_emotion.paths import shown
+from audio_emotion.errors import UsageError
 
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64"}
@@ -36,22 +35,24 @@ def expand(names: Iterable[str | os.PathLike[str]], recursive: bool = False) -> 
     return files
 
 
-def read_list(path: Path) -> list[str]:
-    """Read names from a file: one a line, or separated by NUL as ``find -print0`` writes them.
+def names_in(content: bytes, name: str) -> list[str]:
+    """Return the names that a list holds: one a line, or separated by NUL as ``find -print0`` writes them.
 
-    Empty lines are passed over; relative names are relative to the current folder, as on the command line.
+    Empty lines are passed over, and those that begin with ``#`` as the remarks of a playlist (M3U) do. ``name`` is
+    what messages call the list.
 
     Raises:
-        UsageError: the file cannot be read, or names nothing.
+        UsageError: it names nothing, or is no list.
     """
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{shown(path)}: the list cannot be read ({reason(error)})") from error
-    lines = content.split(b"\0") if b"\0" in content else content.removeprefix(b"\xef\xbb\xbf").splitlines()
+    if b"\0\0" in content:  # no name is empty
+        raise UsageError(f"{name}: is no list, expected the name of a recording on each line")
+    if b"\0" in content:
+        lines = content.split(b"\0")
+    else:
+        lines = [line for line in content.removeprefix(b"\xef\xbb\xbf").splitlines() if not line.startswith(b"#")]
     names = [os.fsdecode(line) for line in lines if line.strip()]
     if not names:
-        raise UsageError(f"{shown(path)}: the list is empty, expected the name of a recording on each line")
+        raise UsageError(f"{name}: the list is empty, expected the name of a recording on each line")
     return names
 
 

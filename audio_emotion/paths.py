@@ -13,10 +13,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from audio_emotion.errors import StorageError
+from audio_emotion.errors import StorageError, UsageError, reason
 
 APP = "audio-emotion"
 _DAY_S = 86_400
+_MOST_BYTES = 256 * 2**20
 _MACHINE = zlib.crc32(socket.gethostname().encode())  # process numbers are a machine's own, a home may be shared
 
 
@@ -110,6 +111,25 @@ def _escaped(character: str) -> str:
     if "\udc80" <= character <= "\udcff":
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()
+
+
+def content(path: Path, expected: str) -> bytes:
+    """Return what is in a file that a user names and that is no recording: a list, a table, a config.
+
+    ``expected`` says in messages what it should be.
+
+    Raises:
+        StorageError: it cannot be read.
+        UsageError: it is larger than 256 MiB, as a device is that has no end.
+    """
+    try:
+        with path.open("rb") as file:
+            found = file.read(_MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{shown(path)}: cannot be read ({reason(error)}); expected {expected}") from error
+    if len(found) > _MOST_BYTES:
+        raise UsageError(f"{shown(path)}: is larger than {_MOST_BYTES // 2**20} MiB; expected {expected}")
+    return found
 
 
 @contextmanager

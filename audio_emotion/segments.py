@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from audio_emotion.errors import UsageError, reason
+from audio_emotion import paths
+from audio_emotion.errors import UsageError
 from audio_emotion.paths import shown
 
 _START_NAMES = ("start", "onset", "begin", "start_time")
@@ -40,12 +41,14 @@ def read(path: Path, recording: str = "") -> list[Segment]:
     name, as in an Audacity label track. Times are seconds or ``[H:]MM:SS.mmm``.
 
     Raises:
-        UsageError: the file cannot be read, a line says nothing sensible (it is numbered), or there is no segment.
+        UsageError: the file is no text, a line says nothing sensible (it is numbered), or there is no segment.
+        StorageError: the file cannot be read.
     """
+    content = paths.content(path, "segments as RTTM, SRT, WebVTT or CSV")
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{shown(path)}: the segments cannot be read ({reason(error)})") from error
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise UsageError(f"{shown(path)}: is no text in UTF-8; expected RTTM, SRT, WebVTT or CSV") from None
     if any("-->" in line for line in lines):
         found = _cues(lines)
     elif any(line.startswith("SPEAKER ") for line in lines):

@@ -116,7 +116,7 @@ def test_streams() -> None:
 
 def test_probe() -> None:
     header = audio.probe(encoded(STEREO, 44_100, "FLAC"))
-    assert header == audio.Header(64_000 / 44_100, 44_100, 2)
+    assert header == audio.Header(64_000 / 44_100, 44_100, 2, counted=64_000 / 44_100)
     header = audio.probe(contained([voice(4, 48_000)]))
     assert header.duration == pytest.approx(4, abs=0.1)
     assert (header.sampling_rate, header.n_channels) == (48_000, 1)

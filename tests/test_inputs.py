@@ -63,13 +63,11 @@ def test_expand_survives_loops(tmp_path: Path) -> None:
 
 
 @posix
-def test_read_list(tmp_path: Path) -> None:
-    (tmp_path / "list").write_bytes(b"\xef\xbb\xbfa.wav\r\n\n  b c.wav\nbad\xff.wav\n")
-    assert inputs.read_list(tmp_path / "list") == ["a.wav", "  b c.wav", os.fsdecode(b"bad\xff.wav")]
-    (tmp_path / "list").write_bytes(b"two\nlines.wav\0b.wav\0")
-    assert inputs.read_list(tmp_path / "list") == ["two\nlines.wav", "b.wav"]
-    (tmp_path / "list").write_bytes(b"\n\n")
-    with pytest.raises(UsageError, match="the list is empty"):
-        inputs.read_list(tmp_path / "list")
-    with pytest.raises(UsageError, match="the list cannot be read"):
-        inputs.read_list(tmp_path / "absent")
+def test_names_in_a_list() -> None:
+    content = b"\xef\xbb\xbf#EXTM3U\na.wav\r\n\n#EXTINF:2,b\n  b c.wav\n./#c.wav\nbad\xff.wav\n"
+    assert inputs.names_in(content, "list") == ["a.wav", "  b c.wav", "./#c.wav", os.fsdecode(b"bad\xff.wav")]
+    assert inputs.names_in(b"two\nlines.wav\0#b.wav\0", "list") == ["two\nlines.wav", "#b.wav"]
+    with pytest.raises(UsageError, match="^list: the list is empty"):
+        inputs.names_in(b"\n\n", "list")
+    with pytest.raises(UsageError, match="^list: is no list"):
+        inputs.names_in(b"RIFF\x24\0\0\0WAVEfmt ", "list")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from audio_emotion import paths
-from audio_emotion.errors import StorageError
+from audio_emotion.errors import StorageError, UsageError
 
 
 def fill(target: Path, name: str, stop: BaseException | None = None) -> None:
@@ -50,6 +50,17 @@ def test_a_read_only_folder_is_one_clear_error(tmp_path: Path):
     tmp_path.chmod(0o500)
     with pytest.raises(StorageError), paths.writing(tmp_path / "target"):
         pass
+
+
+def test_what_is_endless_is_no_file_of_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(paths, "_MOST_BYTES", 2**20)
+    (tmp_path / "list").write_bytes(b"a" * 2**20)
+    assert len(paths.content(tmp_path / "list", "a list")) == 2**20
+    (tmp_path / "list").write_bytes(b"a" * (2**20 + 1))
+    with pytest.raises(UsageError, match=r"list: is larger than 1 MiB; expected a list$"):
+        paths.content(tmp_path / "list", "a list")
+    with pytest.raises(StorageError, match=r"cannot be read \(.+\); expected a list$"):
+        paths.content(tmp_path, "a list")
 
 
 def test_writing_file_replaces_the_old_one_at_the_end(tmp_path):

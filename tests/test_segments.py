@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from audio_emotion import segments
-from audio_emotion.errors import UsageError
+from audio_emotion.errors import StorageError, UsageError
 from audio_emotion.segments import Segment
 
 RTTM = """;; two speakers
@@ -71,8 +71,8 @@ def test_errors_name_the_line(content: str, message: str, tmp_path: Path) -> Non
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(StorageError, match="cannot be read"):
         segments.read(tmp_path / "absent")
     (tmp_path / "marks").write_bytes(b"\xff\xfe\x00RIFF")
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="is no text in UTF-8"):
         segments.read(tmp_path / "marks")

@@ -37,13 +37,16 @@ def probe(source: Source, stream: int = 1, *, name: str | None = None) -> Header
                 with soundfile.SoundFile(_for_libsndfile(file), closefd=False) as sound:
                     stated = sound.frames / sound.samplerate if 0 < sound.frames < 2**62 else None
                     missing = _missing(file, stated) if sound.format in _RIFF else 0.0
-                    return Header(stated, sound.samplerate, sound.channels, missing)
+                    counted = stated if sound.format == "FLAC" else None
+                    return Header(stated, sound.samplerate, sound.channels, missing, counted)
             except _soundfile_errors():
                 file.seek(0)
         with _container(file, name, stream) as (container, chosen):
             ticks = chosen.duration * chosen.time_base if chosen.duration else None
             seconds = ticks if ticks is not None else container.duration and container.duration / 1e6
-            return Header(float(seconds) if seconds else None, chosen.rate or 0, chosen.channels)
+            seconds = float(seconds) if seconds else None
+            counted = seconds if _counts(container) else None
+            return Header(seconds, chosen.rate or 0, chosen.channels, counted=counted)
 
 
 def decoded(file: BinaryIO | FileIO, name: str, part: Part) -> Iterator[tuple[int, npt.NDArray[Any]]]:
@@ -76,6 +79,12 @@ def decoded(file: BinaryIO | FileIO, name: str, part: Part) -> Iterator[tuple[in
     except AudioError:
         if not n_frames:
             raise
+
+
+def _counts(container: Any) -> bool:
+    """Tell whether a container states how long its sound is: MP4 does, Matroska how long all together is."""
+    kinds = set(container.format.name.split(","))
+    return "mov" in kinds or ("matroska" in kinds and len(container.streams) == 1)
 
 
 def _missing(file: BinaryIO | FileIO, duration: float | None) -> float:

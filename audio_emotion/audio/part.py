@@ -51,9 +51,12 @@ class Header:
         sampling_rate: Hz.
         n_channels: of the stream asked for.
         missing: seconds that the header of a WAV file counts and the file, which was cut off, does not hold.
+        counted: seconds of sound that the header of FLAC, MP4, or Matroska without pictures states, whether the file
+            holds them or not; None elsewhere.
     """
 
     duration: float | None
     sampling_rate: int
     n_channels: int
     missing: float = 0.0
+    counted: float | None = None

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -97,11 +98,24 @@ class Command(TyperCommand):
         super().__init__(*args, **kwargs)
         self.params += message_options()
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        _refuse_empty(self.params, args, ctx)
+        return super().parse_args(ctx, args)
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_options(self, ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         _write_examples(self, formatter)
+
+
+def _refuse_empty(params: Iterable[Any], args: list[str], ctx: Any) -> None:
+    """Refuse an option whose value is empty, as that of a variable which was not set: a path of no name is this folder."""
+    names = {name for param in params if not getattr(param, "is_flag", True) for name in param.opts}
+    given = args[: args.index("--")] if "--" in args else args
+    for name, value in pairwise([*given, "--"]):
+        if (name in names and not value) or (name.endswith("=") and name[:-1] in names):
+            raise _PARSER_ERROR(f"{name.removesuffix('=')} is empty, expected a value", ctx)
 
 
 class Section(TyperGroup):

@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 
 from audio_emotion.audio import Header
+from audio_emotion.emotions import NO_SPEECH
 from audio_emotion.prediction import Model
 from audio_emotion.records import Prediction
 
 SHORT_S = 1.0
 """Seconds of sound below which an answer is to be taken with care: a word or two. A model listens to about 3 s at a
 time, and the clips that it learnt from are seldom under 2 s."""
+
+SLIP_S = 0.5
+"""Seconds that a whole recording's sound may end before the end that its header states: codecs pad their last frame."""
 
 
 class Cautions:
@@ -24,16 +28,21 @@ class Cautions:
     def see(self, name: str, said: Prediction) -> None:
         """Look at how long a recording is that was answered as a whole."""
         seconds = said.end - said.start
-        if seconds < SHORT_S:
+        if seconds < SHORT_S and said.label != NO_SPEECH:
             self._short.append(f"{name} is short, {seconds:.1f} s of sound")
 
-    def read(self, name: str, header: Header) -> None:
-        """Look at what a recording says of itself: the rate that it was made at, and whether all of it is here."""
+    def read(self, name: str, header: Header, heard_s: float | None) -> None:
+        """Look at what a recording says of itself: the rate that it was made at, and whether all of it is here.
+
+        ``heard_s`` is where its sound ended; None where not all of it was to be heard.
+        """
         if header.sampling_rate < self._rate:
             self._muffled.append(f"{name} has {header.sampling_rate} Hz")
         if header.missing:
             held = header.duration or 0.0
             self._cut.append(f"{name} ends after {held:.2f} s where its header says {held + header.missing:.2f} s")
+        elif header.counted and heard_s is not None and header.counted - heard_s > SLIP_S:
+            self._cut.append(f"{name} ends after {heard_s:.2f} s where its header says {header.counted:.2f} s")
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each kind of caution that there is."""

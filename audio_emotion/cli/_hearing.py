@@ -79,19 +79,26 @@ def _answers(recording: Path, model: Model, request: Request, page: Page, cautio
     name = STDIN_NAME if str(recording) == STDIN else None
     source: Sound = standard_input() if name else recording
     told = Source(str(recording), model.config.name, model.runtime.device)
+    settings, trouble = request.timeline, None
+    heard_s: float | None = None
     for channel in audio.channel_numbers(source, request.channels, request.stream, name=name):
         part = request.part(channel)
         if request.along_time or request.segments is not None:
-            yield _along_time(_heard(model, source, request, part, name), told, model, channel, page)
-            continue
-        settings = request.timeline
-        said = model.predict(source, part=part, gate=settings.gate, vad=settings.vad, name=name)
-        answer = Answer(told.file, told.model, told.device, sure_enough(said, settings.min_confidence))
-        page.write(page.writer.answer(answer))
-        if page.is_text:
-            cautions.see(name or shown(recording), said)
+            answer, stopped = _along_time(_heard(model, source, request, part, name), told, model, channel, page)
+            trouble = trouble or stopped
+        else:
+            said = model.predict(source, part=part, gate=settings.gate, vad=settings.vad, name=name)
+            answer = Answer(told.file, told.model, told.device, sure_enough(said, settings.min_confidence))
+            page.write(page.writer.answer(answer))
+            if page.is_text:
+                cautions.see(name or shown(recording), said)
+        heard_s = answer.prediction.end
         yield answer
-    cautions.read(name or shown(recording), audio.probe(source, request.stream, name=name))
+    is_whole = request.segments is None and request.end is None
+    header = audio.probe(source, request.stream, name=name)
+    cautions.read(name or shown(recording), header, heard_s if is_whole else None)
+    if trouble:
+        raise trouble
 
 
 def _heard(model: Model, source: Sound, request: Request, part: Part, name: str | None) -> Iterator[Prediction]:
@@ -105,15 +112,27 @@ def _heard(model: Model, source: Sound, request: Request, part: Part, name: str 
         yield sure_enough(said, settings.min_confidence)
 
 
-def _along_time(heard: Iterator[Prediction], told: Source, model: Model, channel: int | None, page: Page) -> Answer:
-    """Write segments as they come, then what closes them."""
+def _along_time(
+    heard: Iterator[Prediction], told: Source, model: Model, channel: int | None, page: Page
+) -> tuple[Answer, AudioError | None]:
+    """Write segments as they come, then what closes them; also return what ended them before their time, if anything.
+
+    Raises:
+        AudioError: there is no segment that could be answered.
+    """
     said: list[Prediction] = []
-    for segment in heard:
-        page.write(("" if said else page.writer.begin(told)) + page.writer.segment(told, segment))
-        said.append(segment)
+    stopped = None
+    try:
+        for segment in heard:
+            page.write(("" if said else page.writer.begin(told)) + page.writer.segment(told, segment))
+            said.append(segment)
+    except AudioError as error:
+        if not said:
+            raise
+        stopped = error
     answer = Answer(told.file, told.model, told.device, overall(said, model.config, channel), tuple(said))
     page.write(("" if said else page.writer.begin(told)) + page.writer.end(answer))
-    return answer
+    return answer, stopped
 
 
 def _draw(recording: Path, request: Request, answer: Answer, model: Model, target: Path) -> None:

@@ -129,16 +129,31 @@ def _handlers() -> list[Any]:
     to_stderr.addFilter(lambda record: are_wanted(record.levelno))
     if _sink.log_file is None:
         return [to_stderr]
+    name = _sink.log_file
+
+    class LogFile(logging.FileHandler):
+        """A file whose disk may get full: that is told once, and the log ends there."""
+
+        def handleError(self, _: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+            self.setLevel(logging.CRITICAL + 1)
+            told(ERROR, f"{shown(name)}: cannot be written ({_reason_now()}); the log is not whole")
+
     try:
-        to_file = logging.FileHandler(_sink.log_file, encoding="utf-8", errors="backslashreplace")
+        name.parent.mkdir(parents=True, exist_ok=True)
+        to_file = LogFile(name, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
-        name, _sink.log_file = _sink.log_file, None
+        _sink.log_file = None
         raise StorageError(f"{shown(name)}: cannot be written ({reason(error)}); name another --log-file") from error
-    logging.raiseExceptions = False  # a log on a full disk is cut; there would be a traceback for each line
     to_file.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")
     )
     return [to_stderr, to_file]
+
+
+def _reason_now() -> str:
+    """Return what the exception that is being handled says of itself."""
+    error = sys.exc_info()[1]
+    return reason(error) if isinstance(error, Exception) else "for no known reason"
 
 
 class _Stderr:

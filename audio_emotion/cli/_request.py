@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from audio_emotion.audio import Part
 from audio_emotion.errors import AudioError, reason
+from audio_emotion.inputs import names_in
+from audio_emotion.paths import content, shown
 from audio_emotion.streaming import TimelineConfig
 
 if TYPE_CHECKING:
@@ -49,6 +51,21 @@ class Request:
     def part(self, channel: int | None) -> Part:
         """Return the part of a recording that is heard."""
         return Part(self.start, self.end, channel, self.stream)
+
+
+def listed(path: Path) -> list[str]:
+    """Return the recordings that a list names; - is a list on standard input.
+
+    Raises:
+        UsageError: it names nothing, or is no list.
+        StorageError: it cannot be read.
+        AudioError: as :func:`standard_input`.
+    """
+    if str(path) != STDIN:
+        return names_in(content(path, "a list with the name of a recording on each line"), shown(path))
+    with standard_input() as file:
+        file.seek(0)
+        return names_in(file.read(), STDIN_NAME)
 
 
 def standard_input() -> BinaryIO:

@@ -11,7 +11,7 @@ from audio_emotion.cli._app import command, limited, note
 from audio_emotion.cli._completing import BACKENDS, FORMATS, one_of
 from audio_emotion.cli._options import Device, End, Gate, Hop, MinConfidence, Model, Start, Vad, Window
 from audio_emotion.errors import UsageError
-from audio_emotion.inputs import expand, read_list
+from audio_emotion.inputs import expand
 from audio_emotion.paths import is_address, shown
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def infer(
     ] = None,
     files_from: Annotated[
         Path | None,
-        typer.Option(help="A file that names recordings, one a line.", metavar="LIST", rich_help_panel="Input"),
+        typer.Option(help="A file that names recordings, one a line, or -.", metavar="LIST", rich_help_panel="Input"),
     ] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Search folders below folders.", rich_help_panel="Input")
@@ -65,7 +65,7 @@ def infer(
     backend: Annotated[
         str,
         typer.Option(
-            help="auto (ONNX Runtime on the CPU, else torch), onnx, onnx-int8 or torch.",
+            help="auto (onnx-int8 on the CPU if the model has it, else onnx, else torch), onnx, onnx-int8 or torch.",
             metavar="NAME",
             rich_help_panel="Model",
             autocompletion=one_of(*BACKENDS),
@@ -181,14 +181,17 @@ def infer(
     """Say which emotion each recording holds, with a probability for each."""
     from audio_emotion import report  # from here on, numpy is needed, whose import `--help` need not wait for
     from audio_emotion.cli._checks import channels_of, check_cluster, check_fit, check_gates, check_partners, formats_of
-    from audio_emotion.cli._request import Request
+    from audio_emotion.cli._request import STDIN, Request, listed
     from audio_emotion.prediction import load_model
     from audio_emotion.streaming import TimelineConfig, grid
 
     check_partners(ctx, along_time, output_dir is not None, engine)
     check_gates(gate, vad)
     config = TimelineConfig(window, hop, merge, min_duration, smooth, min_confidence, gate, vad)  # type: ignore[arg-type]
-    named = [*(files or []), *(read_list(files_from) if files_from else [])]
+    named = list(files or [])
+    if STDIN in named and str(files_from) == STDIN:
+        raise UsageError("standard input (-) is named twice, and can be read once")
+    named += listed(files_from) if files_from else []
     given = _segments(segments, named) if segments else None
     request = Request(config, along_time, given, start, end, channels_of(channels), stream)
     request.part(None)  # refuses an end before the start
@@ -238,6 +241,8 @@ def _check_named(named: Sequence[str]) -> None:
         raise UsageError("no recording is named; expected files, folders, patterns, - or --files-from LIST")
     if "" in named:
         raise UsageError("the name of a recording is empty; expected a file, a folder, a pattern or -")
+    if named.count("-") > 1:
+        raise UsageError("standard input (-) is named twice, and can be read once")
 
 
 def _recordings(named: Sequence[str], recursive: bool) -> list[Path]:
@@ -245,6 +250,4 @@ def _recordings(named: Sequence[str], recursive: bool) -> list[Path]:
     _check_named(named)
     if addresses := [name for name in named if is_address(name)]:
         raise UsageError(f"{shown(addresses[0])} is in an object store; add --engine ray --output-dir DIR")
-    if named.count("-") > 1:
-        raise UsageError(f"standard input (-) is named {named.count('-')} times, and can be read once")
     return expand(named, recursive)

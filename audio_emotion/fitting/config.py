@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_emotion import augment as augmentation
-from audio_emotion import models
+from audio_emotion import models, paths
 from audio_emotion.errors import ModelError, UsageError
 from audio_emotion.fitting import origin, settings
 from audio_emotion.fitting.settings import choice, number
@@ -172,14 +172,13 @@ def read(path: Path | None, changes: Mapping[str, Any] | None = None) -> TrainCo
     """Read a TOML file (None: the defaults) and apply ``changes``, nested alike; they win.
 
     Raises:
-        UsageError: no readable file, or every problem of what it says.
+        UsageError: every problem of what it says.
+        StorageError: it cannot be read.
     """
     table: dict[str, Any] = {}
     if path is not None:
         try:
-            table = tomllib.loads(path.read_text("utf-8"))
-        except OSError as error:
-            raise UsageError(f"{path}: cannot be read ({error.strerror}); expected a TOML file for --config") from error
+            table = tomllib.loads(paths.content(path, "a TOML file for --config").decode("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"{path}: not TOML ({error}); see docs/training.md for what it may say") from error
     return from_table(merged(table, changes or {}), str(path) if path else "")

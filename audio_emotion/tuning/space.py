@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from audio_emotion import augment, models
+from audio_emotion import augment, models, paths
 from audio_emotion.augment.parameters import suggestion
 from audio_emotion.errors import ModelError, UsageError
 from audio_emotion.fitting.config import TrainConfig, find_problems, from_table, merged
@@ -137,12 +137,11 @@ def read(path: Path) -> Space:
     """Read a TOML file: a training config with a table ``[search]``.
 
     Raises:
-        UsageError: no readable file, or every problem of what it says.
+        UsageError: every problem of what it says.
+        StorageError: it cannot be read.
     """
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); expected a TOML file with [search]") from error
+        table = tomllib.loads(paths.content(path, "a TOML file with [search]").decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not TOML ({error}); see docs/tuning.md for what it may say") from error
     try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import typer.main
 from typer.testing import CliRunner, Result
 
 from audio_emotion.cli import app
-from tests.sounds import RATE, encoded, voice
+from tests.sounds import RATE, contained, encoded, voice
 
 posix = pytest.mark.skipif(os.name == "nt", reason="has other devices and names")
 Run = Callable[..., Result]
@@ -84,7 +85,12 @@ def refused(result: Result, code: int, words: str) -> None:
         ("--plot x.png --channels each", "--channels each does not go with --plot"),
         ("--output-dir out --plot x.png", "--plot does not go with --output-dir"),
         ("--output-dir out -", "standard input (-) does not go with --output-dir"),
-        ("- -", "standard input (-) is named 2 times"),
+        ("- -", "standard input (-) is named twice"),
+        ("--files-from - -", "standard input (-) is named twice"),
+        ("--files-from clip.wav", "clip.wav: is no list"),
+        ("--segments clip.wav", "clip.wav: is no text in UTF-8; expected RTTM"),
+        ("--output-dir ''", "--output-dir is empty, expected a value; try 'audio-emotion infer --help'"),
+        ("--model=", "--model is empty, expected a value"),
         ("''", "the name of a recording is empty"),
         ("--segments turns.csv --timeline", "--timeline does not go with --segments"),
         ("--segments turns.csv --start 1", "--start does not go with --segments"),
@@ -110,6 +116,9 @@ def test_what_can_never_be_right_is_one_line_and_two(infer: Run, options: str, w
         ("none.wav", "none.wav: no such file or folder; check the path"),
         ("nowhere/", "nowhere: no such file or folder; check the path"),
         ("clip.wav --model none", "no model 'none'"),
+        ("clip.wav --model empty", "empty: is a folder without config.json; name that of a model"),
+        ("clip.wav --segments none.csv", "none.csv: cannot be read (No such file or directory); expected segments"),
+        ("--files-from none.txt", "none.txt: cannot be read (No such file or directory); expected a list"),
         ("empty", "empty: is a folder in which no file is named as recordings are (*.wav, *.mp3, *.mp4 ...)"),
         ("clip.wav --output-dir clip.wav", "clip.wav: is a file, expected a folder for the answers"),
         ("clip.wav --start 5", "holds no samples after 5 s"),
@@ -144,6 +153,8 @@ def test_less_than_a_second_is_noted_once_and_to_people_only(infer: Run):
         silent = infer("word.wav", *options)
         assert (silent.exit_code, silent.stderr) == (0, "")
     assert infer("clip.wav").stderr == "", "two seconds are what models learn from"
+    soundfile.write("nothing.wav", np.zeros(RATE // 2), RATE)
+    assert infer("nothing.wav").stderr == "", "that nobody speaks is no guess"
 
 
 def test_low_rates_are_noted_in_one_line(infer: Run):
@@ -168,6 +179,49 @@ def test_a_file_that_was_cut_off_is_noted_and_a_stream_is_not(infer: Run):
     assert "standard input ends after 2.00 s" in infer("-", content=whole[: len(whole) // 2]).stderr
     streamed = whole[:40] + b"\xff" * 4 + whole[44:]
     assert infer("-", content=streamed).stderr == ""
+
+
+@pytest.mark.parametrize("container", ["flac", "matroska"])
+def test_a_file_whose_header_counts_more_than_it_holds_is_noted(infer: Run, container: str):
+    whole = encoded(voice(9), file_format="FLAC")
+    if container == "matroska":
+        whole = contained([voice(9, 48_000)], 48_000, container)
+    Path("whole").write_bytes(whole)
+    Path("cut").write_bytes(whole[: len(whole) * 6 // 10])
+    for options in ([], ["--timeline", "--json"]):
+        assert infer("whole", *options).stderr == ""
+        told = infer("cut", *options).stderr
+        assert re.fullmatch(r"audio-emotion: note: cut ends after [3-7]\.\d\d s where its header says 9\.0\d s.+\n", told)
+    assert infer("cut", "--end", 2).stderr == ""
+
+
+def test_a_film_that_is_longer_than_its_sound_is_whole(infer: Run):
+    for container in ("matroska", "mp4"):
+        Path("film").write_bytes(contained([voice(0.3, 48_000)], 48_000, container, picture=True))
+        assert infer("film", "--json").stderr == ""
+
+
+def test_segments_within_the_recording_are_answered_and_those_behind_it_named(infer: Run):
+    Path("turns.csv").write_text("start,end\n0,1\n100,101\n")
+    some = infer("clip.wav", "--segments", "turns.csv", "--json")
+    assert some.exit_code == 3
+    assert some.stderr.endswith(
+        "clip.wav: the segment from 100 to 101 s starts where the recording has ended; "
+        "are these the segments of another one?\n"
+    )
+    answer = json.loads(some.stdout)
+    assert [(said["start"], said["end"]) for said in answer["segments"]] == [(0, 1)]
+    soundfile.write("two.wav", np.stack([voice(2)] * 2, axis=1), RATE)
+    each = infer("two.wav", "--segments", "turns.csv", "--channels", "each", "--json")
+    assert (each.exit_code, [one["channel"] for one in json.loads(each.stdout)]) == (3, [1, 2])
+    Path("turns.csv").write_text("start,end\n100,101\n")
+    assert (none := infer("clip.wav", "--segments", "turns.csv", "--json")).exit_code == 1
+    assert none.stdout == ""
+
+
+def test_a_list_may_come_on_standard_input(infer: Run):
+    said = json.loads(infer("--files-from", "-", "--json", content=b"# mine\nclip.wav\nlong.wav\n").stdout)
+    assert [answer["file"] for answer in said] == ["clip.wav", "long.wav"]
 
 
 def test_top_k_of_a_format_for_programs_is_noted(infer: Run):

@@ -65,7 +65,7 @@ def test_the_log_file_is_added_to_and_has_what_stderr_has_not(run: Run):
 
 
 def test_a_log_file_that_cannot_be_written_is_told_before_the_work(run: Run):
-    for words in (["infer", "word.wav", "--log-file", "."], ["--log-file", "none/log", "infer", "word.wav"]):
+    for words in (["infer", "word.wav", "--log-file", "."], ["--log-file", "word.wav/log", "infer", "word.wav"]):
         result = run(*words)
         assert (result.exit_code, result.stdout) == (1, "")
         assert "cannot be written" in result.stderr
@@ -113,10 +113,16 @@ def test_quiet_draws_no_progress(monkeypatch: pytest.MonkeyPatch, capsys):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no device that is always full")
-def test_a_full_disk_under_the_log_ends_nothing(run: Run, capfd):
+def test_a_full_disk_under_the_log_is_told_once_and_ends_nothing(run: Run, capfd):
     result = run("infer", "word.wav", "-q", "--log-file", "/dev/full")
     assert result.exit_code == 0
-    assert "Traceback" not in capfd.readouterr().err + result.stderr
+    told = "audio-emotion: /dev/full: cannot be written (No space left on device); the log is not whole\n"
+    assert capfd.readouterr().err + result.stderr == told
+
+
+def test_a_folder_for_the_log_is_made(run: Run):
+    assert run("infer", "word.wav", "--log-file", "new/log").exit_code == 0
+    assert Path("new/log").read_text("utf-8").endswith(" s\n")
 
 
 def test_nothing_is_said_where_stderr_cannot_be_written(run: Run, monkeypatch: pytest.MonkeyPatch):

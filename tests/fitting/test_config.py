@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from audio_emotion.errors import UsageError
+from audio_emotion.errors import StorageError, UsageError
 from audio_emotion.fitting import OptimizerConfig, TrainConfig
 from audio_emotion.fitting.config import changes, from_table, read
 
@@ -88,7 +88,7 @@ def test_a_file_that_is_none_is_one_line(tmp_path: Path):
     (tmp_path / "bad.toml").write_text("epochs = \n")
     with pytest.raises(UsageError, match=r"bad\.toml: not TOML"):
         read(tmp_path / "bad.toml")
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(StorageError, match="cannot be read"):
         read(tmp_path / "absent.toml")
     with pytest.raises(UsageError, match="KEY=VALUE"):
         changes(["epochs"])

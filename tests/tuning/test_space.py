@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from audio_emotion.augment import DEFAULT
-from audio_emotion.errors import UsageError
+from audio_emotion.errors import StorageError, UsageError
 from audio_emotion.tuning.space import Space, read, space_of
 from tests.conftest import ROOT
 
@@ -119,5 +119,5 @@ def test_no_search_and_a_grid_without_end(tmp_path: Path):
     (tmp_path / "a.toml").write_text("[search]\nepochs = 1\n")
     with pytest.raises(UsageError, match=r"a\.toml: search\.epochs is 1"):
         read(tmp_path / "a.toml")
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(StorageError, match="cannot be read"):
         read(tmp_path / "absent.toml")
