@@ -4,12 +4,14 @@
     python training/compare.py --budget-minutes 30 --jobs 2         # no run longer than that, two side by side
     python training/compare.py --models acnt cnn-1d --protocols random emobox-1 --max-epochs 20
     python training/compare.py --tables                             # the tables alone
+    python training/compare.py --recipe training/configs/known-speakers.toml --records DIR --protocols random-10-fold-1
 
 Each run follows its architecture's recipe in ``training/configs`` and leaves a record in ``training/records/compare``,
 with a table of what it said of each test utterance; one that has a record (and, with ``--keep``, a model) is not run
 again. A budget is kept by running fewer epochs, as many as a few measured steps say will fit, so that a schedule which
 spans the epochs still comes to its end. The stored model answers the test side, as ``infer`` does. From the records
-come ``benchmarks/models.md`` and what ``audio-emotion models list`` shows.
+come ``benchmarks/models.md`` and what ``audio-emotion models list`` shows; not from those of another ``--recipe``,
+which belong elsewhere.
 
 Sizes and the time of a clip are measured before the first run. ``wav2vec2``, which starts from a downloaded
 checkpoint, is compared when it is named.
@@ -61,6 +63,7 @@ class Run:
 
     Attributes:
         name: the architecture.
+        recipe: its config.
         protocol: a split, by name.
         seed: of the split and of every draw.
         data: corpora, as ``audio-emotion train --data`` takes them; none: RAVDESS where it is found.
@@ -72,6 +75,7 @@ class Run:
     """
 
     name: str
+    recipe: Path
     protocol: str
     seed: int
     data: tuple[str, ...]
@@ -95,7 +99,7 @@ class Run:
 def carry_out(run: Run) -> str:
     """Train, test and write the record; return what was reached, in words."""
     torch.set_num_threads(run.threads)
-    recipe = read(CONFIGS / f"{run.name}.toml", {"seed": run.seed})
+    recipe = read(run.recipe, {"seed": run.seed})
     material = load_material(run.data, sampling_rate=recipe.rate)
     split = split_utterances(run.protocol, material.corpus.utterances, run.seed, recipe.patience > 0)
     epochs = affordable_epochs(run, recipe, material, split)
@@ -220,9 +224,13 @@ def results(runs: Sequence[Run], jobs: int) -> Iterator[tuple[Run, str | Excepti
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    if options.recipe:
+        options.models = [read(options.recipe).architecture]
+    recipes = {name: options.recipe or CONFIGS / f"{name}.toml" for name in options.models}
     wanted = [
         Run(
             name,
+            recipes[name],
             protocol,
             seed,
             tuple(options.data),
@@ -239,15 +247,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     left = [] if options.tables else [run for run in wanted if not run.is_done]
     if not options.tables:
         print(f"{len(left)} of {len(wanted)} runs are left", flush=True)
-        for name in options.models:
+        for name in options.models if not options.recipe else ():
             if not (options.records / f"{name}.json").exists():
                 measure(name, options.records)
     failed = 0
     for run, said in results(left, options.jobs):
         failed += isinstance(said, Exception)
         print(f"{run.record.stem}: {said if isinstance(said, str) else f'failed: {said!r}'}", flush=True)
+        if not options.recipe:
+            compare_tables.write(options.records, options.output, options.figures)
+    if not options.recipe:
         compare_tables.write(options.records, options.output, options.figures)
-    compare_tables.write(options.records, options.output, options.figures)
     return 1 if failed else 0
 
 
@@ -256,6 +266,7 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     by_itself = [name for name in with_recipe if models.entry(name).n_parameters]  # the others need a checkpoint
     result.add_argument("--models", nargs="+", default=by_itself, choices=with_recipe, metavar="NAME")
+    result.add_argument("--recipe", type=Path, metavar="FILE", help="another config in place of an architecture's own")
     result.add_argument("--protocols", nargs="+", default=PROTOCOLS, metavar="SPLIT")
     result.add_argument("--seeds", type=int, default=1, help="runs of each protocol")
     result.add_argument("--max-epochs", type=int, default=0, help="cap on every recipe's epochs")

@@ -74,6 +74,6 @@ def _check_is_file(path: str | os.PathLike[str], name: str) -> None:
 def _folder(path: str | os.PathLike[str]) -> str:
     if expand([path]) != [Path(path)]:
         return "a folder, expected a recording"
-    told = "a folder in which no file is named as recordings are (*.wav, *.mp3, *.mp4 ...)"
     is_below = expand([path], recursive=True) != [Path(path)]
-    return told + ("; infer --recursive searches those below it too, and finds some" if is_below else "")
+    there = "; infer --recursive searches those below it too, and finds some" if is_below else ""
+    return f"a folder in which no file is named as recordings are (*.wav, *.mp3, *.mp4 ...){there}"

@@ -110,7 +110,7 @@ class Command(TyperCommand):
 
 
 def _refuse_empty(params: Iterable[Any], args: list[str], ctx: Any) -> None:
-    """Refuse an option whose value is empty, as that of a variable which was not set: a path of no name is this folder."""
+    """Refuse an option whose value is empty, as one that was never set: a path without a name would be this folder."""
     names = {name for param in params if not getattr(param, "is_flag", True) for name in param.opts}
     given = args[: args.index("--")] if "--" in args else args
     for name, value in pairwise([*given, "--"]):
