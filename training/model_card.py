@@ -168,19 +168,29 @@ def _figures(bundled: dict[str, Any], evaluation: Evaluation) -> Iterator[str]:
     )
 
 
+_TEN_PARTS = {
+    "random-10-fold": "random 10-fold, speaker-dependent, one seed",
+    "known-speakers": "the same, by [a recipe made for known speakers](../training/configs/known-speakers.toml)",
+}
+"""Records of ten folds each, with what the card calls them."""
+
+
 def _ten_parts() -> Iterator[str]:
-    """Say what was reached on the parts of a random 10-fold split that were run."""
-    found = [_read(f"compare/{path.name}")["figures"] for path in _records(f"{NAME}-random-10-fold-*.json")]
-    if found:
-        uar, accuracy = (float(np.mean([one[figure] for one in found])) for figure in ("uar", "wa"))
-        yield (
-            f"| random 10-fold, speaker-dependent, {len(found)} of its 10 folds | {_percent(uar)} "
-            f"| {_percent(accuracy)} |"
-        )
+    """Say what was reached on random 10-fold splits."""
+    for folder, called in _TEN_PARTS.items():
+        found = [_read(f"{folder}/{path.name}")["figures"] for path in _records("*.json", folder)]
+        assert len(found) == 10, folder
+        (uar, spread), (accuracy, _) = (_spread([one[name] for one in found]) for name in ("uar", "wa"))
+        yield f"| {called}; SD over the folds {100 * spread:.1f} | {_percent(uar)} | {_percent(accuracy)} |"
 
 
-def _records(pattern: str) -> list[Path]:
-    return sorted((RECORDS / "compare").glob(pattern))
+def _spread(found: list[float]) -> tuple[float, float]:
+    """Return the mean and the standard deviation."""
+    return float(np.mean(found)), float(np.std(found, ddof=1))
+
+
+def _records(pattern: str, folder: str = "compare") -> list[Path]:
+    return sorted((RECORDS / folder).glob(pattern))
 
 
 _AMONG = "uar among these labels"
