@@ -1,5 +1,6 @@
 """Which recordings are meant: folders, patterns and lists of names → files."""
 
+import codecs
 import glob
 import os
 from collections.abc import Iterable
@@ -38,12 +39,14 @@ def expand(names: Iterable[str | os.PathLike[str]], recursive: bool = False) -> 
 def names_in(content: bytes, name: str) -> list[str]:
     """Return the names that a list holds: one a line, or separated by NUL as ``find -print0`` writes them.
 
-    Empty lines are passed over, and those that begin with ``#`` as the remarks of a playlist (M3U) do. ``name`` is
-    what messages call the list.
+    Names are bytes as the file system has them, or UTF-16 with its mark. Empty lines are passed over, and those that
+    begin with ``#``, as the remarks of a playlist (M3U) do. ``name`` is what messages call the list.
 
     Raises:
         UsageError: it names nothing, or is no list.
     """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        content = os.fsencode(content.decode("utf-16", "replace"))
     if b"\0\0" in content:  # no name is empty
         raise UsageError(f"{name}: is no list, expected the name of a recording on each line")
     if b"\0" in content:

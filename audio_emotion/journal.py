@@ -2,16 +2,19 @@
 
 ``journal.jsonl`` in the output folder begins with a line that says what the answers were made with; then comes a
 line an input, appended as it is finished, and one for the formats of a run where it brought new ones. A line is there
-whole or not at all: a last one without its line end was torn by a crash and is cut off. Nothing is ever rewritten, so
-the cost of a result does not grow with their number.
+whole or not at all: a last one without its line end was torn by a crash and is cut off, and one that does not match
+its checksum is passed over, so that its input is done again. Nothing is ever rewritten, so the cost of a result does
+not grow with their number.
 """
 
 import errno
 import io
 import json
+import logging
 import os
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +25,9 @@ from audio_emotion import paths
 from audio_emotion.errors import StorageError, UsageError
 
 JOURNAL, LOCK = "journal.jsonl", "journal.lock"
-_FORMAT = 1
+_FORMAT = 2
+_SUM = b',"crc32":'  # the last item of each line: of all that stands before it
+_LOG = logging.getLogger(__name__)
 _SYNC_S = 2.0  # a power cut loses the results of so many seconds; a killed process loses none
 
 
@@ -70,14 +75,17 @@ class Journal:
         header: what it was begun with.
         entries: the last of each input.
         formats: those that runs so far have written answers in.
+        is_new: whether this process began it.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         self._path = path
         self.formats: set[str] = set()
+        self.is_new = False
         self._synced = time.monotonic()
         try:
             if not path.is_file() or not path.stat().st_size:
+                self.is_new = True
                 with paths.writing_text(path) as file:
                     file.write(_line({"journal": _FORMAT, **header}).decode("ascii"))
             self._file = path.open("r+b", buffering=0)
@@ -89,7 +97,7 @@ class Journal:
     def _load(self) -> tuple[dict[str, Any], dict[str, Entry], int]:
         """Return the header, the last entry of each input, and the length of what is whole; cut off what is not."""
         entries: dict[str, Entry] = {}
-        offset = 0
+        offset = n_damaged = 0
         lines = io.BufferedReader(self._file)
         try:
             header = _parsed(lines.readline())
@@ -103,6 +111,7 @@ class Journal:
                 if not line.endswith(b"\n"):
                     break
                 content = _parsed(line)
+                n_damaged += not content
                 self.formats.update(content.get("formats", ()))
                 if "path" in content:
                     seen = Stamp(content["size"], content["mtime_ns"])
@@ -110,6 +119,8 @@ class Journal:
                     entries[content["path"]] = Entry(seen, failure["kind"] if failure else None, offset)
                 offset += len(line)
             lines.detach()
+            if n_damaged:
+                _LOG.warning("%s: %d damaged line(s); their inputs are done again", paths.shown(self._path), n_damaged)
             self._file.truncate(offset)
         except OSError as error:
             raise _storage(self._path, error) from error
@@ -207,13 +218,18 @@ def opened(
             yield journal
         finally:
             journal.close()
+            if journal.is_new and not journal.entries:  # nothing was done
+                paths.remove(folder / JOURNAL)
 
 
 def _earlier(path: Path) -> Journal | None:
     """Return the journal that is there; None where there is none, or none that this version can read."""
     try:
-        return Journal(path, {}) if path.is_file() else None
+        return Journal(path, {}) if path.is_file() and path.stat().st_size else None
     except StorageError:
+        _LOG.warning(
+            "%s: cannot be read, so that what earlier runs have written stays beside the new answers", paths.shown(path)
+        )
         return None
 
 
@@ -235,16 +251,17 @@ def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path | s
 
 
 def _line(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(content, separators=(",", ":")).encode("ascii") + b"\n"
+    said = json.dumps(content, separators=(",", ":")).encode("ascii")[:-1]
+    return b'%s%s"%08x"}\n' % (said, _SUM, zlib.crc32(said))
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
-    """Return a line's content; of a damaged one, nothing: its input is then done again."""
-    try:
-        content = json.loads(line)
-    except ValueError:
+    """Return a line's content; of a damaged one, nothing."""
+    said, found, total = line.rpartition(_SUM)
+    if not found or total.rstrip() != b'"%08x"}' % zlib.crc32(said):
         return {}
-    return content if isinstance(content, dict) else {}
+    content: dict[str, Any] = json.loads(said + b"}")
+    return content
 
 
 def _storage(path: Path, error: OSError) -> StorageError:

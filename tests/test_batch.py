@@ -156,6 +156,19 @@ def test_restart_takes_away_what_earlier_runs_wrote_and_nothing_else(tmp_path: P
     assert all(file.read_text("utf-8") == "a user's\n" for file in own)
 
 
+def test_files_that_no_run_has_written_are_not_written_over(tmp_path: Path):
+    files, out = write(tmp_path / "in", ["1"]), tmp_path / "out"
+    out.mkdir()
+    for name in ("0000.wav.json", "results.json", "failures.jsonl"):
+        (out / name).write_text("a user's\n", "utf-8")
+        for _ in range(2):
+            with pytest.raises(StorageError, match=f"{name}: is there already, and no run into this folder"):
+                run(files, out, stub(), task=TASK)
+        assert (out / name).read_text("utf-8") == "a user's\n"
+        (out / name).unlink()
+    assert run(files, out, stub(), task=TASK).done == 1
+
+
 def test_failures_are_named_and_their_old_answers_go(tmp_path: Path):
     files, out = write(tmp_path / "in", ["1", "2", "3", "4"]), tmp_path / "out"
     run(files, out, stub(), formats=("json", "csv"), task=TASK)

@@ -67,6 +67,7 @@ def test_names_in_a_list() -> None:
     content = b"\xef\xbb\xbf#EXTM3U\na.wav\r\n\n#EXTINF:2,b\n  b c.wav\n./#c.wav\nbad\xff.wav\n"
     assert inputs.names_in(content, "list") == ["a.wav", "  b c.wav", "./#c.wav", os.fsdecode(b"bad\xff.wav")]
     assert inputs.names_in(b"two\nlines.wav\0#b.wav\0", "list") == ["two\nlines.wav", "#b.wav"]
+    assert inputs.names_in("a.wav\r\né.wav\r\n".encode("utf-16"), "list") == ["a.wav", "é.wav"]
     with pytest.raises(UsageError, match=r"^list: the list is empty"):
         inputs.names_in(b"\n\n", "list")
     with pytest.raises(UsageError, match=r"^list: is no list"):

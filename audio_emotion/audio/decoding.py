@@ -45,7 +45,7 @@ def probe(source: Source, stream: int = 1, *, name: str | None = None) -> Header
             ticks = chosen.duration * chosen.time_base if chosen.duration else None
             seconds = ticks if ticks is not None else container.duration and container.duration / 1e6
             seconds = float(seconds) if seconds else None
-            counted = seconds if _counts(container) else None
+            counted = seconds - _late(container, chosen) if seconds and _counts(container) else None
             return Header(seconds, chosen.rate or 0, chosen.channels, counted=counted)
 
 
@@ -85,6 +85,12 @@ def _counts(container: Any) -> bool:
     """Tell whether a container states how long its sound is: MP4 does, Matroska how long all together is."""
     kinds = set(container.format.name.split(","))
     return "mov" in kinds or ("matroska" in kinds and len(container.streams) == 1)
+
+
+def _late(container: Any, stream: Any) -> float:
+    """Return the seconds before a container's first sound: a piece of a longer one counts from that one's beginning."""
+    start = stream.start_time * stream.time_base if stream.start_time else (container.start_time or 0) / 1e6
+    return max(0.0, float(start))
 
 
 def _missing(file: BinaryIO | FileIO, duration: float | None) -> float:

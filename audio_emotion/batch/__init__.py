@@ -107,7 +107,8 @@ def run(
 
     Raises:
         UsageError: the folder was begun with another model or other parameters, or no such format.
-        StorageError: the folder cannot be written, or another run is writing there.
+        StorageError: the folder cannot be written, another run is writing there, or it holds files under the names
+            of answers though it holds no journal.
     """
     task = task or Task()
     folder = Path(output_dir)
@@ -125,6 +126,8 @@ def run(
     with opened(folder, header, forget if restart else None) as journal:
         check_same(in_words(journal.header["fingerprint"]), in_words(made_with), folder)
         outputs = Outputs(folder, journal, formats, model.config.labels, per_input)
+        if journal.is_new and not restart:
+            outputs.check_free(names)  # before anything of the folder's is written over
         todo = _left_to_do(names, journal, outputs)
         if todo:
             outputs.withdraw_together()

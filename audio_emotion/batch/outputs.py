@@ -78,6 +78,22 @@ class Outputs:
         for _, target in self._targets(path, self._journal.formats):
             paths.remove(target)
 
+    def check_free(self, paths_of_inputs: Iterable[str]) -> None:
+        """Refuse to write over files that no run has written.
+
+        Raises:
+            StorageError: there is one.
+        """
+        targets = [*self._together().values(), self._folder / f"{FAILURES}.jsonl"]
+        if self._per_input:
+            targets += [target for path in paths_of_inputs for _, target in self._targets(path, self._formats)]
+        for target in targets:
+            if target.exists():
+                raise StorageError(
+                    f"{paths.shown(target)}: is there already, and no run into this folder has written it; "
+                    "move it away, name another folder, or write over it with restart"
+                )
+
     def withdraw(self) -> None:
         """Take away all that runs have written: what comes now begins anew."""
         self.withdraw_together()

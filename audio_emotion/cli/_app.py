@@ -110,12 +110,14 @@ class Command(TyperCommand):
 
 
 def _refuse_empty(params: Iterable[Any], args: list[str], ctx: Any) -> None:
-    """Refuse an option whose value is empty, as one that was never set: a path without a name would be this folder."""
+    """Refuse an empty word, as of a variable that was never set: a path without a name would be this folder."""
     names = {name for param in params if not getattr(param, "is_flag", True) for name in param.opts}
     given = args[: args.index("--")] if "--" in args else args
     for name, value in pairwise([*given, "--"]):
         if (name in names and not value) or (name.endswith("=") and name[:-1] in names):
             raise _PARSER_ERROR(f"{name.removesuffix('=')} is empty, expected a value", ctx)
+    if "" in args:
+        raise _PARSER_ERROR("an argument is empty, expected a name", ctx)
 
 
 class Section(TyperGroup):

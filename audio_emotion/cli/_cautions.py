@@ -40,9 +40,12 @@ class Cautions:
             self._muffled.append(f"{name} has {header.sampling_rate} Hz")
         if header.missing:
             held = header.duration or 0.0
-            self._cut.append(f"{name} ends after {held:.2f} s where its header says {held + header.missing:.2f} s")
+            self._see_cut(name, held, held + header.missing)
         elif header.counted and heard_s is not None and header.counted - heard_s > SLIP_S:
-            self._cut.append(f"{name} ends after {heard_s:.2f} s where its header says {header.counted:.2f} s")
+            self._see_cut(name, heard_s, header.counted)
+
+    def _see_cut(self, name: str, held_s: float, counted_s: float) -> None:
+        self._cut.append(f"{name} holds {held_s:.2f} s of sound where its header says {counted_s:.2f} s")
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each kind of caution that there is."""
@@ -54,7 +57,7 @@ class Cautions:
         if self._muffled:
             yield (f"{_one_of(self._muffled)}, below the model's {self._rate} Hz: it lacks what was heard in training")
         if self._cut:
-            yield f"{_one_of(self._cut)}: it was cut off, and what is missing is not in the answer"
+            yield f"{_one_of(self._cut)}: it was cut off or damaged, and what is missing is not in the answer"
 
 
 def _one_of(told: list[str]) -> str:

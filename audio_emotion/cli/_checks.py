@@ -93,6 +93,8 @@ def check_fit(
         from audio_emotion.plot_timeline import kind_of
 
         kind_of(plot)
+        if any(_same_file(plot, recording) for recording in recordings):
+            raise UsageError(f"--plot {plot} would be written over a recording that is named; give it another name")
         if len(recordings) > 1:
             raise UsageError(f"--plot draws one recording, and {len(recordings)} are named")
         _refuse("--plot", {"--channels each": not one_channel, "standard input (-)": from_stdin})
@@ -111,6 +113,14 @@ def check_cluster(
     unfit["--channels each"] = request.channels == "each"
     unfit["standard input (-)"] = STDIN in named
     _refuse("--engine ray", unfit)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Tell whether two names are those of one file that is there."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _refuse(option: str, others: Mapping[str, bool]) -> None:

@@ -76,7 +76,7 @@ def to_stdout(recordings: Sequence[Path], model: Model, request: Request, page: 
 
 def _answers(recording: Path, model: Model, request: Request, page: Page, cautions: Cautions) -> Iterator[Answer]:
     """Answer one recording, channel by channel, writing as it is heard."""
-    name = STDIN_NAME if str(recording) == STDIN else None
+    name = _called(recording)
     source: Sound = standard_input() if name else recording
     told = Source(str(recording), model.config.name, model.runtime.device)
     settings, trouble = request.timeline, None
@@ -84,7 +84,7 @@ def _answers(recording: Path, model: Model, request: Request, page: Page, cautio
     for channel in audio.channel_numbers(source, request.channels, request.stream, name=name):
         part = request.part(channel)
         if request.along_time or request.segments is not None:
-            answer, stopped = _along_time(_heard(model, source, request, part, name), told, model, channel, page)
+            answer, stopped = _along_time(_heard(model, source, request, part, recording), told, model, channel, page)
             trouble = trouble or stopped
         else:
             said = model.predict(source, part=part, gate=settings.gate, vad=settings.vad, name=name)
@@ -101,14 +101,19 @@ def _answers(recording: Path, model: Model, request: Request, page: Page, cautio
         raise trouble
 
 
-def _heard(model: Model, source: Sound, request: Request, part: Part, name: str | None) -> Iterator[Prediction]:
+def _called(recording: Path) -> str | None:
+    """Return what messages call a recording that has no name of its own."""
+    return STDIN_NAME if str(recording) == STDIN else None
+
+
+def _heard(model: Model, source: Sound, request: Request, part: Part, recording: Path) -> Iterator[Prediction]:
     """Yield what is said of each window, or of each segment that was given."""
-    settings = request.timeline
+    settings, name = request.timeline, _called(recording)
     if request.segments is None:
         yield from timeline(model, source, config=settings, part=part, name=name)
         return
-    scored = score_segments(model, source, request.segments, part=part, gate=settings.gate, vad=settings.vad, name=name)
-    for _, said in scored:
+    given = request.segments[recording]
+    for _, said in score_segments(model, source, given, part=part, gate=settings.gate, vad=settings.vad, name=name):
         yield sure_enough(said, settings.min_confidence)
 
 

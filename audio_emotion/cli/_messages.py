@@ -139,6 +139,8 @@ def _handlers() -> list[Any]:
             told(ERROR, f"{shown(name)}: cannot be written ({_reason_now()}); the log is not whole")
 
     try:
+        if name.is_file() and b"\0" in name.open("rb").read(64):
+            raise OSError("it is there already, and no text")
         name.parent.mkdir(parents=True, exist_ok=True)
         to_file = LogFile(name, encoding="utf-8", errors="backslashreplace")
     except OSError as error:

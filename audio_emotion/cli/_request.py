@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -33,7 +34,7 @@ class Request:
     Attributes:
         timeline: how windows are cut and answered.
         along_time: whether an answer along the time is wanted, or one for the whole.
-        segments: stretches to answer instead; None: none are given.
+        segments: stretches to answer instead, of each recording; None: none are given.
         start: seconds.
         end: seconds; None: to the end.
         channels: which are heard.
@@ -42,7 +43,7 @@ class Request:
 
     timeline: TimelineConfig
     along_time: bool = False
-    segments: "tuple[Segment, ...] | None" = None
+    segments: "Mapping[Path, Sequence[Segment]] | None" = None
     start: float = 0.0
     end: float | None = None
     channels: Channels = "mix"

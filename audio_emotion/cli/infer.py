@@ -1,6 +1,7 @@
 """``audio-emotion infer``."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -192,8 +193,7 @@ def infer(
     if STDIN in named and str(files_from) == STDIN:
         raise UsageError("standard input (-) is named twice, and can be read once")
     named += listed(files_from) if files_from else []
-    given = _segments(segments, named) if segments else None
-    request = Request(config, along_time, given, start, end, channels_of(channels), stream)
+    request = Request(config, along_time, None, start, end, channels_of(channels), stream)
     request.part(None)  # refuses an end before the start
     kinds = formats_of(formats, as_json, output_dir is not None, request)
     allowed = (3600 * max_duration, max(1, round(max_size * 2**30)), decode_timeout)
@@ -208,6 +208,8 @@ def infer(
         to_cluster(named, recursive, into, choice, request, jobs, Limits(*allowed), partition, restart)
         return
     recordings = _recordings(named, recursive)
+    if segments:
+        request = replace(request, segments=_segments(segments, recordings))
     check_fit(recordings, request, kinds, plot, output_dir is not None, top_k)
     loaded = load_model(model or chosen(), device, backend)  # type: ignore[arg-type]
     if along_time:
@@ -229,18 +231,16 @@ def infer(
     to_stdout(recordings, loaded, request, Page(writer, heading), plot)
 
 
-def _segments(path: Path, named: Sequence[str]) -> "tuple[Segment, ...]":
-    """Read segments; where they are of several recordings, those of the one that is named."""
+def _segments(path: Path, recordings: Sequence[Path]) -> "dict[Path, list[Segment]]":
+    """Read the segments of each recording."""
     from audio_emotion import segments
 
-    return tuple(segments.read(path, Path(named[0]).stem if len(named) == 1 else ""))
+    return {recording: segments.read(path, recording.stem) for recording in recordings}
 
 
 def _check_named(named: Sequence[str]) -> None:
     if not named:
         raise UsageError("no recording is named; expected files, folders, patterns, - or --files-from LIST")
-    if "" in named:
-        raise UsageError("the name of a recording is empty; expected a file, a folder, a pattern or -")
     if named.count("-") > 1:
         raise UsageError("standard input (-) is named twice, and can be read once")
 

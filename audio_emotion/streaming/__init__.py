@@ -132,7 +132,7 @@ def score_segments(
         if not len(samples):
             raise AudioError(
                 f"{audio.name_of(source, name)}: the segment from {segment.start:g} to {segment.end:g} s starts where "
-                "the recording has ended; are these the segments of another one?"
+                "the recording has ended; are these the segments of another one, or was it cut off?"
             )
         waveform = Waveform(samples, rate, rate, segment.start)
         yield segment, replace(model.judge(waveform, gate, vad), channel=part.channel)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -91,7 +92,7 @@ def refused(result: Result, code: int, words: str) -> None:
         ("--segments clip.wav", "clip.wav: is no text in UTF-8; expected RTTM"),
         ("--output-dir ''", "--output-dir is empty, expected a value; try 'audio-emotion infer --help'"),
         ("--model=", "--model is empty, expected a value"),
-        ("''", "the name of a recording is empty"),
+        ("''", "an argument is empty, expected a name; try 'audio-emotion infer --help'"),
         ("--segments turns.csv --timeline", "--timeline does not go with --segments"),
         ("--segments turns.csv --start 1", "--start does not go with --segments"),
         ("long.wav --format srt", "the format srt holds one recording, and 2 are named; add --output-dir"),
@@ -173,10 +174,10 @@ def test_a_file_that_was_cut_off_is_noted_and_a_stream_is_not(infer: Run):
         result = infer("cut.wav", *options)
         assert (result.exit_code, result.stderr) == (
             0,
-            "audio-emotion: note: cut.wav ends after 2.00 s where its header says 4.00 s: it was cut off, and what is "
-            "missing is not in the answer\n",
+            "audio-emotion: note: cut.wav holds 2.00 s of sound where its header says 4.00 s: it was cut off or "
+            "damaged, and what is missing is not in the answer\n",
         )
-    assert "standard input ends after 2.00 s" in infer("-", content=whole[: len(whole) // 2]).stderr
+    assert "standard input holds 2.00 s of sound" in infer("-", content=whole[: len(whole) // 2]).stderr
     streamed = whole[:40] + b"\xff" * 4 + whole[44:]
     assert infer("-", content=streamed).stderr == ""
 
@@ -192,7 +193,7 @@ def test_a_file_whose_header_counts_more_than_it_holds_is_noted(infer: Run, cont
         assert infer("whole", *options).stderr == ""
         told = infer("cut", *options).stderr
         assert re.fullmatch(
-            r"audio-emotion: note: cut ends after [3-7]\.\d+ s where its header says 9\.0\d s.+\n", told
+            r"audio-emotion: note: cut holds [3-7]\.\d+ s of sound where its header says 9\.0\d s.+\n", told
         )
     assert infer("cut", "--end", 2).stderr == ""
 
@@ -209,7 +210,7 @@ def test_segments_within_the_recording_are_answered_and_those_behind_it_named(in
     assert some.exit_code == 3
     assert some.stderr.endswith(
         "clip.wav: the segment from 100 to 101 s starts where the recording has ended; "
-        "are these the segments of another one?\n"
+        "are these the segments of another one, or was it cut off?\n"
     )
     answer = json.loads(some.stdout)
     assert [(said["start"], said["end"]) for said in answer["segments"]] == [(0, 1)]
@@ -219,6 +220,34 @@ def test_segments_within_the_recording_are_answered_and_those_behind_it_named(in
     Path("turns.csv").write_text("start,end\n100,101\n")
     assert (none := infer("clip.wav", "--segments", "turns.csv", "--json")).exit_code == 1
     assert none.stdout == ""
+
+
+def test_a_piece_of_a_longer_recording_is_whole(infer: Run):
+    with av.open("late.mkv", "w") as out:
+        stream = out.add_stream("aac", rate=RATE, layout="mono")
+        sound = np.float32(voice(3))
+        for start in range(0, len(sound), 1024):
+            frame = av.AudioFrame.from_ndarray(sound[None, start : start + 1024], format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = RATE, start + 30 * RATE
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    assert infer("late.mkv").stderr == ""
+
+
+def test_each_recording_is_asked_its_own_turns(infer: Run):
+    Path("turns.rttm").write_text(
+        "".join(f"SPEAKER {of} 1 {start} 1 <NA> <NA> a <NA> <NA>\n" for of, start in (("clip", 0), ("long", 3)))
+    )
+    said = json.loads(infer("clip.wav", "long.wav", "--segments", "turns.rttm", "--json").stdout)
+    assert [[(one["start"], one["end"]) for one in answer["segments"]] for answer in said] == [[(0, 1)], [(3, 4)]]
+
+
+def test_a_recording_is_not_written_over(infer: Run):
+    Path("clip.png").write_bytes(Path("clip.wav").read_bytes())
+    refused(infer("clip.png", "--plot", "./clip.png"), 2, "would be written over a recording")
+    log = infer("clip.wav", "--log-file", "clip.wav")
+    refused(log, 1, "clip.wav: cannot be written (it is there already, and no text); name another --log-file")
+    assert Path("clip.png").read_bytes() == Path("clip.wav").read_bytes()
 
 
 def test_a_list_may_come_on_standard_input(infer: Run):
