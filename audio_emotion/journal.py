@@ -76,12 +76,13 @@ class Journal:
         entries: the last of each input.
         formats: those that runs so far have written answers in.
         is_new: whether this process began it.
+        is_given_up: whether it is to be taken away in the end: nothing was done.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         self._path = path
         self.formats: set[str] = set()
-        self.is_new = False
+        self.is_new = self.is_given_up = False
         self._synced = time.monotonic()
         try:
             if not path.is_file() or not path.stat().st_size:
@@ -218,7 +219,7 @@ def opened(
             yield journal
         finally:
             journal.close()
-            if journal.is_new and not journal.entries:  # nothing was done
+            if journal.is_given_up:
                 paths.remove(folder / JOURNAL)
 
 

@@ -79,7 +79,7 @@ class Outputs:
             paths.remove(target)
 
     def check_free(self, paths_of_inputs: Iterable[str]) -> None:
-        """Refuse to write over files that no run has written.
+        """Refuse to write over files that no run has written; the journal is then given up.
 
         Raises:
             StorageError: there is one.
@@ -89,6 +89,7 @@ class Outputs:
             targets += [target for path in paths_of_inputs for _, target in self._targets(path, self._formats)]
         for target in targets:
             if target.exists():
+                self._journal.is_given_up = True
                 raise StorageError(
                     f"{paths.shown(target)}: is there already, and no run into this folder has written it; "
                     "move it away, name another folder, or write over it with restart"
