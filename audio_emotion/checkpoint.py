@@ -200,8 +200,6 @@ def read(folder: Path) -> ModelConfig:
 
 def read_config(folder: Path) -> ModelConfig:
     """Read ``config.json`` alone; see :func:`read`."""
-    if not (folder / CONFIG).exists():
-        raise ModelError(f"{paths.shown(folder)}: is a folder without {CONFIG}; name that of a model")
     try:
         content = json.loads((folder / CONFIG).read_text("utf-8"))
         unknown = set(content) - {f.name for f in fields(ModelConfig)}
@@ -210,6 +208,8 @@ def read_config(folder: Path) -> ModelConfig:
         if not isinstance(content["labels"], list):
             raise TypeError("labels is not a list")
         config = ModelConfig(**{**content, "labels": tuple(content["labels"])})
+    except FileNotFoundError as error:
+        raise ModelError(f"{paths.shown(folder)}: is a folder without {CONFIG}; name that of a model") from error
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelError(f"{folder / CONFIG}: not a readable model description ({error})") from error
     wrong = [what for what, right in _checks(config).items() if not right]

@@ -40,7 +40,7 @@ def names_in(content: bytes, name: str) -> list[str]:
     """Return the names that a list holds: one a line, or separated by NUL as ``find -print0`` writes them.
 
     Names are bytes as the file system has them, or UTF-16 with its mark. Empty lines are passed over, and those that
-    begin with ``#``, as the remarks of a playlist (M3U) do. ``name`` is what messages call the list.
+    begin with ``#``, as the remarks of a playlist (M3U) do, unless there is a file of that name. ``name`` is what messages call the list.
 
     Raises:
         UsageError: it names nothing, or is no list.
@@ -52,8 +52,12 @@ def names_in(content: bytes, name: str) -> list[str]:
     if b"\0" in content:
         lines = content.split(b"\0")
     else:
-        lines = [line for line in content.removeprefix(b"\xef\xbb\xbf").splitlines() if not line.startswith(b"#")]
-    names = [os.fsdecode(line) for line in lines if line.strip()]
+        lines = content.removeprefix(codecs.BOM_UTF8).splitlines()
+    try:
+        names = [os.fsdecode(line) for line in lines if line.strip()]
+    except UnicodeDecodeError:  # on Windows
+        raise UsageError(f"{name}: is no list in UTF-8 or UTF-16") from None
+    names = [one for one in names if not one.startswith("#") or b"\0" in content or os.path.lexists(one)]
     if not names:
         raise UsageError(f"{name}: the list is empty, expected the name of a recording on each line")
     return names

@@ -76,13 +76,13 @@ class Journal:
         entries: the last of each input.
         formats: those that runs so far have written answers in.
         is_new: whether this process began it.
-        is_given_up: whether it is to be taken away in the end: nothing was done.
+        is_kept: whether a new one stays though it has no entry; nobody knows before whose the files around it are.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         self._path = path
         self.formats: set[str] = set()
-        self.is_new = self.is_given_up = False
+        self.is_new = self.is_kept = False
         self._synced = time.monotonic()
         try:
             if not path.is_file() or not path.stat().st_size:
@@ -121,7 +121,7 @@ class Journal:
                 offset += len(line)
             lines.detach()
             if n_damaged:
-                _LOG.warning("%s: %d damaged line(s); their inputs are done again", paths.shown(self._path), n_damaged)
+                _LOG.warning("%s: %d damaged line(s) passed over", paths.shown(self._path), n_damaged)
             self._file.truncate(offset)
         except OSError as error:
             raise _storage(self._path, error) from error
@@ -219,7 +219,7 @@ def opened(
             yield journal
         finally:
             journal.close()
-            if journal.is_given_up:
+            if journal.is_new and not (journal.is_kept or journal.entries):
                 paths.remove(folder / JOURNAL)
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,16 +32,16 @@ class Segment:
     name: str = ""
 
 
-def read(path: Path, recording: str = "") -> list[Segment]:
-    """Read segments, in the order of the file; its content decides which kind of file it is.
+def read(path: Path, recordings: Sequence[str] = ("",)) -> dict[str, list[Segment]]:
+    """Read the segments of each recording, in the order of the file; its content decides which kind of file it is.
 
-    RTTM: lines ``SPEAKER file channel start duration ...``; where they are of several recordings, those whose file
-    field is ``recording`` are taken. SRT and WebVTT: the times of each cue, and its words. Else a table with comma,
+    RTTM: lines ``SPEAKER file channel start duration ...``; where they are of several recordings, each gets those whose
+    file field is its name, maybe none. Else all get the same. SRT and WebVTT: the times of each cue, and its words. Else a table with comma,
     semicolon or tab: columns called ``start`` and ``end`` (or ``duration``), or, without a header, start, end and
     name, as in an Audacity label track. Times are seconds or ``[H:]MM:SS.mmm``.
 
     Raises:
-        UsageError: the file is no text, a line says nothing sensible (it is numbered), or there is no segment.
+        UsageError: the file is no text, a line says nothing sensible (it is numbered), or there is no segment of any.
         StorageError: the file cannot be read.
     """
     content = paths.content(path, "segments as RTTM, SRT, WebVTT or CSV")
@@ -49,28 +49,36 @@ def read(path: Path, recording: str = "") -> list[Segment]:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise UsageError(f"{shown(path)}: is no text in UTF-8; expected RTTM, SRT, WebVTT or CSV") from None
-    if any("-->" in line for line in lines):
-        found = _cues(lines)
-    elif any(line.startswith("SPEAKER ") for line in lines):
-        found = _turns(lines, recording)
-    else:
-        found = _rows(lines)
-    segments = []
     try:
-        for number, segment in found:
-            _check(segment, number)
-            segments.append(segment)
+        found = {recording: _checked(_found(lines, recording)) for recording in recordings}
     except _LineError as error:
         raise UsageError(f"{shown(path)}, {error}") from None
-    if not segments:
-        of = f" of {shown(recording)}" if recording else ""
+    if not any(found.values()):
+        of = f" of {', '.join(map(shown, recordings))}" if any(recordings) else ""
         raise UsageError(f"{shown(path)}: holds no segment{of}; expected RTTM, SRT, WebVTT, or CSV with start and end")
-    return segments
+    return found
+
+
+def _found(lines: list[str], recording: str) -> "Iterator[tuple[int, Segment]]":
+    """Yield the number of each line that has a segment of a recording, with it."""
+    if any("-->" in line for line in lines):
+        return _cues(lines)
+    if any(line.startswith("SPEAKER ") for line in lines):
+        return _turns(lines, recording)
+    return _rows(lines)
 
 
 class _LineError(Exception):
     def __init__(self, number: int, problem: str) -> None:
         super().__init__(f"line {number}: {problem}")
+
+
+def _checked(numbered: Iterator[tuple[int, Segment]]) -> list[Segment]:
+    segments = []
+    for number, segment in numbered:
+        _check(segment, number)
+        segments.append(segment)
+    return segments
 
 
 def _check(segment: Segment, number: int) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audio_emotion import batch, paths
-from audio_emotion.batch import Failed, Heard, Progress, Scored, Task, output_name, run, score
+from audio_emotion.batch import Failed, Heard, Progress, Scored, Task, output_name, outputs, run, score
 from audio_emotion.checkpoint import ModelConfig
 from audio_emotion.emotions import NO_SPEECH
 from audio_emotion.errors import StorageError, UsageError
@@ -167,6 +167,22 @@ def test_files_that_no_run_has_written_are_not_written_over(tmp_path: Path):
         assert (out / name).read_text("utf-8") == "a user's\n"
         (out / name).unlink()
     assert run(files, out, stub(), task=TASK).done == 1
+    (other,) = write(tmp_path / "in" / "more", ["raise"])
+    target = out / "more" / "0000.wav.json"
+    target.parent.mkdir()
+    target.write_text("a user's\n", "utf-8")
+    assert len(run([*files, other], out, stub(), task=TASK).failed) == 1
+    assert target.read_text("utf-8") == "a user's\n"
+
+
+def test_an_interrupt_of_the_first_look_leaves_no_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(outputs.Outputs, "check_free", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(write(tmp_path / "in", ["1"]), tmp_path / "out", stub(), task=TASK)
+    assert not (tmp_path / "out" / JOURNAL).exists()
 
 
 def test_failures_are_named_and_their_old_answers_go(tmp_path: Path):

@@ -115,7 +115,7 @@ def test_a_line_that_is_not_the_journals_own_is_passed_over(tmp_path: Path, line
         file.write(f"{line}\n")
     with opened(tmp_path, HEADER) as record:
         assert list(record.entries) == ["/in/0", "/in/1"]
-    assert "1 damaged line(s); their inputs are done again" in caplog.text
+    assert "1 damaged line(s) passed over" in caplog.text
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -17,7 +17,7 @@ VTT = "WEBVTT\n\n00:00.500 --> 00:01.750 align:start\nGood morning\n"
 
 def read(tmp_path: Path, content: str, recording: str = "") -> list[Segment]:
     (tmp_path / "marks").write_text(content, "utf-8")
-    return segments.read(tmp_path / "marks", recording)
+    return segments.read(tmp_path / "marks", [recording])[recording]
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,8 @@ def test_rttm_of_several_recordings(tmp_path: Path) -> None:
     assert read(tmp_path, content, "other") == [Segment(7, 8, "bob")]
     with pytest.raises(UsageError, match="holds no segment of third; expected RTTM"):
         read(tmp_path, content, "third")
+    each = segments.read(tmp_path / "marks", ["other", "third"])
+    assert each == {"other": [Segment(7, 8, "bob")], "third": []}
 
 
 @pytest.mark.parametrize(

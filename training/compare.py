@@ -225,6 +225,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     if options.recipe:
+        if options.tables or options.records == RECORDS:
+            raise SystemExit("--recipe has no tables, and needs --records of its own")
         options.models = [read(options.recipe).architecture]
     recipes = {name: options.recipe or CONFIGS / f"{name}.toml" for name in options.models}
     wanted = [

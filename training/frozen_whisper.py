@@ -42,6 +42,7 @@ RATE, READ_S, FRAME = 16_000, 8, 320  # samples of sound behind one vector of th
 
 def log_mel(samples: FloatArray) -> FloatArray:
     """Return what Whisper reads of the last 8 s, silence before what is shorter: (1, 80, 800)."""
+    samples = samples[-READ_S * RATE :]
     sound = np.zeros(READ_S * RATE, np.float32)
     sound[len(sound) - len(samples) :] = samples
     sound = (sound - sound.mean()) / np.sqrt(sound.var() + 1e-7)
@@ -81,7 +82,7 @@ def main() -> None:
     own = described(build(NAME, 8, {}, {}).eval(), np.stack([middle(sound, 48_000) for sound in sounds]))
     both = np.concatenate([rows[name] for name in TOGETHER], axis=1)
     rows |= {"the attentions of blocks 2 and 3": both, "speech-embedding's blocks": own}
-    rows["all of these"] = np.concatenate([both, own], axis=1)
+    rows["those attentions, and speech-embedding's blocks"] = np.concatenate([both, own], axis=1)
     record = {}
     for name, row in rows.items():
         record[name] = judged(row, material)

@@ -178,7 +178,9 @@ _TEN_PARTS = {
 def _ten_parts() -> Iterator[str]:
     """Say what was reached on random 10-fold splits."""
     for folder, called in _TEN_PARTS.items():
-        found = [_read(f"{folder}/{path.name}")["figures"] for path in _records("*.json", folder)]
+        found = [
+            _read(f"{folder}/{path.name}")["figures"] for path in _records(f"{NAME}-random-10-fold-*.json", folder)
+        ]
         assert len(found) == 10, folder
         (uar, spread), (accuracy, _) = (_spread([one[name] for one in found]) for name in ("uar", "wa"))
         yield f"| {called}; SD over the folds {100 * spread:.1f} | {_percent(uar)} | {_percent(accuracy)} |"

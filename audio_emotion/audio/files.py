@@ -1,5 +1,6 @@
 """A source opened, and called by a name that messages can show; what is no file is refused before it is opened."""
 
+import glob
 import io
 import os
 import stat
@@ -74,6 +75,6 @@ def _check_is_file(path: str | os.PathLike[str], name: str) -> None:
 def _folder(path: str | os.PathLike[str]) -> str:
     if expand([path]) != [Path(path)]:
         return "a folder, expected a recording"
-    is_below = expand([path], recursive=True) != [Path(path)]
-    there = "; infer --recursive searches those below it too, and finds some" if is_below else ""
-    return f"a folder in which no file is named as recordings are (*.wav, *.mp3, *.mp4 ...){there}"
+    below = glob.glob(os.path.join(glob.escape(os.fspath(path)), "*", ""))  # noqa: PTH118, PTH207
+    hint = "; infer --recursive searches those below it too" if below else ""
+    return f"a folder in which no file is named as recordings are (*.wav, *.mp3, *.mp4 ...){hint}"

@@ -127,7 +127,8 @@ def run(
         check_same(in_words(journal.header["fingerprint"]), in_words(made_with), folder)
         outputs = Outputs(folder, journal, formats, model.config.labels, per_input)
         if journal.is_new and not restart:
-            outputs.check_free(names)  # before anything of the folder's is written over
+            outputs.check_free(names)
+        journal.is_kept = True
         todo = _left_to_do(names, journal, outputs)
         if todo:
             outputs.withdraw_together()

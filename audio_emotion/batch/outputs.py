@@ -75,21 +75,22 @@ class Outputs:
 
     def discard(self, path: str) -> None:
         """Take away the files of an input that has no answer any more, in whichever format a run left them."""
-        for _, target in self._targets(path, self._journal.formats):
-            paths.remove(target)
+        entry = self._journal.entries.get(path)
+        if self._per_input and entry is not None and entry.failure is None:
+            for _, target in self._targets(path, self._journal.formats):
+                paths.remove(target)
 
     def check_free(self, paths_of_inputs: Iterable[str]) -> None:
-        """Refuse to write over files that no run has written; the journal is then given up.
+        """Refuse to write over files that no run has written.
 
         Raises:
             StorageError: there is one.
         """
-        targets = [*self._together().values(), self._folder / f"{FAILURES}.jsonl"]
+        targets = [*self._together(self._formats).values(), self._folder / f"{FAILURES}.jsonl"]
         if self._per_input:
             targets += [target for path in paths_of_inputs for _, target in self._targets(path, self._formats)]
         for target in targets:
-            if target.exists():
-                self._journal.is_given_up = True
+            if os.path.lexists(target):
                 raise StorageError(
                     f"{paths.shown(target)}: is there already, and no run into this folder has written it; "
                     "move it away, name another folder, or write over it with restart"
@@ -103,13 +104,13 @@ class Outputs:
 
     def withdraw_together(self) -> None:
         """Take away the files for all inputs, which speak of a finished batch, while there is something to do."""
-        for format_name in self._journal.formats:
-            paths.remove(self._folder / (RESULTS + report.writer(format_name, self._labels).suffix))
+        for target in self._together(self._journal.formats).values():
+            paths.remove(target)
         paths.remove(self._folder / f"{FAILURES}.jsonl")
 
-    def _together(self) -> dict[str, Path]:
-        """Return the formats that can hold several answers, each with the path of its file for all inputs."""
-        writers = {name: report.writer(name, self._labels) for name in self._formats}
+    def _together(self, formats: Iterable[str]) -> dict[str, Path]:
+        """Return those of the formats that can hold several answers, each with the path of its file for all inputs."""
+        writers = {name: report.writer(name, self._labels) for name in formats}
         return {name: self._folder / (RESULTS + w.suffix) for name, w in writers.items() if w.combines}
 
     def write_together(self, names: Iterable[str]) -> tuple[Failed, ...]:
@@ -117,7 +118,7 @@ class Outputs:
         failures = []
         with ExitStack() as stack:
             together = []
-            for format_name, target in self._together().items():
+            for format_name, target in self._together(self._formats).items():
                 file = stack.enter_context(paths.writing_text(target))
                 together.append((report.writer(format_name, self._labels, many=True), file))
             lines = stack.enter_context(paths.writing_text(self._folder / f"{FAILURES}.jsonl"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
+from audio_emotion.cli import _messages
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, Advance, note, progress_bars, say
 from audio_emotion.cli._request import Request
 from audio_emotion.paths import shown
@@ -41,6 +42,7 @@ def to_folder(
     from audio_emotion import batch
 
     told: set[str] = set()
+    _messages.listen()
     with progress_bars() as bars:
         result = batch.run(
             [str(recording) for recording in recordings],

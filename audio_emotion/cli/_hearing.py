@@ -94,7 +94,7 @@ def _answers(recording: Path, model: Model, request: Request, page: Page, cautio
                 cautions.see(name or shown(recording), said)
         heard_s = answer.prediction.end
         yield answer
-    is_whole = request.segments is None and request.end is None
+    is_whole = request.segments is None and request.end is None and not request.timeline.min_duration_s
     header = audio.probe(source, request.stream, name=name)
     cautions.read(name or shown(recording), header, heard_s if is_whole else None)
     if trouble:
@@ -113,6 +113,8 @@ def _heard(model: Model, source: Sound, request: Request, part: Part, recording:
         yield from timeline(model, source, config=settings, part=part, name=name)
         return
     given = request.segments[recording]
+    if not given:
+        raise AudioError(f"{shown(recording)}: has no turn in the file of segments, which is of several recordings")
     for _, said in score_segments(model, source, given, part=part, gate=settings.gate, vad=settings.vad, name=name):
         yield sure_enough(said, settings.min_confidence)
 

@@ -80,6 +80,11 @@ def begin() -> None:
         told(TRACE, f"audio-emotion {__version__}, Python {platform.python_version()}, {platform.platform()}: {asked}")
 
 
+def listen() -> None:
+    """Let what the library's modules log arrive here; by themselves they would find Python's own way to stderr."""
+    _logger()
+
+
 def end(code: int) -> None:
     """Write how a command ended, and after how long."""
     if _sink.log_file or _sink.verbose:

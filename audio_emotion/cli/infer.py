@@ -36,7 +36,11 @@ def infer(
     ] = None,
     files_from: Annotated[
         Path | None,
-        typer.Option(help="A file that names recordings, one a line, or -.", metavar="LIST", rich_help_panel="Input"),
+        typer.Option(
+            help="A file that names recordings, one a line (# is a remark), or -.",
+            metavar="LIST",
+            rich_help_panel="Input",
+        ),
     ] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Search folders below folders.", rich_help_panel="Input")
@@ -235,7 +239,8 @@ def _segments(path: Path, recordings: Sequence[Path]) -> "dict[Path, list[Segmen
     """Read the segments of each recording."""
     from audio_emotion import segments
 
-    return {recording: segments.read(path, recording.stem) for recording in recordings}
+    found = segments.read(path, [recording.stem for recording in recordings])
+    return {recording: found[recording.stem] for recording in recordings}
 
 
 def _check_named(named: Sequence[str]) -> None:

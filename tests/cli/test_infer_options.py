@@ -196,6 +196,7 @@ def test_a_file_whose_header_counts_more_than_it_holds_is_noted(infer: Run, cont
             r"audio-emotion: note: cut holds [3-7]\.\d+ s of sound where its header says 9\.0\d s.+\n", told
         )
     assert infer("cut", "--end", 2).stderr == ""
+    assert infer("whole", "--timeline", "--min-duration", 30).stderr == "", "what was left out was there"
 
 
 def test_a_film_that_is_longer_than_its_sound_is_whole(infer: Run):
@@ -240,6 +241,12 @@ def test_each_recording_is_asked_its_own_turns(infer: Run):
     )
     said = json.loads(infer("clip.wav", "long.wav", "--segments", "turns.rttm", "--json").stdout)
     assert [[(one["start"], one["end"]) for one in answer["segments"]] for answer in said] == [[(0, 1)], [(3, 4)]]
+    Path("other.wav").write_bytes(Path("clip.wav").read_bytes())
+    some = infer("other.wav", "clip.wav", "--segments", "turns.rttm", "--json")
+    assert (some.exit_code, [answer["file"] for answer in json.loads(some.stdout)]) == (3, ["clip.wav"])
+    assert some.stderr == (
+        "audio-emotion: other.wav: has no turn in the file of segments, which is of several recordings\n"
+    )
 
 
 def test_a_recording_is_not_written_over(infer: Run):
@@ -253,6 +260,18 @@ def test_a_recording_is_not_written_over(infer: Run):
 def test_a_list_may_come_on_standard_input(infer: Run):
     said = json.loads(infer("--files-from", "-", "--json", content=b"# mine\nclip.wav\nlong.wav\n").stdout)
     assert [answer["file"] for answer in said] == ["clip.wav", "long.wav"]
+    Path("#1.wav").write_bytes(Path("clip.wav").read_bytes())
+    said = json.loads(infer("--files-from", "-", "--json", content=b"#1.wav\n").stdout)
+    assert [answer["file"] for answer in said] == ["#1.wav"]
+
+
+def test_what_a_journal_lost_is_told_unless_quiet(infer: Run):
+    into = ["clip.wav", "--output-dir", "out"]
+    assert "damaged" not in infer(*into).stderr
+    with Path("out/journal.jsonl").open("a") as file:
+        file.write("x\n")
+    assert infer(*into).stderr.startswith("audio-emotion: out/journal.jsonl: 1 damaged line(s) passed over\n")
+    assert infer(*into, "-q").stderr == ""
 
 
 def test_top_k_of_a_format_for_programs_is_noted(infer: Run):
