@@ -40,7 +40,8 @@ def names_in(content: bytes, name: str) -> list[str]:
     """Return the names that a list holds: one a line, or separated by NUL as ``find -print0`` writes them.
 
     Names are bytes as the file system has them, or UTF-16 with its mark. Empty lines are passed over, and those that
-    begin with ``#``, as the remarks of a playlist (M3U) do, unless there is a file of that name. ``name`` is what messages call the list.
+    begin with ``#``, as the remarks of a playlist (M3U) do, unless there is a file of that name. ``name`` is what
+    messages call the list.
 
     Raises:
         UsageError: it names nothing, or is no list.
@@ -49,10 +50,7 @@ def names_in(content: bytes, name: str) -> list[str]:
         content = os.fsencode(content.decode("utf-16", "replace"))
     if b"\0\0" in content:  # no name is empty
         raise UsageError(f"{name}: is no list, expected the name of a recording on each line")
-    if b"\0" in content:
-        lines = content.split(b"\0")
-    else:
-        lines = content.removeprefix(codecs.BOM_UTF8).splitlines()
+    lines = content.split(b"\0") if b"\0" in content else content.removeprefix(codecs.BOM_UTF8).splitlines()
     try:
         names = [os.fsdecode(line) for line in lines if line.strip()]
     except UnicodeDecodeError:  # on Windows

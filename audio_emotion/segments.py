@@ -36,9 +36,10 @@ def read(path: Path, recordings: Sequence[str] = ("",)) -> dict[str, list[Segmen
     """Read the segments of each recording, in the order of the file; its content decides which kind of file it is.
 
     RTTM: lines ``SPEAKER file channel start duration ...``; where they are of several recordings, each gets those whose
-    file field is its name, maybe none. Else all get the same. SRT and WebVTT: the times of each cue, and its words. Else a table with comma,
-    semicolon or tab: columns called ``start`` and ``end`` (or ``duration``), or, without a header, start, end and
-    name, as in an Audacity label track. Times are seconds or ``[H:]MM:SS.mmm``.
+    file field is its name, maybe none. Of all other kinds, each recording gets all. SRT and WebVTT: the times of each
+    cue, and its words. Else a table with comma, semicolon or tab: columns called ``start`` and ``end`` (or
+    ``duration``), or, without a header, start, end and name, as in an Audacity label track. Times are seconds or
+    ``[H:]MM:SS.mmm``.
 
     Raises:
         UsageError: the file is no text, a line says nothing sensible (it is numbered), or there is no segment of any.

@@ -8,7 +8,8 @@ made by the eight actors of folds 2 and 3, who are tested on in those folds; the
 nothing. The model of the last epoch answers, as ``infer`` does. With ``--songs`` the training actors' songs, which
 have the same labels but disgust and surprised, are trained on too, and nobody is judged by one. With ``--random`` the
 folds are those of random-10-fold, whose speakers are known: the part after the fold's own judges a model that the
-other eight train; the figures of the folds whose test side judged owe the choice something, as above. Writes training/records/nested/NAME.json; what is recorded is not run again.
+other eight train; with ``--folds 1 2 3 4`` parts 2 to 5 judge, and the figures of folds 1 and 6 to 10 owe them nothing.
+Writes training/records/nested/NAME.json; what is recorded is not run again.
 """
 
 import argparse
