@@ -2,13 +2,10 @@
 
 import json
 import os
-import re
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 import soundfile
@@ -16,28 +13,10 @@ import typer.main
 from typer.testing import CliRunner, Result
 
 from audio_emotion.cli import app
-from tests.sounds import RATE, contained, encoded, voice
+from tests.cli.conftest import Run
+from tests.sounds import RATE, encoded, voice
 
 posix = pytest.mark.skipif(os.name == "nt", reason="has other devices and names")
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a clip of 2 s, a longer one, and an empty folder, to work in."""
-    monkeypatch.chdir(tmp_path)
-    soundfile.write("clip.wav", voice(2), RATE)
-    soundfile.write("long.wav", voice(5), RATE)
-    Path("empty").mkdir()
-    return tmp_path
-
-
-@pytest.fixture
-def infer(here: Path) -> Run:
-    def run(*arguments: object, content: bytes = b"") -> Result:
-        return CliRunner().invoke(app, ["infer", *map(str, arguments)], input=content, prog_name="audio-emotion")
-
-    return run
 
 
 def refused(result: Result, code: int, words: str) -> None:
@@ -142,69 +121,6 @@ def test_nothing_is_printed_before_the_first_answer(infer: Run):
     assert infer("silence.wav", "--timeline", "--format", "vtt").stdout == "WEBVTT\n\n"
 
 
-def test_less_than_a_second_is_noted_once_and_to_people_only(infer: Run):
-    soundfile.write("word.wav", voice(0.8), RATE)
-    soundfile.write("other.wav", voice(0.5), RATE)
-    assert infer("word.wav").stderr == (
-        "audio-emotion: note: word.wav is short, 0.8 s of sound: "
-        "the model listens to 3 s at a time, so take the answer with care\n"
-    )
-    assert "note: word.wav is short, 0.8 s of sound (and so with 1 more): the" in infer("word.wav", "other.wav").stderr
-    for options in (["-q"], ["--json"], ["--format", "csv"]):
-        silent = infer("word.wav", *options)
-        assert (silent.exit_code, silent.stderr) == (0, "")
-    assert infer("clip.wav").stderr == "", "two seconds are what models learn from"
-    soundfile.write("nothing.wav", np.zeros(RATE // 2), RATE)
-    assert infer("nothing.wav").stderr == "", "that nobody speaks is no guess"
-
-
-def test_low_rates_are_noted_in_one_line(infer: Run):
-    for name in ("a.wav", "b.wav"):
-        soundfile.write(name, voice(2, 8_000), 8_000)
-    assert infer("a.wav", "--json").stderr == (
-        "audio-emotion: note: a.wav has 8000 Hz, below the model's 16000 Hz: it lacks what was heard in training\n"
-    )
-    assert infer("a.wav", "b.wav").stderr.count("\n") == 1
-
-
-def test_a_file_that_was_cut_off_is_noted_and_a_stream_is_not(infer: Run):
-    whole = encoded(voice(4))
-    Path("cut.wav").write_bytes(whole[: len(whole) // 2])
-    for options in ([], ["--json"], ["--timeline"]):
-        result = infer("cut.wav", *options)
-        assert (result.exit_code, result.stderr) == (
-            0,
-            "audio-emotion: note: cut.wav holds 2.00 s of sound where its header says 4.00 s: it was cut off or "
-            "damaged, and what is missing is not in the answer\n",
-        )
-    assert "standard input holds 2.00 s of sound" in infer("-", content=whole[: len(whole) // 2]).stderr
-    streamed = whole[:40] + b"\xff" * 4 + whole[44:]
-    assert infer("-", content=streamed).stderr == ""
-
-
-@pytest.mark.parametrize("container", ["flac", "matroska"])
-def test_a_file_whose_header_counts_more_than_it_holds_is_noted(infer: Run, container: str):
-    whole = encoded(voice(9), file_format="FLAC")
-    if container == "matroska":
-        whole = contained([voice(9, 48_000)], 48_000, container)
-    Path("whole").write_bytes(whole)
-    Path("cut").write_bytes(whole[: len(whole) * 6 // 10])
-    for options in ([], ["--timeline", "--json"]):
-        assert infer("whole", *options).stderr == ""
-        told = infer("cut", *options).stderr
-        assert re.fullmatch(
-            r"audio-emotion: note: cut holds [3-7]\.\d+ s of sound where its header says 9\.0\d s.+\n", told
-        )
-    assert infer("cut", "--end", 2).stderr == ""
-    assert infer("whole", "--timeline", "--min-duration", 30).stderr == "", "what was left out was there"
-
-
-def test_a_film_that_is_longer_than_its_sound_is_whole(infer: Run):
-    for container in ("matroska", "mp4"):
-        Path("film").write_bytes(contained([voice(0.3, 48_000)], 48_000, container, picture=True))
-        assert infer("film", "--json").stderr == ""
-
-
 def test_segments_within_the_recording_are_answered_and_those_behind_it_named(infer: Run):
     Path("turns.csv").write_text("start,end\n0,1\n100,101\n")
     some = infer("clip.wav", "--segments", "turns.csv", "--json")
@@ -221,18 +137,6 @@ def test_segments_within_the_recording_are_answered_and_those_behind_it_named(in
     Path("turns.csv").write_text("start,end\n100,101\n")
     assert (none := infer("clip.wav", "--segments", "turns.csv", "--json")).exit_code == 1
     assert none.stdout == ""
-
-
-def test_a_piece_of_a_longer_recording_is_whole(infer: Run):
-    with av.open("late.mkv", "w") as out:
-        stream = out.add_stream("aac", rate=RATE, layout="mono")
-        sound = np.float32(voice(3))
-        for start in range(0, len(sound), 1024):
-            frame = av.AudioFrame.from_ndarray(sound[None, start : start + 1024], format="fltp", layout="mono")
-            frame.sample_rate, frame.pts = RATE, start + 30 * RATE
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    assert infer("late.mkv").stderr == ""
 
 
 def test_each_recording_is_asked_its_own_turns(infer: Run):
@@ -272,10 +176,6 @@ def test_what_a_journal_lost_is_told_unless_quiet(infer: Run):
         file.write("x\n")
     assert infer(*into).stderr.startswith("audio-emotion: out/journal.jsonl: 1 damaged line(s) passed over\n")
     assert infer(*into, "-q").stderr == ""
-
-
-def test_top_k_of_a_format_for_programs_is_noted(infer: Run):
-    assert "--top-k shortens the text form only" in infer("long.wav", "--json", "--top-k", 1).stderr
 
 
 def test_a_clip_is_answered_alike_as_a_whole_and_as_a_timeline_of_one_window(infer: Run):

@@ -1,0 +1,91 @@
+"""What `infer` notes of recordings whose answers are to be taken with care."""
+
+import re
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from tests.cli.conftest import Run
+from tests.sounds import RATE, contained, encoded, voice
+
+
+def test_less_than_a_second_is_noted_once_and_to_people_only(infer: Run):
+    soundfile.write("word.wav", voice(0.8), RATE)
+    soundfile.write("other.wav", voice(0.5), RATE)
+    assert infer("word.wav").stderr == (
+        "audio-emotion: note: word.wav is short, 0.8 s of sound: "
+        "the model listens to 3 s at a time, so take the answer with care\n"
+    )
+    assert "note: word.wav is short, 0.8 s of sound (and so with 1 more): the" in infer("word.wav", "other.wav").stderr
+    for options in (["-q"], ["--json"], ["--format", "csv"]):
+        silent = infer("word.wav", *options)
+        assert (silent.exit_code, silent.stderr) == (0, "")
+    assert infer("clip.wav").stderr == "", "two seconds are what models learn from"
+    soundfile.write("nothing.wav", np.zeros(RATE // 2), RATE)
+    assert infer("nothing.wav").stderr == "", "that nobody speaks is no guess"
+
+
+def test_low_rates_are_noted_in_one_line(infer: Run):
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(name, voice(2, 8_000), 8_000)
+    assert infer("a.wav", "--json").stderr == (
+        "audio-emotion: note: a.wav has 8000 Hz, below the model's 16000 Hz: it lacks what was heard in training\n"
+    )
+    assert infer("a.wav", "b.wav").stderr.count("\n") == 1
+
+
+def test_a_file_that_was_cut_off_is_noted_and_a_stream_is_not(infer: Run):
+    whole = encoded(voice(4))
+    Path("cut.wav").write_bytes(whole[: len(whole) // 2])
+    for options in ([], ["--json"], ["--timeline"]):
+        result = infer("cut.wav", *options)
+        assert (result.exit_code, result.stderr) == (
+            0,
+            "audio-emotion: note: cut.wav holds 2.00 s of sound where its header says 4.00 s: it was cut off or "
+            "damaged, and what is missing is not in the answer\n",
+        )
+    assert "standard input holds 2.00 s of sound" in infer("-", content=whole[: len(whole) // 2]).stderr
+    streamed = whole[:40] + b"\xff" * 4 + whole[44:]
+    assert infer("-", content=streamed).stderr == ""
+
+
+@pytest.mark.parametrize("container", ["flac", "matroska"])
+def test_a_file_whose_header_counts_more_than_it_holds_is_noted(infer: Run, container: str):
+    whole = encoded(voice(9), file_format="FLAC")
+    if container == "matroska":
+        whole = contained([voice(9, 48_000)], 48_000, container)
+    Path("whole").write_bytes(whole)
+    Path("cut").write_bytes(whole[: len(whole) * 6 // 10])
+    for options in ([], ["--timeline", "--json"]):
+        assert infer("whole", *options).stderr == ""
+        told = infer("cut", *options).stderr
+        assert re.fullmatch(
+            r"audio-emotion: note: cut holds [3-7]\.\d+ s of sound where its header says 9\.0\d s.+\n", told
+        )
+    assert infer("cut", "--end", 2).stderr == ""
+    assert infer("whole", "--timeline", "--min-duration", 30).stderr == "", "what was left out was there"
+
+
+def test_a_film_that_is_longer_than_its_sound_is_whole(infer: Run):
+    for container in ("matroska", "mp4"):
+        Path("film").write_bytes(contained([voice(0.3, 48_000)], 48_000, container, picture=True))
+        assert infer("film", "--json").stderr == ""
+
+
+def test_a_piece_of_a_longer_recording_is_whole(infer: Run):
+    with av.open("late.mkv", "w") as out:
+        stream = out.add_stream("aac", rate=RATE, layout="mono")
+        sound = np.float32(voice(3))
+        for start in range(0, len(sound), 1024):
+            frame = av.AudioFrame.from_ndarray(sound[None, start : start + 1024], format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = RATE, start + 30 * RATE
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    assert infer("late.mkv").stderr == ""
+
+
+def test_top_k_of_a_format_for_programs_is_noted(infer: Run):
+    assert "--top-k shortens the text form only" in infer("long.wav", "--json", "--top-k", 1).stderr
