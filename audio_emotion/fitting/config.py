@@ -81,12 +81,29 @@ class TeachersConfig:
 
 
 @dataclass(frozen=True)
+class AveragingConfig:
+    """A run's last epochs, at one learning rate, of whose weights the mean is kept.
+
+    Izmailov et al. 2018, "Averaging weights leads to wider optima and better generalization". Batch normalisation's
+    means are then made anew, of the utterances as they are.
+
+    Attributes:
+        epochs: how many of the run's; 0: the weights of the last one are kept. The schedule spans those before.
+        lr: learning rate in them.
+    """
+
+    epochs: int = number(0, 0, 100_000)
+    lr: float = number(5e-4, 1e-7, 10.0)
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A training run, but for its data.
 
     Attributes:
         architecture: a registered name.
-        epochs: passes over the training side, at most; the one-cycle and cosine schedules span them.
+        epochs: passes over the training side, at most; the one-cycle and cosine schedules span them, but for those that
+            are averaged.
         patience: epochs without a better validation UAR after which training stops; 0: no validation side is
             set apart, every epoch is run, and the last one's weights are kept.
         batch_size: utterances read at once, over all processes together.
@@ -99,7 +116,7 @@ class TrainConfig:
         ema: decay of the running mean of weights that is validated and kept, as 0.999; 0: none.
         parameters: the architecture's own sizes, where they differ from its defaults.
         frontend: the frontend's, likewise.
-        optimizer, schedule, loss, teachers: tables of their own.
+        optimizer, schedule, loss, teachers, averaging: tables of their own.
         augment: each transform of the sound by name with its parameters, these and no others; None: the default set.
         origin: a model at hand that the run begins with, by name or path; it settles the architecture, its sizes,
             the frontend, the sampling rate and the window. None: new weights.
@@ -126,6 +143,7 @@ class TrainConfig:
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     teachers: TeachersConfig = field(default_factory=TeachersConfig)
+    averaging: AveragingConfig = field(default_factory=AveragingConfig)
     augment: Mapping[str, Any] | None = None
     origin: str | None = None
     freeze: tuple[str, ...] | None = None
@@ -270,17 +288,23 @@ def _contradictions(table: Mapping[str, Any]) -> list[str]:
     """Return what cannot be together, of a table whose single values are good."""
     config = {"epochs": TrainConfig.epochs, "patience": TrainConfig.patience} | dict(table)
     schedule = asdict(ScheduleConfig()) | dict(table.get("schedule", {}))
+    averaged = dict(table.get("averaging", {})).get("epochs", 0)
     found = []
+    if averaged and config.get("ema"):
+        found.append("averaging.epochs and ema are two means of the same weights: leave one of them out")
+    if averaged and config["patience"]:
+        found.append("averaging.epochs needs all of a run's epochs, and patience may end it before: set patience to 0")
     if config.get("origin") and config.get("teachers", {}).get("count"):
         found.append("teachers.count is given with an origin, whose sizes they need not have: leave one of them out")
     if schedule["name"] == "plateau" and not config["patience"]:
         found.append(
             "schedule.name is plateau, which goes by the validation UAR, and patience 0 leaves no validation side"
         )
-    if schedule["warmup_epochs"] and schedule["warmup_epochs"] >= config["epochs"]:
-        found.append(
-            f"schedule.warmup_epochs is {schedule['warmup_epochs']:g}, and there are {config['epochs']} epochs"
-        )
+    scheduled = config["epochs"] - averaged
+    if scheduled < 1:
+        found.append(f"averaging.epochs is {averaged}, and of {config['epochs']} epochs one at least comes before")
+    elif schedule["warmup_epochs"] and schedule["warmup_epochs"] >= scheduled:
+        found.append(f"schedule.warmup_epochs is {schedule['warmup_epochs']:g}, and there are {scheduled} epochs")
     return found
 
 

@@ -19,12 +19,13 @@ from torch import Tensor
 
 from audio_emotion.errors import TrainingError
 from audio_emotion.fitting import placement
+from audio_emotion.fitting.averaging import Average, as_they_are, refresh_norms
 from audio_emotion.fitting.config import TrainConfig
 from audio_emotion.fitting.data import Loader, Share, Side
 from audio_emotion.fitting.held_out import HeldOut
 from audio_emotion.fitting.interrupts import interrupts
 from audio_emotion.fitting.listening import Listener, Step
-from audio_emotion.fitting.optimisation import Loss, Schedule, make_average, make_optimizer
+from audio_emotion.fitting.optimisation import Loss, Schedule, make_optimizer
 from audio_emotion.fitting.state import (
     Keeper,
     Standing,
@@ -116,13 +117,13 @@ class Fitting:
         new = partial(build, config.architecture, n_labels, config.parameters, config.frontend_table)
         self.model = (begin or new)()
         self.model.to(self._accelerator.device).to(**_LAYOUT)
-        self._average = make_average(self.model, config.ema)
+        self._average = Average(self.model, config)
         self._loader = Loader(train, self.model, n_labels, config, self._share, listener.progress)
         self._loss = Loss(config.loss, train.targets, n_labels)
         self._optimizer = make_optimizer(config.optimizer, [p for p in self.model.parameters() if p.requires_grad])
         self._n_batches = self._loader.batches_per_epoch()
         steps = -(-self._n_batches // config.accumulation)
-        self._schedule = Schedule(config.schedule, self._optimizer, steps, config.epochs)
+        self._schedule = Schedule(config, self._optimizer, steps)
         self._scaler = torch.amp.GradScaler(device, enabled=self._dtype == torch.float16)
         self._network = self._accelerator.prepare(self.model.network)
         self._best: Tensors = {}
@@ -130,8 +131,8 @@ class Fitting:
 
     @property
     def evaluated(self) -> EmotionModel:
-        """The model that is validated and kept: the running mean, or the trained one itself."""
-        return self._average.module if self._average else self.model  # type: ignore[return-value]
+        """The model that is validated and kept: the mean of some weights, or the trained one itself."""
+        return self._average.model
 
     def epoch(self, held_out: "HeldOut | None", keeper: Keeper | None, interrupted: threading.Event) -> None:
         """Go through what is left of an epoch, validate, and keep the state."""
@@ -142,6 +143,7 @@ class Fitting:
             if stop:
                 raise KeyboardInterrupt(f"{keeper.file} holds the run; the same command goes on" if keeper else "")
         began = time.monotonic()
+        self._average.after_epoch(self.standing.epoch)
         score = self._validate(held_out) if held_out else None
         self._schedule.after_epoch(score)
         self.standing.seconds += time.monotonic() - began
@@ -158,16 +160,16 @@ class Fitting:
         return [(b - a) / self._config.accumulation for a, b in pairwise(marks)]
 
     def result(self) -> EmotionModel:
-        """Return the model with the weights of the best epoch, else of the last."""
+        """Return the model with the weights of the best epoch, else of the last, or with the mean of the last ones."""
         if self._best:
             self.evaluated.load_state_dict(self._best)
+        self._refresh()
         return self.evaluated
 
     def restore(self, tensors: Tensors, numbers: dict[str, Any]) -> None:
         """Go on where a run was kept."""
         self.model.load_state_dict(below("model", tensors))
-        if self._average:
-            self._average.load_state_dict(below("average", tensors))
+        self._average.restore(below("average", tensors))
         unpack_optimizer(self._optimizer, below("optimizer", tensors), numbers["optimizer"])
         self._schedule.restore(numbers["schedule"])
         self._scaler.load_state_dict(numbers["scaler"])
@@ -176,8 +178,7 @@ class Fitting:
 
     def _keep(self, keeper: Keeper) -> None:
         of_optimizer, groups = pack_optimizer(self._optimizer)
-        average = self._average.state_dict() if self._average else {}
-        tensors = under("model", self.model.state_dict()) | under("average", average)
+        tensors = under("model", self.model.state_dict()) | under("average", self._average.state())
         tensors |= under("optimizer", of_optimizer) | under("best", self._best)
         numbers = {
             "standing": as_numbers(self.standing),
@@ -225,8 +226,7 @@ class Fitting:
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._schedule.after_step()
-        if self._average:
-            self._average.update_parameters(self.model)
+        self._average.after_step()
         return total
 
     def _forward(self, group: IntArray, heard: FloatArray, batch: int) -> Tensor:
@@ -250,8 +250,14 @@ class Fitting:
         """Let the main process judge: batch normalisation's means differ a little between processes."""
         score = torch.zeros((), device=self._accelerator.device)
         if self._accelerator.is_main_process:
+            self._refresh()
             score += held_out.uar(self.evaluated)
         return float(placement.over_all(self._accelerator, score))
+
+    def _refresh(self) -> None:
+        """Give a mean of the last epochs' weights what batch normalisation needs: it has none of its own."""
+        if self._config.averaging.epochs and self.evaluated is not self.model:
+            refresh_norms(self.evaluated, as_they_are(self._side.sounds, self._config), self._dtype)
 
     @property
     def _lr(self) -> float:

@@ -1,13 +1,14 @@
-"""What the loop minimises and how: loss, optimizer, schedule and running mean, as a config names them."""
+"""What the loop minimises and how: loss, optimizer and schedule, as a config names them."""
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_emotion.fitting.config import LossConfig, OptimizerConfig, ScheduleConfig
+from audio_emotion.fitting.config import LossConfig, OptimizerConfig, TrainConfig
 
 
 class Loss:
@@ -43,20 +44,13 @@ def make_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter]) 
     return kind(parameters, lr=config.lr, weight_decay=decay)
 
 
-def make_average(model: nn.Module, decay: float) -> "torch.optim.swa_utils.AveragedModel | None":
-    """Return what keeps the running mean of weights and of batch normalisation's means; None where ``decay`` is 0."""
-    if not decay:
-        return None
-    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
-
-
 class Schedule:
     """The learning rate, told of every step and of every epoch's validation UAR."""
 
-    def __init__(self, config: ScheduleConfig, optimizer: torch.optim.Optimizer, steps: int, epochs: int) -> None:
-        """Make the schedule of ``epochs`` of ``steps`` each."""
+    def __init__(self, run: TrainConfig, optimizer: torch.optim.Optimizer, steps: int) -> None:
+        """Make the schedule of a run whose epochs have ``steps`` each."""
+        config, epochs = run.schedule, run.epochs - run.averaging.epochs
+        self._optimizer, self._averaged, self._done, self._span = optimizer, run.averaging, 0, steps * epochs
         self._by_epoch = config.name == "plateau"
         self._scheduler: torch.optim.lr_scheduler.LRScheduler
         if config.name == "plateau":
@@ -79,7 +73,11 @@ class Schedule:
 
     def after_step(self) -> None:
         """Move on after a step of the optimizer."""
-        if not self._by_epoch:
+        self._done += 1
+        if self._averaged.epochs and self._done >= self._span:
+            for group in self._optimizer.param_groups:
+                group["lr"] = self._averaged.lr
+        elif not self._by_epoch:
             self._scheduler.step()
 
     def after_epoch(self, validation_uar: float | None) -> None:
@@ -89,8 +87,10 @@ class Schedule:
 
     def state(self) -> dict[str, object]:
         """Return plain numbers that :meth:`restore` takes."""
-        return {k: v for k, v in self._scheduler.state_dict().items() if isinstance(v, int | float | list | None)}
+        plain = {k: v for k, v in self._scheduler.state_dict().items() if isinstance(v, int | float | list | None)}
+        return {"done": self._done, "scheduler": plain}
 
-    def restore(self, state: dict[str, object]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Go on where the schedule stood."""
-        self._scheduler.load_state_dict(state)
+        self._done = state["done"]
+        self._scheduler.load_state_dict(state["scheduler"])

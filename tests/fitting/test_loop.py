@@ -75,6 +75,7 @@ RECIPES = {
         "patience": 0,
         "ema": 0.5,
     },
+    "the last epochs averaged": {"patience": 0, "averaging": {"epochs": 2}},
     "epochs that repeat": {"augment": {"repeat_after": 2, "speed": {}, "mixup": {}}},
 }
 
