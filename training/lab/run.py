@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from networks import Network, Reversed, Tried
+from networks import Network, Tried, skip_draws
 from pitch import Periodicity
 from torch import Tensor
 from torch.nn import functional as F
@@ -58,15 +58,11 @@ class Recipe:
     """What an experiment may change.
 
     Attributes:
-        channels: ``mel``, ``mfcc``, ``delta`` (of the log-mel over three frames), ``pitch`` (:mod:`pitch`).
         augment: transforms in place of, or beside, the default's; an empty table takes one out.
-        reversed_speaker: weight of the loss of who speaks, its gradient reversed.
         sentence: weight of the loss of which sentence, and how strongly, it is spoken.
-        contrast: weight of the supervised contrastive loss (Khosla et al. 2020).
         ema: share that the running mean of the weights keeps at each step.
-        sharpness: length of the step of sharpness-aware minimisation (Foret et al. 2021).
         song: RAVDESS's songs of the training actors too, with outputs of their own.
-        tilt_db: deviation of a smooth random curve over the spectrum, at each of six knots.
+        pitch: periodicity (:mod:`pitch`) as a third channel.
         range_db: how far below its loudest value a log-mel spectrogram is cut off, for both channels; 0: by the
             normalisation, at 80 dB, for the log-mel alone.
     """
@@ -76,17 +72,12 @@ class Recipe:
     lr: float = 2e-3
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
-    channels: tuple[str, ...] = ("mel", "mfcc")
     network: Mapping[str, Any] = field(default_factory=dict)
-    frontend: Mapping[str, Any] = field(default_factory=dict)
     augment: Mapping[str, Any] = field(default_factory=dict)
-    reversed_speaker: float = 0.0
     sentence: float = 0.0
-    contrast: float = 0.0
     ema: float = 0.0
-    sharpness: float = 0.0
     song: bool = False
-    tilt_db: float = 0.0
+    pitch: bool = False
     range_db: float = 0.0
 
     @property
@@ -102,7 +93,7 @@ def experiments() -> dict[str, Any]:
 def read(name: str) -> Recipe:
     table = experiments()[name]
     known = {one.name for one in fields(Recipe)}
-    return Recipe(**{key: tuple(v) if isinstance(v, list) else v for key, v in table.items() if key in known})
+    return Recipe(**{key: value for key, value in table.items() if key in known})
 
 
 class Bank:
@@ -110,13 +101,13 @@ class Bank:
 
     def __init__(self, material: Material, recipe: Recipe) -> None:
         self.utterances = sorted(material.corpus.utterances, key=lambda u: str(u.path.name))
-        self.frontend = MelMfcc(MelMfccConfig(**recipe.frontend))
+        self.frontend = MelMfcc(MelMfccConfig())
         spectrum, size = self.frontend.log_mel.spectrum, self.frontend.config.n_mels
-        self.pitch = Periodicity(spectrum, 16_000, size, 62.5, 500.0) if "pitch" in recipe.channels else None
+        self.pitch = Periodicity(spectrum, 16_000, size, 62.5, 500.0) if recipe.pitch else None
         self.digests = [u.digest for u in self.utterances]
         sounds = [material.sounds[digest] for digest in self.digests]
         waves = {name: value for name, value in recipe.table.items() if name not in FEATURE_TRANSFORMS}
-        parts = [waves, dict(recipe.frontend), self.digests, VERSIONS, HARD]
+        parts = [waves, self.digests, VERSIONS, HARD]
         given = json.dumps([*parts, "pitch"] if self.pitch else parts, sort_keys=True)
         place = BANKS / hashlib.sha256(given.encode()).hexdigest()[:16]
         if not (place / "clean owners.npy").exists():
@@ -162,30 +153,13 @@ class Features:
         if self.recipe.range_db:
             heard = torch.maximum(heard, heard.amax(dim=(1, 2), keepdim=True) - self.recipe.range_db)
         x = self.frontend.of_log_mel(heard)
-        if rng is not None:
-            x = self._voices(x, rng)
-        raw, x = x[:, 0], self.normalise(x)
-        made = {"mel": x[:, 0], "mfcc": x[:, 1]}
-        if "delta" in self.recipe.channels:
-            frames = speech_frames(x[:, 1])
-            made["delta"] = F.pad(raw[:, :, 2:] - raw[:, :, :-2], (1, 1)) / 5 * frames
-        if "pitch" in self.recipe.channels:
-            made["pitch"] = (2 * periods - 0.5) * speech_frames(x[:, 1])
-        # The second channel marks speech; where it is not the MFCC's, the frames are 0 outside speech alike.
-        if "mfcc" not in self.recipe.channels:
-            made["mel"] = made["mel"] * speech_frames(x[:, 1])
-            return torch.stack([made[name] for name in (*self.recipe.channels, self.recipe.channels[0])][:2], dim=1)
-        return torch.stack([made[name] for name in self.recipe.channels], dim=1)
-
-    def _voices(self, x: Tensor, rng: np.random.Generator) -> Tensor:
-        if vtlp := self.table.get("vtlp"):
+        if rng is not None and (vtlp := self.table.get("vtlp")):
             factors = rng.uniform(vtlp["lowest"], vtlp["highest"], len(x))
             x = warp(x, torch.from_numpy(factors), self.frontend, 4_800.0)
-        if self.recipe.tilt_db:
-            knots = torch.from_numpy(rng.normal(0, self.recipe.tilt_db, (len(x), 1, 6)).astype(np.float32))
-            curve = F.interpolate(knots, size=x.shape[2], mode="linear", align_corners=True)[:, 0, :, None]
-            x = self.frontend.of_log_mel((x[:, 0] + curve).transpose(1, 2))
-        return x
+        x = self.normalise(x)
+        if not self.recipe.pitch:
+            return x
+        return torch.cat([x, ((2 * periods - 0.5) * speech_frames(x[:, 1]))[:, None]], dim=1)
 
 
 def described(utterance: Utterance) -> tuple[int, int, int, bool]:
@@ -207,16 +181,15 @@ class Trial:
         targets = np.array([labels.index(u.label) for u in bank.utterances])
         self.targets = torch.from_numpy(targets + self.n_labels * facts[:, 3])  # songs have outputs of their own
         self.features = Features(bank, recipe)
-        sizes = Network(**{k: deep_tuple(v) for k, v in recipe.network.items()})
+        sizes = Network(**recipe.network)
         n_bins = bank.frontend.config.n_mels
         n_outputs = self.n_labels * (1 + recipe.song)
-        self.network = Tried(sizes, max(2, len(recipe.channels)), n_bins, n_outputs)
+        self.network = Tried(sizes, 2 + recipe.pitch, n_bins, n_outputs)
         self.network.to(memory_format=torch.channels_last)
-        self.speaker = torch.nn.Linear(sizes.hidden, 25)
+        skip_draws((sizes.hidden, 25))
         self.aside = torch.nn.Linear(sizes.hidden, 2)
-        learnt = [*self.network.parameters(), *self.speaker.parameters(), *self.aside.parameters()]
-        self.learnt = learnt
-        self.optimizer = torch.optim.AdamW(learnt, lr=recipe.lr, weight_decay=recipe.weight_decay)
+        self.learnt = [*self.network.parameters(), *self.aside.parameters()]
+        self.optimizer = torch.optim.AdamW(self.learnt, lr=recipe.lr, weight_decay=recipe.weight_decay)
         steps = recipe.epochs * (len(self.numbers) // recipe.batch_size)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, recipe.lr, total_steps=steps)
         keep = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema)
@@ -237,16 +210,13 @@ class Trial:
         x = self.features(self.bank.versions[versions, some], rng)
         table = self.recipe.table
         x = spec_augment(x, rng, **table["spec_augment"]) if "spec_augment" in table else x
-        columns = [F.one_hot(self.targets[some], self.n_labels * (1 + self.recipe.song))]
-        columns += [F.one_hot(self.facts[some, 0], 25), self.facts[some, 1:3]]
-        target = torch.cat(columns, dim=1).float()
+        labels = F.one_hot(self.targets[some], self.n_labels * (1 + self.recipe.song))
+        target = torch.cat([labels, self.facts[some, 1:3]], dim=1).float()
         if alpha := table.get("mixup", {}).get("alpha"):
             x, target = mixup(x, target, rng, alpha)
-        loss = self._loss(x, target, self.targets[some])
+        loss = self._loss(x, target)
         self.optimizer.zero_grad()
         loss.backward()
-        if self.recipe.sharpness:
-            self._uphill(lambda: self._loss(x, target, self.targets[some]))
         torch.nn.utils.clip_grad_norm_(self.learnt, 5.0)
         self.optimizer.step()
         self.schedule.step()
@@ -254,32 +224,15 @@ class Trial:
             self.mean.update_parameters(self.network)
         return loss.item()
 
-    def _loss(self, x: Tensor, target: Tensor, labels: Tensor) -> Tensor:
+    def _loss(self, x: Tensor, target: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
             logits, hidden = self.network(x)
         logits, hidden = logits.float(), hidden.float()
-        own, speaker, aside = target.split([logits.shape[1], 25, 2], dim=1)
+        own, aside = target.split([logits.shape[1], 2], dim=1)
         loss = F.cross_entropy(logits, own, label_smoothing=self.recipe.label_smoothing)
-        if weight := self.recipe.reversed_speaker:
-            loss = loss + weight * F.cross_entropy(self.speaker(Reversed.apply(hidden)), speaker)
         if weight := self.recipe.sentence:
             loss = loss + weight * F.binary_cross_entropy_with_logits(self.aside(hidden), aside)
-        if weight := self.recipe.contrast:
-            loss = loss + weight * contrast(hidden, labels)
         return loss
-
-    def _uphill(self, again: Any) -> None:
-        """Take the gradient where the loss nearby is highest (sharpness-aware minimisation)."""
-        norm = torch.stack([p.grad.norm() for p in self.learnt if p.grad is not None]).norm() + 1e-12
-        moves = [(p, p.grad * (self.recipe.sharpness / norm)) for p in self.learnt if p.grad is not None]
-        with torch.no_grad():
-            for p, move in moves:
-                p.add_(move)
-        self.optimizer.zero_grad()
-        again().backward()
-        with torch.no_grad():
-            for p, move in moves:
-                p.sub_(move)
 
     @torch.inference_mode()
     def answers(self, actors: Sequence[int], condition: str = "clean") -> tuple[Any, Any]:
@@ -298,17 +251,6 @@ class Trial:
 def mean_or_nothing(logits: Any) -> Any:
     """Return the mean over a clip's windows; of a clip without speech, the same for every label."""
     return logits.mean(axis=0) if len(logits) else np.zeros(logits.shape[1], np.float32)
-
-
-def contrast(hidden: Tensor, labels: Tensor) -> Tensor:
-    x = F.normalize(hidden, dim=1)
-    near = (x @ x.T / 0.1).fill_diagonal_(-1e4)
-    alike = (labels[:, None] == labels[None]).float().fill_diagonal_(0)
-    return -((near.log_softmax(dim=1) * alike).sum(dim=1) / alike.sum(dim=1).clamp_min(1)).mean()
-
-
-def deep_tuple(value: Any) -> Any:
-    return tuple(deep_tuple(one) for one in value) if isinstance(value, list) else value
 
 
 def uar(labels: Any, logits: Any) -> float:
@@ -337,11 +279,7 @@ def carry_out(name: str, seed: int, material: Material, songs: Material | None) 
         "mean": round(float(np.mean(found)), 4),
         "hard": {condition: round(float(np.mean(some)), 4) for condition, some in hard.items()},
         "loss": round(float(np.mean(losses)), 3),
-        "parameters": sum(
-            p.numel()
-            for name, p in trial.network.named_parameters()
-            if trial.network.sizes.squeeze or ".gate." not in name
-        ),
+        "parameters": sum(p.numel() for p in trial.network.parameters()),
         "seconds": round(time.monotonic() - began),
     }
 
