@@ -143,7 +143,8 @@ def _figures(bundled: dict[str, Any], evaluation: Evaluation) -> Iterator[str]:
         "everybody, so nobody is left to test them on. These are the figures of the same recipe on EmoBox folds 1-5, "
         "where 16 actors train and 4 others are tested, so that each seed is tested on each actor once. No "
         "epoch was chosen on them; of the recipe, the step between frames was chosen on untrained features of all "
-        "actors, and the rest judged by eight of them ([experiments](../training/experiments.md)).\n\n"
+        "actors, the averaging of weights by all of them in nested folds, and the rest by eight of them "
+        "([experiments](../training/experiments.md)).\n\n"
         "| protocol | UAR | accuracy |\n|---|---|---|"
     )
     deviation = "" if figures[_SD] is None else f"; SD {100 * figures[_SD]:.1f}"
@@ -169,8 +170,8 @@ def _figures(bundled: dict[str, Any], evaluation: Evaluation) -> Iterator[str]:
 
 
 _TEN_PARTS = {
-    "random-10-fold": "random 10-fold, speaker-dependent, one seed",
-    "known-speakers": "the same, by [a recipe made for known speakers](../training/configs/known-speakers.toml)",
+    "random-10-fold": "random 10-fold, speaker-dependent, one seed, the recipe before weights were averaged",
+    "known-speakers": "the same by [a recipe made for known speakers](../training/configs/known-speakers.toml)",
 }
 """Records of ten folds each, with what the card calls them."""
 
