@@ -106,7 +106,7 @@ def explain(
     >>> from audio_emotion import explain, load_model
     >>> explanation = explain(load_model(device="cpu"), "inference/samples/sad.wav")
     >>> explanation.label, explanation.weighed.heat.shape
-    ('sad', (12, 26))
+    ('sad', (12, 22))
     """
     check_method(method)
     index = _index(model, label)

@@ -36,7 +36,7 @@ def test_a_folder_that_stands_by_itself(cli: Cli, tmp_path: Path) -> None:
     assert lines[2].split()[:2] == ["onnx-int8", "model.int8.onnx"]
     about = json.loads((tmp_path / "out/model.json").read_text())
     floats, integers = about["files"]
-    assert floats["differs_most"] < 1e-5 < integers["differs_most"] < 0.1
+    assert floats["differs_most"] < 1e-5 < integers["differs_most"] < 0.2
     assert integers["size_bytes"] < floats["size_bytes"]
     assert 0 <= floats["uar"] <= 1
 
