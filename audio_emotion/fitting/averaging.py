@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from audio_emotion.fitting.config import TrainConfig
@@ -58,9 +58,10 @@ def refresh_norms(model: EmotionModel, heard: Iterator[FloatArray], dtype: torch
 
     Those that training leaves are of sounds augmented, mixed and with units dropped, and of other weights than a mean
     of weights. Nothing is dropped here, so that each layer sees what it will see (Li et al. 2019, "Understanding the
-    disharmony between dropout and batch normalization by variance shift").
+    disharmony between dropout and batch normalization by variance shift"). What is frozen keeps its own.
     """
-    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    still = set(map(id, model.still))
+    norms = [one for one in model.modules() if isinstance(one, _BatchNorm) and id(one) not in still]
     if not norms:
         return
     device, momenta = next(model.parameters()).device, [norm.momentum for norm in norms]

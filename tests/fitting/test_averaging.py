@@ -1,17 +1,19 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from audio_emotion.errors import UsageError
-from audio_emotion.fitting import TrainConfig
+from audio_emotion.fitting import TrainConfig, loop
 from audio_emotion.fitting.averaging import as_they_are, refresh_norms
 from audio_emotion.fitting.config import from_table
 from audio_emotion.fitting.listening import Listener
-from audio_emotion.fitting.loop import fit
 from audio_emotion.fitting.state import Epoch, Keeper, below
+from audio_emotion.fitting.transfer import freeze
 from audio_emotion.models import _registry, build
 from tests.fitting import nets
 
@@ -26,7 +28,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(config: TrainConfig, keeper: Keeper | None = None, on_epoch=lambda _: None) -> dict[str, torch.Tensor]:
-    return dict(fit(TRAIN, HELD_OUT, 4, config, "cpu", Listener(on_epoch=on_epoch), keeper).state_dict())
+    return dict(loop.fit(TRAIN, HELD_OUT, 4, config, "cpu", Listener(on_epoch=on_epoch), keeper).state_dict())
 
 
 def test_the_kept_weights_are_the_mean_of_the_last_epochs(tmp_path: Path):
@@ -64,6 +66,26 @@ def test_statistics_are_those_of_the_utterances_as_they_are():
     )
     assert torch.allclose(last.running_mean, heard[0].mean(0), atol=1e-5)
     assert torch.allclose(last.running_var, heard[0].var(0), atol=1e-5)
+
+
+def test_frozen_statistics_stay():
+    config = from_table({"architecture": "speech-embedding"})
+    model = build(config.architecture, 4, config.parameters, config.frontend_table)
+    freeze(model, ["norm"])
+    averaged = AveragedModel(model).module
+    refresh_norms(averaged, as_they_are(TRAIN.sounds, config), None)
+    assert torch.equal(averaged.network.norm.running_mean, model.network.norm.running_mean)
+    assert not torch.equal(averaged.network.head[0].running_mean, model.network.head[0].running_mean)
+
+
+def test_the_mean_gets_statistics_of_its_own(monkeypatch: pytest.MonkeyPatch):
+    refreshed = []
+    monkeypatch.setattr(loop, "refresh_norms", lambda model, heard, _: refreshed.append((model, sum(map(len, heard)))))
+    without = loop.fit(TRAIN, replace(TRAIN, sounds=[], targets=[]), 4, nets.config(patience=0), "cpu")
+    assert not refreshed
+    kept = loop.fit(TRAIN, replace(TRAIN, sounds=[], targets=[]), 4, nets.config(**AVERAGED), "cpu")
+    assert kept is not without
+    assert refreshed == [(kept, len(TRAIN.sounds))]
 
 
 def test_every_utterance_is_heard_once_and_silence_not_at_all():
