@@ -24,7 +24,6 @@ from audio_emotion.paths import pretrained_weights
 _WIDTHS = (24, 48, 72, 96)
 _POOLS = ((2, 2), (2, 1), (2, 2))
 _SLOPE, _LOWEST = 0.2, -0.4
-_N_BINS = 32
 _MEAN, _DEVIATION, _SILENCE = 7.7, 1.5, 1.0
 """Of what the pretrained network hears: tenths of dB re 1 above -20, of 16-bit samples; means over RAVDESS's speech."""
 
@@ -40,6 +39,8 @@ class SpeechEmbeddingConfig:
         dropout: share of units dropped before and after it.
         tune_from: the first block, from 0, that is trained; those before it stay as they were pretrained.
         pretrained: whether a new network begins with the pretrained weights, or with random ones.
+        n_bins: how many mel bands the frontend has, 8 or more; the network was pretrained on 32 up to 3.8 kHz, and 40
+            up to 6.64 kHz, its ``f_max``, lie as close together.
     """
 
     n_blocks: int = 4
@@ -48,10 +49,11 @@ class SpeechEmbeddingConfig:
     dropout: float = 0.3
     tune_from: int = 0
     pretrained: bool = True
+    n_bins: int = 32
 
 
 class SpeechEmbedding(nn.Module):
-    """Normalised log-mel spectrograms (B, 1, 32, T) → logits (B, n_labels)."""
+    """Normalised log-mel spectrograms (B, 1, n_bins, T) → logits (B, n_labels)."""
 
     def __init__(self, config: SpeechEmbeddingConfig, n_labels: int) -> None:
         super().__init__()
@@ -61,9 +63,10 @@ class SpeechEmbedding(nn.Module):
         if config.pretrained:
             self.blocks.load_state_dict(pretrained(config.n_blocks))
         self.blocks[: config.tune_from].requires_grad_(False)
+        self.n_bins = config.n_bins
         pools = _POOLS[: config.n_blocks - 1]
         self.frames_in_one = 2 ** sum(over_time == 2 for _, over_time in pools)
-        width = _WIDTHS[config.n_blocks - 1] * (_N_BINS >> len(pools))
+        width = _WIDTHS[config.n_blocks - 1] * (config.n_bins >> len(pools))
         self.norm = nn.BatchNorm1d(width)
         self.pool = AttentiveStatistics(width, config.bottleneck)
         self.head = nn.Sequential(
@@ -77,8 +80,11 @@ class SpeechEmbedding(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        if features.shape[2] != _N_BINS:
-            raise ModelError(f"speech-embedding: the frontend has {features.shape[2]} mel bands, expected {_N_BINS}")
+        if features.shape[2] != self.n_bins:
+            raise ModelError(
+                f"speech-embedding: the frontend has {features.shape[2]} mel bands, expected {self.n_bins}; "
+                "n_bins and the frontend's n_mels go together"
+            )
         x = self.norm(self.blocks(self.heard(features)).flatten(1, 2))  # (B, C * F / 8, T / 4)
         frames = F.max_pool1d(speech_frames(features[:, 0]), self.frames_in_one)
         logits: Tensor = self.head(self.pool(x, frames))
@@ -106,6 +112,8 @@ def _check(config: SpeechEmbeddingConfig) -> None:
         raise ModelError(f"speech-embedding: n_blocks is {config.n_blocks}, expected 1 to {len(_WIDTHS)}")
     if not 0 <= config.tune_from <= config.n_blocks:
         raise ModelError(f"speech-embedding: tune_from is {config.tune_from}, expected 0 to {config.n_blocks}")
+    if config.n_bins < 8:
+        raise ModelError(f"speech-embedding: n_bins is {config.n_bins}, expected 8 or more")
 
 
 class Rectifier(nn.Module):

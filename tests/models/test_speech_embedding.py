@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from librosa import mel_frequencies
 from torch.nn import functional as F
 
 from audio_emotion.errors import ModelError
@@ -91,7 +92,21 @@ def test_silence_beyond_the_margin_changes_nothing_and_silence_within_it_does(n_
         assert (model(too_short) - answer).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("parameters", [{"n_blocks": 0}, {"n_blocks": 5}, {"tune_from": 5}, {"tune_from": -1}])
+def test_it_may_hear_higher_bands_too_as_close_together_as_those_it_was_pretrained_on():
+    frontend = {"n_mels": 40, "f_max": 6640.0}
+    model = build(NAME, 8, {"n_bins": 40}, frontend)
+    narrow, wide = (mel_frequencies(n, fmin=60.0, fmax=f_max) for n, f_max in ((34, 3800.0), (42, 6640.0)))
+    np.testing.assert_allclose(wide[:34], narrow, rtol=1e-3)
+    for name, tensor in pretrained(4).items():
+        assert torch.equal(model.network.blocks.state_dict()[name], tensor)
+    assert model.eval()(window(1.2)).shape == (1, 8)
+    with pytest.raises(ModelError, match="the frontend has 40 mel bands, expected 32"):
+        build(NAME, 8, {}, frontend)(window(1.2))
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"n_blocks": 0}, {"n_blocks": 5}, {"tune_from": 5}, {"tune_from": -1}, {"n_bins": 7}]
+)
 def test_sizes_that_it_has_not(parameters: dict[str, int]):
     with pytest.raises(ModelError, match=next(iter(parameters))):
         build(NAME, 8, parameters)
