@@ -315,8 +315,8 @@ def _of_savee_itself() -> Iterator[str]:
 
 def _fine_tuned(tuned: dict[str, Any]) -> Iterator[str]:
     yield (
-        "With up to twenty clips a label of two speakers such a model learns ([fine-tuning](fine-tuning.md)). Measured "
-        f"with `{tuned.get('name', 'two-channel-cnn')}`; UAR on the other speakers, mean of three draws:\n\n"
+        "With up to twenty clips a label of two speakers it learns ([fine-tuning](fine-tuning.md)). UAR on the other "
+        "speakers, mean of three draws:\n\n"
         "| corpus | as bundled | among its labels | fine-tuned |\n|---|---|---|---|"
     )
     columns = ("bundled UAR", "bundled UAR among these labels", "fine-tuned UAR")
