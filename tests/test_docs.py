@@ -129,7 +129,7 @@ def test_the_other_tutorials_can_be_followed(desk: Path):
 
 
 def test_every_link_leads_to_a_file():
-    for page in [*PAGES, *ROOT.glob("*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("training/*.md")]:
+    for page in [*PAGES, *ROOT.glob("*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("training/**/*.md")]:
         text = _BLOCK.sub("", page.read_text("utf-8"))
         for target in re.findall(r"\]\(([^)#\s]+)", text):
             if "://" not in target and not target.startswith("mailto:"):

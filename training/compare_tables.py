@@ -27,7 +27,7 @@ HEAD = """# Architectures compared
 RAVDESS speech, eight emotions, every architecture by its own recipe (`training/configs`). No epoch is chosen on test
 data: a recipe with patience takes its validation side from the training side. Of
 `speech-embedding` some choices were judged by actors who are tested on in other folds
-([experiments](../training/experiments.md)). Made from the records in `training/records/compare` by
+([experiments](../training/experiments/README.md)). Made from the records in `training/records/compare` by
 
 ```sh
 python training/compare.py{caps}

@@ -144,7 +144,7 @@ def _figures(bundled: dict[str, Any], evaluation: Evaluation) -> Iterator[str]:
         "where 16 actors train and 4 others are tested, so that each seed is tested on each actor once. No "
         "epoch was chosen on them; of the recipe, the step between frames was chosen on untrained features of all "
         "actors, the averaging of weights by all of them in nested folds, and the rest by eight of them "
-        "([experiments](../training/experiments.md)).\n\n"
+        "([experiments](../training/experiments/README.md)).\n\n"
         "| protocol | UAR | accuracy |\n|---|---|---|"
     )
     deviation = "" if figures[_SD] is None else f"; SD {100 * figures[_SD]:.1f}"

@@ -110,7 +110,7 @@ def test_a_fold_is_judged_by_a_temperature_of_other_folds_alone(monkeypatch: pyt
 def test_the_page_is_what_the_records_say():
     import table
 
-    page = (ROOT / "training" / "experiments.md").read_text("utf-8")
+    page = (ROOT / "training" / "experiments" / "bench.md").read_text("utf-8")
     assert f"{table.BEGIN}\n{table.table()}\n{table.END}" in page, "run: python training/lab/table.py"
 
 

@@ -1,4 +1,4 @@
-"""Write the table of ``training/experiments.md`` from experiments.toml and records/.
+"""Write the table of ``training/experiments/bench.md`` from experiments.toml and records/.
 
 python training/lab/table.py
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "experiments.md"
+PAGE = HERE.parent / "experiments" / "bench.md"
 BEGIN, END = "<!-- lab -->", "<!-- /lab -->"
 COLUMNS = (
     *("experiment", "tried", "expected", "validation UAR by fold", "mean"),
