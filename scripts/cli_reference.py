@@ -1,4 +1,4 @@
-"""The reference of the command line, as Markdown, from the commands themselves: `python -m scripts.cli_reference`."""
+"""Render the command reference as Markdown from the help of the commands: `python -m scripts.cli_reference`."""
 
 import inspect
 from collections.abc import Iterator
@@ -10,9 +10,8 @@ from audio_emotion.cli import app
 
 HEAD = """# Commands
 
-Made from the commands' own help, which `audio-emotion COMMAND --help` prints. Results go to standard output, all else
-to standard error. The exit code is 0 when all went well, 1 when nothing could be done, 2 for what can never be right,
-3 when some inputs failed, 130 after Ctrl-C.
+The help of every command, as `audio-emotion COMMAND --help` prints it. Results go to standard output, everything else
+to standard error. See also [commands by task](commands.md) and [exit codes](exit-codes.md).
 """
 
 

@@ -1,9 +1,9 @@
-"""Write docs/model-card.md, the bundled model's card at length, from the committed records.
+"""Write docs/model-card.md, the long model card of the bundled model, from the committed records.
 
     python training/model_card.py
 
-What stands in the model folder is the card's short form (``audio_emotion/card.py``). The figures come from the test
-sides that ``compare.py`` recorded on EmoBox folds 1-5, and from ``bundle.py``, ``robustness.py``, ``int8.py``,
+The model folder contains a short card (``audio_emotion/card.py``). The figures come from the test sides that
+``compare.py`` recorded on EmoBox folds 1-5, and from ``bundle.py``, ``robustness.py``, ``int8.py``,
 ``cross_corpus.py``, ``savee.py``, ``fine_tune.py`` and ``benchmarks/export.py``.
 """
 
@@ -27,53 +27,56 @@ CORPORA = {"tess": "TESS (English, 2 women)", "emodb": "EmoDB (German, 10 speake
 
 PURPOSE = """# Model card: the bundled model
 
-Written by [training/model_card.py](../training/model_card.py) from [records](../training/records/) of runs. The
-[short form](../audio_emotion/weights/default/README.md) lies in the model folder.
+Written by [training/model_card.py](../training/model_card.py) from [records](../training/records/) of runs. The model
+folder contains a [short form](../audio_emotion/weights/default/README.md).
 
-## What it is
+## The model
 
-`{name}`: a convolutional network of {parameters:,} parameters that reads three seconds of sound as a log-mel
-spectrogram of 60 to 3,800 Hz, and gives a probability to each of eight emotions ([architecture](architecture.md)). Its
-convolutions began with the weights of Google's speech embedding, a small network that had learnt to tell 5,000 keywords
-apart; the first three stayed as they were ([why](decisions/0007-a-pretrained-network.md)). Version {version}, recipe
-[speech-embedding.toml](../training/configs/speech-embedding.toml), weights `{sha256}`.
+`{name}` is a convolutional network with {parameters:,} parameters. Its input is a log-mel spectrogram of three seconds
+of sound, from 60 to 3,800 Hz. Its output is a probability for each of eight emotions ([architecture](architecture.md)).
+The convolutions started from the weights of Google's speech embedding, a small network trained to recognize 5,000
+keywords. The first three convolutions kept these weights ([why](decisions/0007-a-pretrained-network.md)). Version
+{version}, recipe [speech-embedding.toml](../training/configs/speech-embedding.toml), weights `{sha256}`.
 
-## What it is for, and what not
+## Intended use
 
-It shows what such a model does, is a baseline to compare with, and is a start for [a model of one's
-own](fine-tuning.md). It may be used for research, teaching and other non-commercial purposes.
+The model is a demonstration, a baseline to compare with, and a starting point for [your own model](fine-tuning.md). You
+may use it for research, teaching and other non-commercial purposes.
 
-It must not be used to judge a person: not in hiring, at work, in class, in court, in health care without a person
-qualified for it, and not to find out what somebody feels. It hears how actors play emotions; people show them
-differently, or not at all. Regulation (EU) 2024/1689, the AI Act, prohibits systems that infer emotions of people at
-the workplace and in education, except for medical or safety reasons (Article 5(1)(f)); elsewhere it counts emotion
-recognition as high-risk (Annex III) and has people told that they are exposed to it (Article 50). Other laws, such as
-those on biometric data, may apply besides.
+**Do not use it to judge a person**: not in hiring, at work, in class, in court, not in health care without a qualified
+person, and not to find out what somebody feels. It recognizes how actors play emotions. People show emotions
+differently, or not at all.
 
-## What it was trained on
+The EU AI Act (Regulation (EU) 2024/1689) prohibits systems that infer the emotions of people at the workplace and in
+education, except for medical or safety reasons (Article 5(1)(f)). Elsewhere it classifies emotion recognition as
+high-risk (Annex III) and requires that people are informed when they are exposed to it (Article 50). Other laws, such
+as those on biometric data, may also apply.
 
-{clips:,} recordings of RAVDESS speech (Livingstone and Russo 2018), by {actors} of its 24 professional actors, half
-of them women, who spoke two sentences in North American English in a studio, each emotion at two intensities (neutral
-at one). The recordings are under **CC BY-NC-SA 4.0**, and so are [the weights](../audio_emotion/weights/LICENSE): no
-commercial use, attribution, the same licence for what is made from them. Labels are what the actors were asked to
-play.
+## Training data
 
-The pretrained network (Lin et al. 2020, arXiv 2002.01322) learnt from recordings of keywords in videos that its authors
-do not publish; who speaks in them is not known, and RAVDESS, which was on the web at the time, may by chance be among
-them, without its emotions. It is under the Apache License 2.0, in the form in which openWakeWord distributes it under
-CC BY-NC-SA 4.0.
+{clips:,} recordings of RAVDESS speech (Livingstone and Russo 2018) by {actors} of its 24 professional actors, half of
+them women. They spoke two sentences in North American English in a studio, each emotion at two intensities (neutral at
+one). The labels are the emotions that the actors were asked to play. The recordings are under **CC BY-NC-SA 4.0**, and
+so are [the weights](../audio_emotion/weights/LICENSE): no commercial use, attribution, and the same licence for
+derived works.
+
+The pretrained network (Lin et al. 2020, arXiv 2002.01322) was trained on recordings of keywords in videos that its
+authors do not publish. The speakers are unknown. RAVDESS was on the web at that time, so its recordings may be among
+them, without their emotions. The network is under the Apache License 2.0, in the form that openWakeWord distributes
+under CC BY-NC-SA 4.0.
 """
 
 LIMITS = """## Limits
 
-- **Acted speech of one studio.** Two sentences, one accent, clean microphones. Spontaneous speech, children, old
-  people, illness, other languages and crowds are not in it at all.
-- **Calm and neutral** are close in RAVDESS and one thing elsewhere; most corpora have no calm.
-- **Loudness is not heard**, only its course in time ([why](decisions/0002-normalisation-within-the-window.md)).
-- **Words are not understood**: the two sentences are the same for every emotion.
-- **A probability** is the model's certainty on speech like its training data. Elsewhere it is too sure of itself: the
-  calibration errors of other corpora stand above.
-- **Few speakers.** Differences between groups of a dozen actors say little about people; look at the intervals.
+- **Acted speech from one studio.** Two sentences, one accent, clean microphones. The data contains no spontaneous
+  speech, no children, no old people, no illness, no other languages and no crowds.
+- **Calm and neutral** are close in RAVDESS, and the same thing elsewhere. Most corpora have no calm.
+- **Absolute loudness is not an input**, only its course over time
+  ([why](decisions/0002-normalisation-within-the-window.md)).
+- **Words are not an input**: the two sentences are the same for every emotion.
+- **Probabilities** are calibrated for speech like the training data. Elsewhere they are too high: see the
+  calibration errors of the other corpora above.
+- **Few speakers.** Differences between groups of a dozen actors say little about people. Look at the intervals.
 """
 
 
@@ -101,7 +104,7 @@ def render() -> str:
 
 
 def tested() -> Evaluation:
-    """Return what the recipe's models said of the folds' test sides, every run together."""
+    """Return the predictions of the recipe's models on the test sides of the folds, all runs combined."""
     utterances, rows = [], []
     for path in _records(f"{NAME}-emobox-*.csv"):
         with path.open(encoding="utf-8", newline="") as file:
@@ -138,12 +141,12 @@ def _figures(bundled: dict[str, Any], evaluation: Evaluation) -> Iterator[str]:
     assert intervals is not None
     chosen = _read(f"compare/{NAME}-random-0.json")["figures"]
     yield (
-        "## How well it hears RAVDESS\n\n"
-        "UAR is the unweighted mean of the eight recalls; guessing has 12.5 %. The bundled weights learnt from "
-        "everybody, so nobody is left to test them on. These are the figures of the same recipe on EmoBox folds 1-5, "
-        "where 16 actors train and 4 others are tested, so that each seed is tested on each actor once. No "
-        "epoch was chosen on them; of the recipe, the step between frames was chosen on untrained features of all "
-        "actors, the averaging of weights by all of them in nested folds, and the rest by eight of them "
+        "## Accuracy on RAVDESS\n\n"
+        "UAR is the unweighted mean of the eight recalls; guessing has 12.5 %. The bundled weights were trained on all "
+        "available actors, so no actor is left to test them. These figures are of the same recipe on EmoBox folds 1-5: "
+        "16 actors train and 4 others are tested, so each seed is tested on each actor once. No epoch was chosen on "
+        "test actors. The step between frames was chosen with untrained features of all actors, the averaging of "
+        "weights with all actors in nested folds, and the rest of the recipe with eight actors "
         "([experiments](../training/experiments/README.md)).\n\n"
         "| protocol | UAR | accuracy |\n|---|---|---|"
     )
@@ -153,31 +156,33 @@ def _figures(bundled: dict[str, Any], evaluation: Evaluation) -> Iterator[str]:
         f"| {_percent(figures['UAR'])} | {_percent(figures['accuracy'])} |"
     )
     yield (
-        f"| the same, {len(evaluation.utterances):,} answers together, 95 % interval over {intervals.n_speakers} actors"
+        f"| the same, {len(evaluation.utterances):,} predictions pooled, 95 % interval over {intervals.n_speakers} "
+        f"actors"
         f" | {_percent(evaluation.uar)} ({_span(intervals.uar)}) "
         f"| {_percent(evaluation.accuracy)} ({_span(intervals.wa)}) |"
     )
     yield (
-        f"| random 80/20 split, speaker-dependent: not what a new voice would get | {_percent(chosen['uar'])} "
+        f"| random 80/20 split, speaker-dependent: not the accuracy for a new speaker | {_percent(chosen['uar'])} "
         f"| {_percent(chosen['wa'])} |"
     )
     yield from _ten_parts()
     yield ""
     yield (
-        f"The probabilities are off by {100 * figures[_ECE]:.1f} points on the average (expected calibration "
-        "error, each fold under the temperature of the others).\n"
+        f"On average the probabilities are off by {100 * figures[_ECE]:.1f} points (expected calibration error; each "
+        f"fold "
+        "uses the temperature of the other folds).\n"
     )
 
 
 _TEN_PARTS = {
-    "random-10-fold": "random 10-fold, speaker-dependent, one seed, the recipe before weights were averaged",
-    "known-speakers": "the same by [a recipe made for known speakers](../training/configs/known-speakers.toml)",
+    "random-10-fold": "random 10-fold, speaker-dependent, one seed, the recipe without averaged weights",
+    "known-speakers": "the same with [a recipe for known speakers](../training/configs/known-speakers.toml)",
 }
-"""Records of ten folds each, with what the card calls them."""
+"""Folders of records with ten folds each, and their names on the card."""
 
 
 def _ten_parts() -> Iterator[str]:
-    """Say what was reached on random 10-fold splits."""
+    """Yield the rows of the random 10-fold splits."""
     for folder, called in _TEN_PARTS.items():
         found = [
             _read(f"{folder}/{path.name}")["figures"] for path in _records(f"{NAME}-random-10-fold-*.json", folder)
@@ -203,7 +208,7 @@ _ECE = "ECE with the other folds' temperature"
 
 def _groups(evaluation: Evaluation) -> Iterator[str]:
     yield "### By group\n"
-    yield "The answers of the speaker-independent folds.\n"
+    yield "The predictions of the speaker-independent folds.\n"
     yield from _table(
         "emotion", ((c.label, c.support, c.recall, c.precision) for c in evaluation.per_class()), "precision"
     )
@@ -212,21 +217,24 @@ def _groups(evaluation: Evaluation) -> Iterator[str]:
         yield from _table(attribute, ((g.name, g.n_utterances, g.uar, g.wa) for g in groups), "accuracy", "UAR")
     actors = sorted(evaluation.by("speaker"), key=lambda group: group.uar)
     yield (
-        f"From actor to actor the UAR goes from {_percent(actors[0].uar)} to {_percent(actors[-1].uar)} "
-        f"(half of them {_span(np.percentile([a.uar for a in actors], [25, 75]))}). "
-        "Taken for another most often: "
-        + ", ".join(f"{pair.target} for {pair.answer} ({_percent(pair.share)})" for pair in evaluation.confused()[:4])
+        f"The UAR of a single actor ranges from {_percent(actors[0].uar)} to {_percent(actors[-1].uar)} "
+        f"(the middle half {_span(np.percentile([a.uar for a in actors], [25, 75]))}). "
+        "The most frequent confusions: "
+        + ", ".join(
+            f"{pair.target} predicted as {pair.answer} ({_percent(pair.share)})" for pair in evaluation.confused()[:4]
+        )
         + ".\n"
     )
 
 
 def _conditions(robust: dict[str, Any]) -> Iterator[str]:
-    yield "### When something happens to the sound\n"
+    yield "### Noise, telephone and rooms\n"
     yield (
-        f"The same recordings, heard by {len(robust['models'])} of the folds' models that did not know their speakers, "
-        "as recorded and changed ([how](../training/conditions.py)); an answer of `no speech` counts as wrong.\n"
+        f"The same recordings, as recorded and changed ([how](../training/conditions.py)). Each is tested by those "
+        f"of the "
+        f"{len(robust['models'])} fold models that were not trained on its speaker. `no speech` counts as wrong.\n"
     )
-    yield from ("| condition | UAR | women | men | same answer |", "|---|---|---|---|---|")
+    yield from ("| condition | UAR | women | men | same prediction |", "|---|---|---|---|---|")
     for name, one in robust["mean"].items():
         cells = (_percent(one[column]) for column in ("uar", "female", "male", "same answer"))
         yield f"| {name} | {' | '.join(cells)} |"
@@ -238,26 +246,29 @@ def _cost() -> Iterator[str]:
     whole, integers = (next(form for form in forms if form["kind"] == kind) for kind in ("onnx", "onnx-int8"))
     means = _read("int8.json")["mean UAR"]
     yield (
-        "## What it costs\n\n"
-        f"On a CPU it answers in 8-bit integers: {integers['milliseconds']:.1f} ms for a window of three seconds on "
-        f"one core, {integers['size_bytes'] / 1e6:.1f} MB; in 32-bit floats {whole['milliseconds']:.1f} ms and "
-        f"{whole['size_bytes'] / 1e6:.1f} MB ([forms](../benchmarks/export.md)). Integers cost accuracy: "
-        f"{_percent(means['int8'])} UAR where floats have {_percent(means['fp32'])}, five folds of one seed.\n"
+        "## Speed and size\n\n"
+        f"On a CPU the model runs in 8-bit integers: {integers['milliseconds']:.1f} ms for a window of three seconds "
+        f"on "
+        f"one core, and {integers['size_bytes'] / 1e6:.1f} MB. In 32-bit floats it takes {whole['milliseconds']:.1f} "
+        f"ms "
+        f"and {whole['size_bytes'] / 1e6:.1f} MB ([all formats](../benchmarks/export.md)). Integers cost some "
+        f"accuracy: "
+        f"{_percent(means['int8'])} UAR; floats have {_percent(means['fp32'])} (five folds, one seed).\n"
     )
 
 
 def _table(head: str, rows: Any, last: str, first: str = "recall") -> Iterator[str]:
-    yield from (f"| {head} | answers | {first} | {last} |", "|---|---|---|---|")
+    yield from (f"| {head} | predictions | {first} | {last} |", "|---|---|---|---|")
     yield from (f"| {name} | {count} | {_percent(one)} | {_percent(other)} |" for name, count, one, other in rows)
     yield ""
 
 
 def _elsewhere(cross: dict[str, Any], savee: dict[str, Any]) -> Iterator[str]:
     yield (
-        "## How well it hears anything else\n\n"
-        "Corpora that it never heard, every recording. The second UAR lets it choose among the corpus's labels alone; "
-        "the first counts an answer that the corpus does not have as wrong.\n\n"
-        "| corpus | labels | UAR (95 % over speakers) | among its labels | guessing | ECE | answered most |\n"
+        "## Accuracy on other corpora\n\n"
+        "Corpora that the model was not trained on, all recordings. The first UAR counts a label that the corpus does "
+        "not have as wrong. The second restricts the model to the labels of the corpus.\n\n"
+        "| corpus | labels | UAR (95 % over speakers) | corpus labels only | guessing | ECE | most frequent labels |\n"
         "|---|---|---|---|---|---|---|"
     )
     for name, title in CORPORA.items():
@@ -276,48 +287,52 @@ def _elsewhere(cross: dict[str, Any], savee: dict[str, Any]) -> Iterator[str]:
     spread = savee["median dB between the softest and the loudest twentieth of frames"]
     asked = savee["answers"]
     yield (
-        f"\nSAVEE is no better than guessing: {_percent(calm)} of its recordings are answered `calm`, an emotion that "
-        f"it does not have, and more `sad`. "
-        f"Its sentences are duller than those of RAVDESS's men (by {below['2000-4000']:.0f} dB from "
-        f"2 to 4 kHz, {below['4000-7500']:.0f} dB above, at one level) and their pauses are not silent "
-        f"({spread['savee']:.0f} dB between soft and loud frames, in RAVDESS {spread['ravdess men']:.0f} dB): it takes "
-        f"them for quiet speech. On {savee['clips']} of them the UAR among its labels is "
+        f"\nOn SAVEE the model is no better than guessing. It predicts `calm`, which SAVEE does not have, for "
+        f"{_percent(calm)} of the recordings, and `sad` for more. The recordings sound duller than those of "
+        f"RAVDESS's men "
+        f"({below['2000-4000']:.0f} dB less from 2 to 4 kHz and {below['4000-7500']:.0f} dB less above, at the same "
+        f"level), "
+        f"and their pauses are not silent ({spread['savee']:.0f} dB between soft and loud frames; RAVDESS has "
+        f"{spread['ravdess men']:.0f} dB). The model takes them for quiet speech. On {savee['clips']} of them the "
+        f"UAR with "
+        "SAVEE's labels only is "
         + ", ".join(f"{_percent(one['uar among its labels'])} {name}" for name, one in asked.items())
-        + ". Labels and loading were checked and are not the reason "
+        + ". Wrong labels or loading errors were checked and excluded "
         "([record](../training/records/savee.json)).\n"
     )
 
 
 def _raised(found: dict[str, Any]) -> Iterator[str]:
-    """Say what the network from new has on the same corpora."""
+    """Yield the figures of the two-channel CNN, trained from scratch, on the same corpora."""
     plain = _read("cross-corpus-two-channel-cnn.json")
     told = (
         f"{title.partition(' ')[0]} {_percent(plain[name]['uar'])} → {_percent(found[name]['uar'])} "
-        f"(among its labels {_percent(plain[name][_AMONG])} → {_percent(found[name][_AMONG])})"
+        f"(corpus labels only: {_percent(plain[name][_AMONG])} → {_percent(found[name][_AMONG])})"
         for name, title in CORPORA.items()
     )
     yield (
-        "\nThe two-channel CNN, trained from new on the same recordings "
-        f"([recipe](../training/configs/two-channel-cnn.toml)), for comparison, from that to this: {', '.join(told)}."
+        "\nFor comparison, from the two-channel CNN, trained from scratch on the same recordings "
+        f"([recipe](../training/configs/two-channel-cnn.toml)), to this model: {', '.join(told)}."
     )
 
 
 def _of_savee_itself() -> Iterator[str]:
-    """Say what the recipe reaches where it is trained on SAVEE, one speaker left out at a time."""
+    """Yield the accuracy of the recipe when it is trained on SAVEE, leaving out one speaker at a time."""
     found = [json.loads(path.read_text("utf-8")) for path in sorted((RECORDS / "savee-folds").glob(f"{NAME}-*-0.json"))]
     if found:
         uars = [run["figures"]["uar"] for run in found]
         yield (
-            "\nThe same recipe trained on SAVEE itself, one speaker left out at a time, has "
-            f"{_percent(float(np.mean(uars)))} UAR over its 7 labels ({', '.join(f'{100 * uar:.1f}' for uar in uars)})."
+            "\nThe same recipe trained on SAVEE itself, leaving out one speaker at a time, has "
+            f"{_percent(float(np.mean(uars)))} UAR over the 7 labels ({', '.join(f'{100 * uar:.1f}' for uar in uars)})."
         )
 
 
 def _fine_tuned(tuned: dict[str, Any]) -> Iterator[str]:
     yield (
-        "With up to twenty clips a label of two speakers it learns ([fine-tuning](fine-tuning.md)). UAR on the other "
-        "speakers, mean of three draws:\n\n"
-        "| corpus | as bundled | among its labels | fine-tuned |\n|---|---|---|---|"
+        "[Fine-tuning](fine-tuning.md) on up to twenty clips per label of two speakers helps. UAR on the other "
+        "speakers, "
+        "mean of three draws:\n\n"
+        "| corpus | as bundled | corpus labels only | fine-tuned |\n|---|---|---|---|"
     )
     columns = ("bundled UAR", "bundled UAR among these labels", "fine-tuned UAR")
     for name in ("emodb", "savee"):
