@@ -7,20 +7,22 @@
 ['neutral', 'calm', 'happy', 'sad', 'angry', 'fearful', 'disgust', 'surprised']
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from audio_emotion.audio import Part
-    from audio_emotion.errors import AudioEmotionError
-    from audio_emotion.explaining import Explanation, explain
-    from audio_emotion.fitting import TrainConfig
-    from audio_emotion.prediction import Model, load_model
-    from audio_emotion.records import Prediction, Waveform
-    from audio_emotion.streaming import Stream, TimelineConfig, timeline
-    from audio_emotion.training import train
+from audio_emotion.core.lazy import lazy_names
+from audio_emotion.core.version import __version__ as __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from audio_emotion.audio.region import Part
+    from audio_emotion.core.errors import AudioEmotionError
+    from audio_emotion.core.types import Prediction, Waveform
+    from audio_emotion.explanation import Explanation, explain
+    from audio_emotion.inference.config import TimelineConfig
+    from audio_emotion.inference.model import Model, load_model
+    from audio_emotion.inference.timeline import Stream, timeline
+    from audio_emotion.training import TrainConfig
+    from audio_emotion.training.train import train
+
 __all__ = [
     "AudioEmotionError",
     "Explanation",
@@ -37,25 +39,21 @@ __all__ = [
     "train",
 ]
 
-_HOMES = {
-    "AudioEmotionError": "errors",
-    "Explanation": "explaining",
-    "Model": "prediction",
-    "Part": "audio",
-    "Prediction": "records",
-    "Stream": "streaming",
-    "TimelineConfig": "streaming",
-    "TrainConfig": "fitting",
-    "Waveform": "records",
-    "explain": "explaining",
-    "load_model": "prediction",
-    "timeline": "streaming",
-    "train": "training",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import a public name when it is first used, so that ``import audio_emotion`` costs nothing."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'audio_emotion' has no attribute {name!r}")
-    return getattr(import_module(f"audio_emotion.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "AudioEmotionError": "core.errors",
+        "Explanation": "explanation",
+        "Model": "inference.model",
+        "Part": "audio.region",
+        "Prediction": "core.types",
+        "Stream": "inference.timeline",
+        "TimelineConfig": "inference.config",
+        "TrainConfig": "training.config",
+        "Waveform": "core.types",
+        "explain": "explanation",
+        "load_model": "inference.model",
+        "timeline": "inference.timeline",
+        "train": "training.train",
+    },
+)

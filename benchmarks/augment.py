@@ -21,14 +21,14 @@ import numpy as np
 import torch
 
 from audio_emotion import audio
+from audio_emotion.audio.find import expand
+from audio_emotion.audio.windows import trim
 from audio_emotion.augment import DEFAULT, Background, PitchShift
 from audio_emotion.augment.features import Features
 from audio_emotion.augment.pipeline import Sounds
-from audio_emotion.augment.table import FEATURES, WAVEFORM
-from audio_emotion.inputs import expand
+from audio_emotion.augment.recipe import FEATURES, WAVEFORM
+from audio_emotion.core.types import FloatArray
 from audio_emotion.models import build
-from audio_emotion.records import FloatArray
-from audio_emotion.windows import trim
 
 RATE, WINDOW, BATCH, N_CLIPS = 16_000, 48_000, 16, 96
 SEEDS_TABLE = {  # what the seeds' way does to every clip, and more

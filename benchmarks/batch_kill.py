@@ -21,9 +21,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from audio_emotion import batch
-from audio_emotion.journal import JOURNAL
-from audio_emotion.prediction import load_model
+from audio_emotion.batch.journal import JOURNAL
+from audio_emotion.batch.run import BatchResult, run_batch
+from audio_emotion.batch.scoring import default_jobs
+from audio_emotion.inference.model import load_model
 
 TOLERANCE = 1e-5  # of a probability: a network's last bits depend on how many windows it is given at once
 
@@ -56,10 +57,10 @@ def lay_out(folder: Path, clips: list[Path], n_files: int, n_bad: int, rng: rand
     return inputs
 
 
-def work(folder: Path, jobs: int) -> batch.BatchResult:
+def work(folder: Path, jobs: int) -> BatchResult:
     """Run the batch, or continue it."""
     files = sorted((folder / "in").iterdir())
-    return batch.run(files, folder / "out", load_model(device="cpu"), formats=("json", "csv"), jobs=jobs)
+    return run_batch(files, folder / "out", load_model(device="cpu"), formats=("json", "csv"), jobs=jobs)
 
 
 def killed(folder: Path, jobs: int, enough: int) -> tuple[int, float]:
@@ -115,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=5)
-    parser.add_argument("--jobs", type=int, default=batch.default_jobs())
+    parser.add_argument("--jobs", type=int, default=default_jobs())
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--continue", type=Path, dest="folder", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -24,12 +24,12 @@ from typing import Any
 
 import ray
 
-from audio_emotion import batch
-from audio_emotion.cluster import engine
-from audio_emotion.cluster.partitions import SIZE
-from audio_emotion.cluster.scorer import Job
-from audio_emotion.prediction import load_model
-from audio_emotion.runtime import cores
+from audio_emotion.batch.cluster import engine
+from audio_emotion.batch.cluster.actor import Job
+from audio_emotion.batch.cluster.partitions import SIZE
+from audio_emotion.batch.run import Progress, run_batch
+from audio_emotion.inference.backends import cores
+from audio_emotion.inference.model import load_model
 
 RECORD = Path(__file__).with_suffix(".json")
 HOURS = 1_000_000
@@ -42,7 +42,7 @@ class Watch:
     def __init__(self) -> None:
         self._seen: list[tuple[float, int, float]] = []
 
-    def __call__(self, progress: batch.Progress) -> None:
+    def __call__(self, progress: Progress) -> None:
         """Take what a batch says of itself."""
         if progress.done:
             self._seen.append((time.perf_counter(), progress.done, progress.sound_s))
@@ -137,7 +137,7 @@ def compare(clips: list[str], runs: int, size: int) -> dict[str, Any]:
     model, found = load_model(device="cpu"), dict[str, list[dict[str, float]]](local=[], ray=[])
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as folder:
-            on_one = partial(batch.run, clips, folder, model, per_input=False)
+            on_one = partial(run_batch, clips, folder, model, per_input=False)
             found["local"].append(measured(on_one))
         with tempfile.TemporaryDirectory() as folder:
             on_ray = partial(engine.run, clips, Job(folder, device="cpu"), size=size)

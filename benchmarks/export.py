@@ -20,14 +20,14 @@ from typing import Any
 import onnxruntime
 import torch
 from compare import keep
-from int8 import calibration
+from int8 import calibration as calibration_of
 from scipy.special import softmax
 
-from audio_emotion import checkpoint
-from audio_emotion.export import folder, hearing
+from audio_emotion.export import bundle, calibration
 from audio_emotion.export.variants import KINDS, Origin
-from audio_emotion.prediction import load_model
-from audio_emotion.training import Material, load_material
+from audio_emotion.inference.model import load_model
+from audio_emotion.models import checkpoint
+from audio_emotion.training.dataset import Material, load_material
 
 RECORD = Path(__file__).with_suffix(".json")
 TABLE = Path(__file__).with_suffix(".md")
@@ -52,11 +52,11 @@ def checked(run: Path, material: Material) -> dict[str, Any]:
     test = set(config.training["speakers"]["test"])
     utterances = [u for u in material.corpus.utterances if u.speaker in test]
     model = load_model(str(run), "cpu", "onnx")
-    heard = hearing.recordings(model, utterances, len(utterances))
+    heard = calibration.recordings(model, utterances, len(utterances))
     expected = softmax(model.runtime.logits(heard.windows) / config.temperature, axis=1)
     with tempfile.TemporaryDirectory() as temporary:
-        origin = Origin(run, config, calibration(material, config))
-        found = folder.export(origin, Path(temporary, "export"), KINDS, heard, expected)
+        origin = Origin(run, config, calibration_of(material, config))
+        found = bundle.export(origin, Path(temporary, "export"), KINDS, heard, expected)
     print(run, ", ".join(f"{one.kind} {one.uar:.3f}" for one in found), flush=True)
     return {
         "split": config.training["split"],

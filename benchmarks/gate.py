@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_emotion import audio, gate
-from audio_emotion.inputs import expand
-from audio_emotion.records import FloatArray
-from audio_emotion.windows import windows_of
+from audio_emotion import audio
+from audio_emotion.audio import vad
+from audio_emotion.audio.find import expand
+from audio_emotion.audio.windows import windows_of
+from audio_emotion.core.types import FloatArray
 
 RATE, WINDOW = 16_000, 48_000
 
@@ -69,20 +70,20 @@ def main() -> None:
         for rendering, sound in renderings(samples, rng):
             key = (rendering, path.relative_to(folder).parts[0])
             asked[key] += 1
-            passed[key] += bool(gate.passes(windows_of(sound, WINDOW), RATE).any())
+            passed[key] += bool(vad.passes(windows_of(sound, WINDOW), RATE).any())
     for key in sorted(asked):
         print(f"speech\t{key[0]}\t{key[1]}\t{passed[key]} of {asked[key]}\t{100 * passed[key] / asked[key]:.2f} %")
     for _ in range(300):
         for name, sound in no_speech(rng):
             windows = windows_of(np.asarray(sound, np.float32), WINDOW)
             asked["none", name] += len(windows)
-            passed["none", name] += int(gate.passes(windows, RATE).sum())
+            passed["none", name] += int(vad.passes(windows, RATE).sum())
     for key in [key for key in asked if key[0] == "none"]:
         print(f"no speech\t{key[1]}\t{passed[key]} of {asked[key]} windows let pass")
     window = windows_of(0.1 * coloured(rng, 10 * RATE, 0.5), WINDOW)[:1]
     began = time.perf_counter()
     for _ in range(500):
-        gate.passes(window, RATE)
+        vad.passes(window, RATE)
     print(f"cost\t{(time.perf_counter() - began) * 2:.3f} ms for a window of 3 s")
 
 

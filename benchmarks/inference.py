@@ -28,10 +28,11 @@ import soundfile
 import torch
 
 import audio_emotion
-from audio_emotion import audio, gate
-from audio_emotion.judging import BATCH
-from audio_emotion.prediction import Model
-from audio_emotion.windows import windows_of
+from audio_emotion import audio
+from audio_emotion.audio import vad
+from audio_emotion.audio.windows import windows_of
+from audio_emotion.inference.batching import BATCH
+from audio_emotion.inference.model import Model
 
 ROOT = Path(__file__).parent.parent
 RATE = 16_000
@@ -86,7 +87,7 @@ def parts(model: Model, files: Sequence[Path]) -> dict[str, float]:
     windows = []
     found["trim_and_cut"] = each(lambda: windows.extend(windows_of(samples, 3 * RATE) for samples in sounds))
     stacked = np.concatenate(windows)
-    found["gate"] = each(lambda: gate.passes(stacked, RATE))
+    found["gate"] = each(lambda: vad.passes(stacked, RATE))
     found["network"] = each(
         lambda: [model.runtime.logits(stacked[i : i + BATCH]) for i in range(0, len(stacked), BATCH)]
     )

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from audio_emotion import paths
+from audio_emotion.core import paths
 from audio_emotion.models import build
 
 FOLDER = paths.bundled_model_dir()

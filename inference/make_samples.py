@@ -18,8 +18,8 @@ from pathlib import Path
 import soundfile
 
 from audio_emotion import audio, load_model
-from audio_emotion.emotions import emotions
-from audio_emotion.prediction import Model
+from audio_emotion.core.emotions import emotions
+from audio_emotion.inference.model import Model
 
 FOLDER = Path(__file__).parent / "samples"
 VOICES = ("m1", "m3", "m7", "f2", "f3", "f4", "Andy", "linda")

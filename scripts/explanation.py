@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 from audio_emotion import explain, load_model
-from audio_emotion.plot_explanation import draw_explanation
-from audio_emotion.plot_timeline import save
+from audio_emotion.explanation.plot import draw_explanation
+from audio_emotion.formats.plot import save
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "inference" / "samples" / "sad.wav"

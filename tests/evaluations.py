@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from audio_emotion.checkpoint import ModelConfig
+from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Utterance
-from audio_emotion.evaluation import Evaluation
-from audio_emotion.prediction import Model
-from audio_emotion.records import FloatArray
+from audio_emotion.evaluation.evaluate import Evaluation
+from audio_emotion.inference.model import Model
+from audio_emotion.models.checkpoint import ModelConfig
 from tests.sounds import RATE, voice
 
 LABELS = ("sad", "calm", "angry", "happy")  # on purpose not in alphabetical order

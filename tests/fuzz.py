@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from audio_emotion import audio
-from audio_emotion.errors import AudioError
-from audio_emotion.prediction import Model, load_model
-from audio_emotion.streaming import timeline
+from audio_emotion.core.errors import AudioError
+from audio_emotion.inference.model import Model, load_model
+from audio_emotion.inference.timeline import timeline
 from tests.sounds import contained, encoded, voice
 
 EXAMPLE_S = 30  # on a busy machine an honest one takes some tenths of a second

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_emotion.errors import AudioError
-from audio_emotion.workers.wire import Part
+from audio_emotion.batch.workers.ipc import Part
+from audio_emotion.core.errors import AudioError
 
 
 def read(path: str, window_samples: int = 8, **_: object) -> Iterator[Part]:

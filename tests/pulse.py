@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from audio_emotion.errors import DeviceError
-from audio_emotion.live import PortAudio
+from audio_emotion.core.errors import DeviceError
+from audio_emotion.inference.live import PortAudio
 
 _SERVER = """
 load-module module-native-protocol-unix socket={socket} auth-anonymous=1

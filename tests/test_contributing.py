@@ -9,12 +9,12 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from audio_emotion import emotions
-from audio_emotion.augment import problems, table
+from audio_emotion.augment import problems, recipe
 from audio_emotion.augment.pipeline import Sounds
+from audio_emotion.core import emotions
 from audio_emotion.corpora import CORPORA
 from audio_emotion.corpora.sources import gather, parse_sources
-from audio_emotion.models import Entry, _registry, build, entry, register
+from audio_emotion.models import Entry, build, entry, register, registry
 from tests.conftest import ROOT
 from tests.corpora.files import touch
 from tests.models.contract import CHECKS, N_LABELS, Check, Subject
@@ -35,7 +35,7 @@ def example(monkeypatch: pytest.MonkeyPatch) -> Subject:
     network, registration = examples("Adding a model")
     monkeypatch.setitem(sys.modules, MODULE, ModuleType(MODULE))
     exec(network, vars(sys.modules[MODULE]))
-    monkeypatch.setattr(_registry, "_ENTRIES", dict(_registry._ENTRIES))
+    monkeypatch.setattr(registry, "_ENTRIES", dict(registry._ENTRIES))
     exec(registration, {"register": register, "Entry": Entry})
     return Subject(NAME)
 
@@ -70,7 +70,7 @@ def test_the_augmentation_is_read_checked_and_applied(monkeypatch: pytest.Monkey
     name = "audio_emotion.augment.clipping"
     monkeypatch.setitem(sys.modules, name, ModuleType(name))
     exec(code, vars(sys.modules[name]))
-    monkeypatch.setitem(table.WAVEFORM, "clipping", sys.modules[name].Clipping)
+    monkeypatch.setitem(recipe.WAVEFORM, "clipping", sys.modules[name].Clipping)
     assert problems({"clipping": {"lowest": 0.95}}) == [
         "augment.clipping.lowest is 0.95, above highest, 0.9; set both, the smaller one first"
     ]

@@ -16,8 +16,8 @@ import soundfile
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from audio_emotion import __version__
 from audio_emotion.cli import app
+from audio_emotion.core.version import __version__
 from tests.conftest import ROOT
 from tests.sounds import RATE, voice
 

@@ -25,13 +25,16 @@ from compare import CONFIGS, RECORDS, keep
 from int8 import add_int8
 from scipy.special import softmax
 
-from audio_emotion import card, checkpoint, metrics, paths
-from audio_emotion.emotions import emotions
-from audio_emotion.evaluation import fit_temperature
+from audio_emotion.core import paths
+from audio_emotion.core.emotions import emotions
+from audio_emotion.evaluation import metrics
+from audio_emotion.evaluation.evaluate import fit_temperature
 from audio_emotion.export.weights import write_weights
-from audio_emotion.fitting.config import read
-from audio_emotion.runtime.torch import load
-from audio_emotion.training import load_material, train
+from audio_emotion.inference.backends.torch import load
+from audio_emotion.models import card, checkpoint
+from audio_emotion.training.config import read
+from audio_emotion.training.dataset import load_material
+from audio_emotion.training.train import train
 
 NAME = "speech-embedding"
 RECORD = Path(__file__).parent / "records" / "bundled.json"

@@ -36,18 +36,22 @@ import numpy as np
 import onnxruntime
 import torch
 
-from audio_emotion import checkpoint, models, paths
+from audio_emotion import models
+from audio_emotion.audio.windows import pad
+from audio_emotion.core import paths
 from audio_emotion.corpora.base import Progress
 from audio_emotion.corpora.splits import Split, split_utterances
-from audio_emotion.descriptors import maker
-from audio_emotion.evaluation import Evaluation
+from audio_emotion.evaluation.evaluate import Evaluation
 from audio_emotion.export.weights import write_weights
-from audio_emotion.fitting import TrainConfig, settings
-from audio_emotion.fitting.config import read
-from audio_emotion.folds import end_with_parent
+from audio_emotion.models import checkpoint
+from audio_emotion.models.descriptors import maker
 from audio_emotion.models.emotion_model import EmotionModel
-from audio_emotion.training import Material, estimate, load_material, train_split
-from audio_emotion.windows import pad
+from audio_emotion.training import TrainConfig, schema
+from audio_emotion.training.config import read
+from audio_emotion.training.cross_validation import end_with_parent
+from audio_emotion.training.dataset import Material, load_material
+from audio_emotion.training.estimate import estimate
+from audio_emotion.training.train import train_split
 
 HERE = Path(__file__).parent
 CONFIGS = HERE / "configs"
@@ -127,7 +131,7 @@ def carry_out(run: Run) -> str:
             "training_seconds": round(sum(epoch.seconds for epoch in trained.history), 1),
             "seconds": round(time.monotonic() - began, 1),
             "threads": run.threads,
-            "config": settings.table_of(config.resolved()),
+            "config": schema.table_of(config.resolved()),
             "history": [asdict(epoch) for epoch in trained.history],
             "versions": described.training["versions"],
         },

@@ -26,20 +26,19 @@ import torch
 from compare import CONFIGS, clip_milliseconds, keep
 from int8 import calibration, rounded, tested
 
-from audio_emotion import card, checkpoint
 from audio_emotion.corpora.splits import split_utterances
 from audio_emotion.export.int8 import write_int8
 from audio_emotion.export.weights import write_weights
-from audio_emotion.fitting.config import TrainConfig, read
-from audio_emotion.fitting.data import Side
-from audio_emotion.fitting.listening import Listener
-from audio_emotion.fitting.loop import fit
-from audio_emotion.fitting.state import Epoch
-from audio_emotion.fitting.teaching import taught_by
-from audio_emotion.models import build
+from audio_emotion.inference.backends.torch import load
+from audio_emotion.models import build, card, checkpoint
 from audio_emotion.models.emotion_model import EmotionModel
-from audio_emotion.runtime.torch import load
-from audio_emotion.training import Material, load_material
+from audio_emotion.training.callbacks import Listener
+from audio_emotion.training.checkpointing import Epoch
+from audio_emotion.training.config import TrainConfig, read
+from audio_emotion.training.data import Side
+from audio_emotion.training.dataset import Material, load_material
+from audio_emotion.training.distillation import taught_by
+from audio_emotion.training.loop import fit
 
 HERE = Path(__file__).parent
 RECORD = HERE / "records" / "compress.json"

@@ -7,7 +7,7 @@ import numpy as np
 from audio_emotion.augment import Codec, Gain, Noise, Reverberation, Telephone
 from audio_emotion.augment.codec import CodecDraw
 from audio_emotion.augment.reverberation import RoomDraw
-from audio_emotion.records import FloatArray
+from audio_emotion.core.types import FloatArray
 
 Change = Callable[[FloatArray, int, np.random.Generator], FloatArray]
 """Samples, their rate in Hz, and what is random about it → samples."""

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_emotion import load_model, metrics
+from audio_emotion import load_model
 from audio_emotion.corpora.sources import gather, parse_sources
-from audio_emotion.evaluation import evaluate_utterances
+from audio_emotion.evaluation import metrics
+from audio_emotion.evaluation.evaluate import evaluate_utterances
 
 RECORDS = Path(__file__).parent / "records"
 

@@ -24,14 +24,16 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_emotion import load_model, metrics
+from audio_emotion import load_model
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.corpora.labels import label_set
 from audio_emotion.corpora.splits import Split
-from audio_emotion.evaluation import Evaluation, evaluate_utterances
-from audio_emotion.fitting.config import from_table
-from audio_emotion.fitting.origin import FEW_CLIPS
-from audio_emotion.training import Material, load_material, train_material
+from audio_emotion.evaluation import metrics
+from audio_emotion.evaluation.evaluate import Evaluation, evaluate_utterances
+from audio_emotion.training.base_model import FEW_CLIPS
+from audio_emotion.training.config import from_table
+from audio_emotion.training.dataset import Material, load_material
+from audio_emotion.training.train import train_material
 
 RECORD = Path(__file__).parent / "records" / "fine-tuning.json"
 N_CLIPS, N_SPEAKERS, DRAWS = 20, 2, 3

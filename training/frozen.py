@@ -22,14 +22,14 @@ from sklearn.svm import SVC
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_emotion import metrics
-from audio_emotion.fitting.data import middle
+from audio_emotion.core.types import FloatArray
+from audio_emotion.evaluation import metrics
 from audio_emotion.models import build
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.models.layers import speech_frames
-from audio_emotion.models.speech_embedding import Rectifier
-from audio_emotion.records import FloatArray
-from audio_emotion.training import Material, load_material
+from audio_emotion.models.networks.speech_embedding import Rectifier
+from audio_emotion.training.data import middle
+from audio_emotion.training.dataset import Material, load_material
 
 RECORD = Path(__file__).parent / "records" / "frozen.json"
 NAME, BATCH = "speech-embedding", 20

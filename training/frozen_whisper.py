@@ -19,10 +19,10 @@ import torch
 from compare import keep
 from frozen import NAME, described, judged
 
-from audio_emotion.fitting.data import middle
+from audio_emotion.core.types import FloatArray
 from audio_emotion.models import build
-from audio_emotion.records import FloatArray
-from audio_emotion.training import load_material
+from audio_emotion.training.data import middle
+from audio_emotion.training.dataset import load_material
 
 RECORD = Path(__file__).parent / "records" / "frozen-whisper.json"
 OUTPUTS = {

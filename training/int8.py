@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from compare import keep
 
-from audio_emotion import card, checkpoint
+from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Utterance
-from audio_emotion.evaluation import Evaluation, evaluate_utterances
+from audio_emotion.evaluation.evaluate import Evaluation, evaluate_utterances
 from audio_emotion.export.int8 import write_int8
-from audio_emotion.prediction import load_model, speech_windows
-from audio_emotion.records import FloatArray
-from audio_emotion.training import Material, load_material
+from audio_emotion.inference.model import load_model, speech_windows
+from audio_emotion.models import card, checkpoint
+from audio_emotion.training.dataset import Material, load_material
 
 RECORD = Path(__file__).parent / "records" / "int8.json"
 N_CALIBRATED = 160

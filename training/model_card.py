@@ -2,7 +2,7 @@
 
     python training/model_card.py
 
-The model folder contains a short card (``audio_emotion/card.py``). The figures come from the test sides that
+The model folder contains a short card (``audio_emotion/models/card.py``). The figures come from the test sides that
 ``compare.py`` recorded on EmoBox folds 1-5, and from ``bundle.py``, ``robustness.py``, ``int8.py``,
 ``cross_corpus.py``, ``savee.py``, ``fine_tune.py`` and ``benchmarks/export.py``.
 """
@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from audio_emotion.core.emotions import emotions
 from audio_emotion.corpora.ravdess import SPEECH
-from audio_emotion.emotions import emotions
-from audio_emotion.evaluation import Evaluation
+from audio_emotion.evaluation.evaluate import Evaluation
 
 HERE = Path(__file__).parent
 RECORDS = HERE / "records"

@@ -23,9 +23,10 @@ from compare import keep
 
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.corpora.splits import NAMED_FOLDS, Split, folds
-from audio_emotion.fitting import TrainConfig, settings
-from audio_emotion.fitting.config import changes, read
-from audio_emotion.training import Material, load_material, train_split
+from audio_emotion.training import TrainConfig, schema
+from audio_emotion.training.config import changes, read
+from audio_emotion.training.dataset import Material, load_material
+from audio_emotion.training.train import train_split
 
 RECORDS = Path(__file__).parent / "records" / "nested"
 FOLDS = NAMED_FOLDS["emobox"][:5]
@@ -93,7 +94,7 @@ def main() -> None:
     if record.exists():
         kept = json.loads(record.read_text("utf-8"))
     config = read(given.config, {**changes(given.set), "seed": given.seed})
-    described = settings.table_of(config.resolved()) | {"seed": 0}
+    described = schema.table_of(config.resolved()) | {"seed": 0}
     same = all(kept.get(key, False) == value for key, value in asked.items())
     if kept.setdefault("config", described) != described or not same:
         raise SystemExit(f"{record}: is of another recipe; give this one a --name of its own")

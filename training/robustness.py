@@ -20,11 +20,13 @@ import numpy as np
 from compare import keep
 from conditions import CONDITIONS, Change
 
-from audio_emotion import audio, checkpoint, corpora, metrics
+from audio_emotion import audio, corpora
+from audio_emotion.core.emotions import NO_SPEECH
+from audio_emotion.core.types import FloatArray, Waveform
 from audio_emotion.corpora.base import Utterance
-from audio_emotion.emotions import NO_SPEECH
-from audio_emotion.prediction import Model, load_model
-from audio_emotion.records import FloatArray, Waveform
+from audio_emotion.evaluation import metrics
+from audio_emotion.inference.model import Model, load_model
+from audio_emotion.models import checkpoint
 
 RECORDS = Path(__file__).parent / "records"
 RATE, CLEAN = 16_000, "as recorded"

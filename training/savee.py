@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import butter, fftconvolve, firwin2, sosfilt, welch
 
-from audio_emotion import audio, load_model, metrics
+from audio_emotion import audio, load_model
+from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.corpora.sources import gather, parse_sources
-from audio_emotion.evaluation import Evaluation
-from audio_emotion.prediction import Model
-from audio_emotion.records import FloatArray
+from audio_emotion.evaluation import metrics
+from audio_emotion.evaluation.evaluate import Evaluation
+from audio_emotion.inference.model import Model
 
 RECORD = Path(__file__).parent / "records" / "savee.json"
 N_CLIPS, RATE, FRAME = 112, 16_000, 512

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from safetensors.numpy import save_file
 
-from audio_emotion.paths import pretrained_weights, writing
+from audio_emotion.core.paths import pretrained_weights, writing
 
 SHA256 = "70d164290c1d095d1d4ee149bc5e00543250a7316b59f31d056cff7bd3075c1f"
 BLOCKS = (3, 4, 4, 4)

@@ -13,20 +13,20 @@ from pathlib import Path
 
 import torch
 
+from audio_emotion.audio.windows import trim
 from audio_emotion.corpora import locate
 from audio_emotion.corpora.base import Utterance
-from audio_emotion.corpora.sounds import sound
-from audio_emotion.fitting.config import TrainConfig, from_table
-from audio_emotion.fitting.data import Side
-from audio_emotion.fitting.listening import Listener
-from audio_emotion.fitting.loop import fit
-from audio_emotion.fitting.state import Epoch
-from audio_emotion.metrics import uar
+from audio_emotion.corpora.load import sound
+from audio_emotion.evaluation.metrics import uar
+from audio_emotion.inference.backends.torch import TorchRuntime
+from audio_emotion.inference.model import pooled_logits, speech_windows
 from audio_emotion.models import build
 from audio_emotion.models.emotion_model import EmotionModel
-from audio_emotion.prediction import pooled_logits, speech_windows
-from audio_emotion.runtime.torch import TorchRuntime
-from audio_emotion.windows import trim
+from audio_emotion.training.callbacks import Listener
+from audio_emotion.training.checkpointing import Epoch
+from audio_emotion.training.config import TrainConfig, from_table
+from audio_emotion.training.data import Side
+from audio_emotion.training.loop import fit
 
 RECORD = Path(__file__).parent / "records" / "wav2vec2-tiny.json"
 LABELS = ("sad", "angry")

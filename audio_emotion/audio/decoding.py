@@ -11,11 +11,11 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from audio_emotion.audio.files import binary, name_of
-from audio_emotion.audio.part import Header, Part, Source
-from audio_emotion.audio.riff import counts_too_little, sample_bytes
-from audio_emotion.errors import AudioError, reason
-from audio_emotion.inputs import is_mpeg
+from audio_emotion.audio.find import is_mpeg
+from audio_emotion.audio.region import Header, Part, Source
+from audio_emotion.audio.source import binary, name_of
+from audio_emotion.audio.wav_header import counts_too_little, sample_bytes
+from audio_emotion.core.errors import AudioError, reason
 
 _BLOCK = 1 << 19  # values decoded at once, all channels together
 _TRIAL = 32  # packets after which it is clear whether a stream can be decoded

@@ -24,13 +24,13 @@ from audio_emotion.augment.low_pass import LowPass
 from audio_emotion.augment.noise import Noise
 from audio_emotion.augment.pitch_shift import PitchShift
 from audio_emotion.augment.polarity import Polarity
+from audio_emotion.augment.recipe import DEFAULT, problems
 from audio_emotion.augment.reverberation import Reverberation
 from audio_emotion.augment.speed import Speed
-from audio_emotion.augment.table import DEFAULT, problems
 from audio_emotion.augment.telephone import Telephone
 from audio_emotion.augment.time_shift import TimeShift
 from audio_emotion.augment.time_stretch import TimeStretch
-from audio_emotion.records import FloatArray
+from audio_emotion.core.types import FloatArray
 
 __all__ = [
     "DEFAULT",

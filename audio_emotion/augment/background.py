@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from audio_emotion import audio
+from audio_emotion.audio.find import expand
 from audio_emotion.augment.noise import add_noise
 from audio_emotion.augment.parameters import number
-from audio_emotion.errors import UsageError
-from audio_emotion.inputs import expand
-from audio_emotion.paths import shown
-from audio_emotion.records import FloatArray
+from audio_emotion.core.errors import UsageError
+from audio_emotion.core.paths import shown
+from audio_emotion.core.types import FloatArray
 
 
 class BackgroundDraw(NamedTuple):

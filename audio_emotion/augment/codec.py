@@ -8,7 +8,7 @@ import numpy as np
 
 from audio_emotion import audio
 from audio_emotion.augment.parameters import number, words
-from audio_emotion.records import FloatArray
+from audio_emotion.core.types import FloatArray
 
 _WAYS = {  # container, encoder, sample format, and options that make the encoder quicker
     "mp3": ("mp3", "libmp3lame", "fltp", {"compression_level": "9"}),

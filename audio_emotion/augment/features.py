@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audio_emotion.augment.table import DEFAULT, FEATURES, check, made
+from audio_emotion.augment.recipe import DEFAULT, FEATURES, check, made
 from audio_emotion.augment.vtlp import warp
-from audio_emotion.errors import UsageError
-from audio_emotion.frontends import LogMelSpectrogram, MelMfcc
+from audio_emotion.core.errors import UsageError
+from audio_emotion.models.frontends import LogMelSpectrogram, MelMfcc
 
 
 class Features:

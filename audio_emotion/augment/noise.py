@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audio_emotion.augment.parameters import number
-from audio_emotion.records import FloatArray
+from audio_emotion.core.types import FloatArray
 
 
 class NoiseDraw(NamedTuple):

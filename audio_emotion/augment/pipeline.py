@@ -7,8 +7,8 @@ from zlib import crc32
 
 import numpy as np
 
-from audio_emotion.augment.table import DEFAULT, KEPT, WAVEFORM, check, made
-from audio_emotion.records import FloatArray, IntArray
+from audio_emotion.augment.recipe import DEFAULT, KEPT, WAVEFORM, check, made
+from audio_emotion.core.types import FloatArray, IntArray
 
 Draw = tuple[str, Any]
 """A transform's name and its parameter."""

@@ -7,7 +7,7 @@ import numpy as np
 from audio_emotion.augment.parameters import number, word
 from audio_emotion.augment.speed import Speed
 from audio_emotion.augment.time_stretch import stretch
-from audio_emotion.records import FloatArray
+from audio_emotion.core.types import FloatArray
 
 
 @dataclass(frozen=True)

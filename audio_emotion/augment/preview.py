@@ -7,12 +7,13 @@ from zlib import crc32
 
 import numpy as np
 
-from audio_emotion import audio, paths
+from audio_emotion import audio
 from audio_emotion.augment.background import recordings
 from audio_emotion.augment.parameters import suggestion
-from audio_emotion.augment.table import FEATURES, WAVEFORM
-from audio_emotion.errors import UsageError
-from audio_emotion.records import FloatArray
+from audio_emotion.augment.recipe import FEATURES, WAVEFORM
+from audio_emotion.core import paths
+from audio_emotion.core.errors import UsageError
+from audio_emotion.core.types import FloatArray
 
 _PICTURES = ("vtlp", "spec_augment")  # mixup needs another utterance
 
@@ -82,7 +83,7 @@ def _picture(
     from audio_emotion.augment.features import spec_augment
     from audio_emotion.augment.parameters import SpecAugment, Vtlp
     from audio_emotion.augment.vtlp import warp
-    from audio_emotion.frontends import MelMfcc, MelMfccConfig
+    from audio_emotion.models.frontends import MelMfcc, MelMfccConfig
 
     frontend = MelMfcc(MelMfccConfig(sampling_rate=sampling_rate, f_max=sampling_rate / 2))
     before = frontend(torch.from_numpy(samples)[None])

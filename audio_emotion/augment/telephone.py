@@ -6,7 +6,7 @@ import numpy as np
 
 from audio_emotion.augment.low_pass import butterworth
 from audio_emotion.augment.parameters import number
-from audio_emotion.records import FloatArray
+from audio_emotion.core.types import FloatArray
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from audio_emotion.augment.parameters import number
-from audio_emotion.records import FloatArray
+from audio_emotion.core.types import FloatArray
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from audio_emotion.frontends import LogMelSpectrogram, MelMfcc
+    from audio_emotion.models.frontends import LogMelSpectrogram, MelMfcc
 
 
 def warped_hz(hz: npt.NDArray[np.float64], factor: float, corner_hz: float, top_hz: float) -> npt.NDArray[np.float64]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from audio_emotion import paths, report
-from audio_emotion.errors import StorageError
-from audio_emotion.journal import JOURNAL, Journal
-from audio_emotion.records import Prediction
-from audio_emotion.report import Answer, Writer
+from audio_emotion.batch.journal import JOURNAL, Journal
+from audio_emotion.core import paths
+from audio_emotion.core.errors import StorageError
+from audio_emotion.core.types import Prediction
+from audio_emotion.formats import Answer, Writer, as_word, get_writer
 
 RESULTS, FAILURES = "results", "failures"
 """Names of the files for all inputs together, without their suffixes."""
@@ -25,7 +25,7 @@ class Failed:
 
     Attributes:
         file: as the user named it.
-        kind: see :class:`audio_emotion.workers.Failure`.
+        kind: see :class:`audio_emotion.batch.workers.Failure`.
         reason: one line.
     """
 
@@ -55,7 +55,7 @@ class Outputs:
     def _targets(self, path: str, formats: Iterable[str]) -> Iterator[tuple[Writer, Path]]:
         name = output_name(path, self._root)
         for format_name in formats:
-            writer = report.writer(format_name, self._labels)
+            writer = get_writer(format_name, self._labels)
             yield writer, self._folder / (name + writer.suffix)
 
     def lacks(self, path: str) -> bool:
@@ -110,7 +110,7 @@ class Outputs:
 
     def _together(self, formats: Iterable[str]) -> dict[str, Path]:
         """Return those of the formats that can hold several answers, each with the path of its file for all inputs."""
-        writers = {name: report.writer(name, self._labels) for name in formats}
+        writers = {name: get_writer(name, self._labels) for name in formats}
         return {name: self._folder / (RESULTS + w.suffix) for name, w in writers.items() if w.combines}
 
     def write_together(self, names: Iterable[str]) -> tuple[Failed, ...]:
@@ -120,7 +120,7 @@ class Outputs:
             together = []
             for format_name, target in self._together(self._formats).items():
                 file = stack.enter_context(paths.writing_text(target))
-                together.append((report.writer(format_name, self._labels, many=True), file))
+                together.append((get_writer(format_name, self._labels, many=True), file))
             lines = stack.enter_context(paths.writing_text(self._folder / f"{FAILURES}.jsonl"))
             for writer, file in together:
                 file.write(writer.head())
@@ -183,7 +183,7 @@ def output_name(path: str, root: str) -> str:
 
 
 def _output_part(part: str) -> str:
-    word = report.as_word(part, also=_REFUSED)
+    word = as_word(part, also=_REFUSED)
     if len(word.encode()) <= _LONGEST:
         return word
     digest = hashlib.sha256(os.fsencode(part)).hexdigest()[:16]

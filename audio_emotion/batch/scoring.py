@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from audio_emotion import judging
-from audio_emotion.audio import WHOLE, Part
-from audio_emotion.checkpoint import ModelConfig
-from audio_emotion.errors import UsageError
-from audio_emotion.prediction import Model, sure_enough
-from audio_emotion.records import FloatArray, Prediction
-from audio_emotion.report import Answer
-from audio_emotion.runtime import cores
-from audio_emotion.streaming import Assembler, TimelineConfig, overall
-from audio_emotion.workers import Child, Failure, Limits, Pool, Reader, Windows
+from audio_emotion.audio.region import WHOLE, Part
+from audio_emotion.batch.workers import Child, Failure, Limits, Pool, Reader, Windows
+from audio_emotion.core.errors import UsageError
+from audio_emotion.core.types import FloatArray, Prediction
+from audio_emotion.formats import Answer
+from audio_emotion.inference import batching
+from audio_emotion.inference.backends import cores
+from audio_emotion.inference.config import TimelineConfig
+from audio_emotion.inference.model import Model, sure_enough
+from audio_emotion.inference.segmenter import Assembler
+from audio_emotion.inference.timeline import overall
+from audio_emotion.models.checkpoint import ModelConfig
 
 BATCH = 64  # windows at once; somewhat more where a reader hands over several
 
@@ -40,19 +42,19 @@ Said = tuple[Prediction, tuple[Prediction, ...] | None]
 
 
 def one_answer(part: Part = WHOLE, min_confidence: float = 0.0) -> Callable[[Heard, ModelConfig], Said]:
-    """Return what answers for a recording as a whole, from the windows of :func:`audio_emotion.readers.whole`."""
+    """Return what answers for a recording as a whole, from the windows of :func:`audio_emotion.batch.readers.whole`."""
 
     def said(heard: Heard, config: ModelConfig) -> Said:
         n_windows = len(heard.logits)
         logits = heard.logits.mean(axis=0) if n_windows else None
-        answer = judging.answer(logits, config, part.start, heard.end_s, n_windows, part.channel)
+        answer = batching.answer(logits, config, part.start, heard.end_s, n_windows, part.channel)
         return sure_enough(answer, min_confidence), None
 
     return said
 
 
 def timeline_answer(timeline: TimelineConfig, part: Part = WHOLE) -> Callable[[Heard, ModelConfig], Said]:
-    """Return what answers along a recording's time, from the windows of :func:`audio_emotion.readers.timeline`."""
+    """Return what answers over time, from the windows of :func:`~audio_emotion.batch.readers.timeline`."""
 
     def said(heard: Heard, config: ModelConfig) -> Said:
         assembler = Assembler(config, timeline, part.start, part.channel)
@@ -69,14 +71,14 @@ class Task:
     """What to do with each recording.
 
     Attributes:
-        reader: name of the function that runs in the workers, see :class:`audio_emotion.workers.Reader`; it is given
+        reader: name of the function that runs in the workers, see :class:`~audio_emotion.batch.workers.Reader`; it gets
             the model's ``sampling_rate`` and ``window_samples``.
         settings: its further arguments, in JSON's terms.
         answer: makes the answer when the recording has been heard.
         parameters: what ``answer`` was made with, in JSON's terms, so that a journal can tell.
     """
 
-    reader: str = "audio_emotion.readers:whole"
+    reader: str = "audio_emotion.batch.readers:whole"
     settings: Mapping[str, Any] = field(default_factory=dict)
     answer: Callable[[Heard, ModelConfig], Said] = field(default_factory=one_answer)
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -90,9 +92,9 @@ def task_of(timeline: TimelineConfig, part: Part = WHOLE, *, along_time: bool = 
     if not along_time:
         settings = {"part": asdict(part), "gate": timeline.gate, "vad": timeline.vad}
         least = timeline.min_confidence
-        return Task("audio_emotion.readers:whole", settings, one_answer(part, least), {"min_confidence": least})
+        return Task("audio_emotion.batch.readers:whole", settings, one_answer(part, least), {"min_confidence": least})
     settings = {"part": asdict(part), "config": asdict(timeline)}
-    return Task("audio_emotion.readers:timeline", settings, timeline_answer(timeline, part))
+    return Task("audio_emotion.batch.readers:timeline", settings, timeline_answer(timeline, part))
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def _print_versions() -> None:
     from importlib.metadata import PackageNotFoundError, version
     from platform import python_version
 
-    from audio_emotion import __version__
+    from audio_emotion.core.version import __version__
 
     def told(name: str) -> str:
         try:

@@ -17,8 +17,8 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from audio_emotion.cli import _messages
 from audio_emotion.cli._messages import DEBUG, ERROR, INFO, PANEL, silence
-from audio_emotion.errors import AudioEmotionError, reason
-from audio_emotion.paths import shown
+from audio_emotion.core.errors import AudioEmotionError, reason
+from audio_emotion.core.paths import shown
 
 if TYPE_CHECKING:
     from audio_emotion.corpora import LeftOut

@@ -6,10 +6,10 @@ from typing import Any
 
 import typer
 
-from audio_emotion import report
 from audio_emotion.cli._app import is_given
 from audio_emotion.cli._request import STDIN, Channels, Request
-from audio_emotion.errors import UsageError
+from audio_emotion.core.errors import UsageError
+from audio_emotion.formats import get_writer
 
 _TELL_CHANNELS = ("text", "json", "jsonl", "rttm")
 _PARTNERS = {
@@ -49,7 +49,7 @@ def formats_of(formats: list[str] | None, as_json: bool, several: bool, request:
         "json" if several else "text",
     )
     for name in chosen:
-        report.writer(name, ())
+        get_writer(name, ())
     if len(chosen) > 1 and not several:
         raise UsageError(f"formats {', '.join(chosen)} cannot all go to standard output; add --output-dir DIR")
     mute = [name for name in chosen if name not in _TELL_CHANNELS]
@@ -84,13 +84,13 @@ def check_fit(
         }
         _refuse("--output-dir", unfit)
         return
-    if len(recordings) > 1 and not report.writer(kinds[0], ()).combines:
+    if len(recordings) > 1 and not get_writer(kinds[0], ()).combines:
         raise UsageError(
             f"the format {kinds[0]} holds one recording, and {len(recordings)} are named; "
             "add --output-dir DIR, which gives each a file of its own"
         )
     if plot is not None:
-        from audio_emotion.plot_timeline import kind_of
+        from audio_emotion.formats.plot import kind_of
 
         kind_of(plot)
         if any(_same_file(plot, recording) for recording in recordings):

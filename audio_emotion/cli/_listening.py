@@ -11,15 +11,17 @@ from pathlib import Path
 
 import typer
 
-from audio_emotion import live, report
+from audio_emotion import formats
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, note, say
-from audio_emotion.cli._hearing import text_stream_of
+from audio_emotion.cli._infer_stdout import text_stream_of
 from audio_emotion.cli._streams import libraries_silenced
-from audio_emotion.errors import AudioEmotionError, StorageError
-from audio_emotion.live import Heard, LineFile, Session, Summary, Waiting, WavFile
-from audio_emotion.paths import shown
-from audio_emotion.prediction import Model
-from audio_emotion.streaming import Stream, TimelineConfig
+from audio_emotion.core.errors import AudioEmotionError, StorageError
+from audio_emotion.core.paths import shown
+from audio_emotion.inference import live
+from audio_emotion.inference.config import TimelineConfig
+from audio_emotion.inference.live import Heard, LineFile, Session, Summary, Waiting, WavFile
+from audio_emotion.inference.model import Model
+from audio_emotion.inference.timeline import Stream
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,14 @@ def list_devices() -> None:
 def _listen(source: live.Source, model: Model, request: Request) -> None:
     text_stream_of("jsonl" if request.form == "jsonl" else "text")
     session = Session(Stream(model, source.form.sampling_rate, request.timeline))
-    told = report.Source(source.name, model.config.name, model.runtime.device)
+    told = formats.Source(source.name, model.config.name, model.runtime.device)
     failure = None
     with ExitStack() as files, _until_interrupted(request.duration_s) as stop:
         recorded = files.enter_context(WavFile(request.record, source.form)) if request.record else None
         outputs: list[live.Output] = [_output(request, source, model, told, files)]
         if request.save:  # before what is shown: a reader that ends takes no line away from the file
             lines = files.enter_context(LineFile(request.save))
-            outputs.insert(0, Saved(report.writer("jsonl", model.config.labels), told, lines))
+            outputs.insert(0, Saved(formats.get_writer("jsonl", model.config.labels), told, lines))
         try:
             live.run(source, session, outputs, stop, recorded)
         except AudioEmotionError as error:
@@ -106,7 +108,7 @@ def _listen(source: live.Source, model: Model, request: Request) -> None:
         raise typer.Exit(SOME_FAILED)
 
 
-def _output(request: Request, source: live.Source, model: Model, told: report.Source, files: ExitStack) -> live.Output:
+def _output(request: Request, source: live.Source, model: Model, told: formats.Source, files: ExitStack) -> live.Output:
     if request.form == "view":
         from audio_emotion.cli._live_view import View
 
@@ -114,7 +116,7 @@ def _output(request: Request, source: live.Source, model: Model, told: report.So
     rate, needed = source.form.sampling_rate, model.config.sampling_rate
     lacks = f", below the model's {needed} Hz: it lacks what the model heard in training" if rate < needed else ""
     note(f"listening to {shown(source.name)} at {rate} Hz{lacks}; Ctrl-C ends")
-    return Lines(report.writer("jsonl" if request.form == "jsonl" else "text", model.config.labels), told)
+    return Lines(formats.get_writer("jsonl" if request.form == "jsonl" else "text", model.config.labels), told)
 
 
 @contextmanager
@@ -142,7 +144,7 @@ def _until_interrupted(duration: float | None) -> Iterator[threading.Event]:
 class Lines:
     """A line an answer, on standard output."""
 
-    def __init__(self, writer: report.Writer, told: report.Source) -> None:
+    def __init__(self, writer: formats.Writer, told: formats.Source) -> None:
         self._writer, self._told = writer, told
         self._is_waiting = False
 
@@ -163,7 +165,7 @@ class Lines:
 class Saved:
     """A line an answer, in a file."""
 
-    def __init__(self, writer: report.Writer, told: report.Source, file: LineFile) -> None:
+    def __init__(self, writer: formats.Writer, told: formats.Source, file: LineFile) -> None:
         self._writer, self._told, self._file = writer, told, file
 
     def heard(self, heard: Heard) -> None:

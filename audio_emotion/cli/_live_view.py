@@ -12,11 +12,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from audio_emotion import report
-from audio_emotion.emotions import NO_SPEECH
-from audio_emotion.live import Heard, Session, Waiting
-from audio_emotion.paths import shown
-from audio_emotion.records import Prediction
+from audio_emotion import formats
+from audio_emotion.core.emotions import NO_SPEECH
+from audio_emotion.core.paths import shown
+from audio_emotion.core.types import Prediction
+from audio_emotion.inference.live import Heard, Session, Waiting
 
 _COLOURS = ("white", "cyan", "yellow", "blue", "red", "magenta", "green", "bright_magenta")
 _HALF_LIFE_S = 0.75
@@ -62,7 +62,7 @@ def letters(labels: Sequence[str]) -> dict[str, str]:
 class View:
     """The view, for as long as it is entered; a terminal that cannot be redrawn is not for it."""
 
-    def __init__(self, told: report.Source, labels: Sequence[str], console: Console | None = None) -> None:
+    def __init__(self, told: formats.Source, labels: Sequence[str], console: Console | None = None) -> None:
         self._told, self._labels = told, tuple(labels)
         self._letters = letters(labels)
         self._colours = {label: _COLOURS[number % len(_COLOURS)] for number, label in enumerate(labels)}

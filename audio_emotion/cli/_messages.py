@@ -18,8 +18,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import typer
 
-from audio_emotion.errors import StorageError, reason
-from audio_emotion.paths import shown
+from audio_emotion.core.errors import StorageError, reason
+from audio_emotion.core.paths import shown
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -74,7 +74,7 @@ def begin() -> None:
     """
     if (_sink.log_file or _sink.verbose) and _sink.logger is None:
         _logger()
-        from audio_emotion import __version__
+        from audio_emotion.core.version import __version__
 
         asked = " ".join(map(shown, sys.argv[1:]))
         told(TRACE, f"audio-emotion {__version__}, Python {platform.python_version()}, {platform.platform()}: {asked}")

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from audio_emotion.cli import _completing
+from audio_emotion.cli import _completion
 from audio_emotion.cli._app import limited
-from audio_emotion.cli._completing import one_of
+from audio_emotion.cli._completion import one_of
 
 Model = Annotated[
     str | None,
@@ -15,7 +15,7 @@ Model = Annotated[
         show_default="the one that 'models default' names",
         metavar="MODEL",
         rich_help_panel="Model",
-        autocompletion=_completing.models,
+        autocompletion=_completion.models,
     ),
 ]
 
@@ -25,7 +25,7 @@ Device = Annotated[
         help="auto, cpu, cuda or mps: where the model runs; auto takes the first accelerator found.",
         metavar="NAME",
         rich_help_panel="Model",
-        autocompletion=one_of(*_completing.DEVICES),
+        autocompletion=one_of(*_completion.DEVICES),
     ),
 ]
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
-from audio_emotion.audio import Part
-from audio_emotion.errors import AudioError, reason
-from audio_emotion.inputs import names_in
-from audio_emotion.paths import content, shown
-from audio_emotion.streaming import TimelineConfig
+from audio_emotion.audio.find import names_in
+from audio_emotion.audio.region import Part
+from audio_emotion.core.errors import AudioError, reason
+from audio_emotion.core.paths import content, shown
+from audio_emotion.inference.config import TimelineConfig
 
 if TYPE_CHECKING:
-    from audio_emotion.segments import Segment
+    from audio_emotion.audio.segments import Segment
 
 STDIN = "-"
 STDIN_NAME = "standard input"

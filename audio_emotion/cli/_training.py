@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_emotion.cli._app import note, progress_bars, tell_left_out
-from audio_emotion.errors import UsageError
-from audio_emotion.paths import shown
+from audio_emotion.core.errors import UsageError
+from audio_emotion.core.paths import shown
 
 if TYPE_CHECKING:
     from audio_emotion.corpora.base import Progress, Utterance
     from audio_emotion.corpora.splits import Split
-    from audio_emotion.fitting import TrainConfig
-    from audio_emotion.fitting.run import Keeping
-    from audio_emotion.folds import FoldsPlan
-    from audio_emotion.training import Material
+    from audio_emotion.training import TrainConfig
+    from audio_emotion.training.cross_validation import FoldsPlan
+    from audio_emotion.training.dataset import Material
+    from audio_emotion.training.run_dir import Keeping
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class What:
 
 def check(folds: str | None, without: dict[str, object], only_with: dict[str, object]) -> None:
     """Refuse options that would be ignored."""
-    from audio_emotion.fitting.placement import n_processes
+    from audio_emotion.training.accelerator import n_processes
 
     wrong = [option for option, value in (without if folds else only_with).items() if value]
     if wrong and folds:
@@ -48,7 +48,7 @@ def check(folds: str | None, without: dict[str, object], only_with: dict[str, ob
 
 def dry_run(what: What, config: "TrainConfig", folds: str | None) -> None:
     """Print the run as a config file, its data and cost as comments in it."""
-    from audio_emotion.training import estimate
+    from audio_emotion.training.estimate import estimate
 
     with progress_bars() as progress:
         material, chosen = _material(what, config, progress, f"{folds}-1" if folds else what.split)
@@ -61,8 +61,8 @@ def _material(what: What, config: "TrainConfig", progress: "Progress", split: st
     """Decode the recordings, say which cannot be used, and split the rest."""
     from audio_emotion.corpora.sources import parse_sources
     from audio_emotion.corpora.splits import cross_corpus, split_utterances
-    from audio_emotion.fitting.placement import is_main
-    from audio_emotion.training import load_material
+    from audio_emotion.training.accelerator import is_main
+    from audio_emotion.training.dataset import load_material
 
     validate = config.patience > 0
     material = load_material(what.data, what.labels, what.strict, progress, config.rate)
@@ -86,15 +86,15 @@ def _material(what: What, config: "TrainConfig", progress: "Progress", split: st
 
 def _caution(utterances: "Sequence[Utterance]") -> None:
     """Say on stderr what few recordings mean for the figures."""
-    from audio_emotion.training import cautions
+    from audio_emotion.training.cautions import cautions
 
     for caution in cautions(utterances):
         note(f"caution: {caution}")
 
 
 def train_one(what: What, name: str, config: "TrainConfig", keeping: "Keeping") -> None:
-    from audio_emotion.fitting.placement import is_main
-    from audio_emotion.training import train_material
+    from audio_emotion.training.accelerator import is_main
+    from audio_emotion.training.train import train_material
 
     with progress_bars(quiet=not is_main()) as progress:
         material, split = _material(what, config, progress, what.split)
@@ -114,7 +114,7 @@ def train_one(what: What, name: str, config: "TrainConfig", keeping: "Keeping") 
 
 def _telling(progress: "Progress") -> "Progress":
     """Say on stderr, terminal or not, that a run was taken up; show the rest as it is."""
-    from audio_emotion.training import TAKEN_UP
+    from audio_emotion.training.train import TAKEN_UP
 
     def watch(stage: str, done: int, total: int, remark: str) -> None:
         if stage == TAKEN_UP:
@@ -127,9 +127,9 @@ def _telling(progress: "Progress") -> "Progress":
 
 def train_folds(plan: "FoldsPlan", restart: bool, html: Path | None, as_json: bool) -> None:
     """Run the folds; print each run's UAR, mean and deviation over seeds, and the figures of all test sides."""
-    from audio_emotion import evaluation_report, html_report
-    from audio_emotion.folds import fold_means, histories, reports, run_folds
-    from audio_emotion.training import load_material
+    from audio_emotion.evaluation import html_report, report
+    from audio_emotion.training.cross_validation import fold_means, histories, reports, run_folds
+    from audio_emotion.training.dataset import load_material
 
     with progress_bars() as progress:
         material = load_material(plan.data, plan.labels, plan.strict, progress, plan.config.rate)
@@ -140,11 +140,11 @@ def train_folds(plan: "FoldsPlan", restart: bool, html: Path | None, as_json: bo
     if html:
         html_report.write(html, made, summary, histories(plan, runs))
     if as_json:
-        print(evaluation_report.to_json(made, summary))
+        print(report.to_json(made, summary))
         return
     for run in runs:
         said = run.evaluation
         remark = f" (every answer is {said.only_answer})" if said.only_answer else ""
         print(f"{run.split}, seed {run.seed}: UAR {100 * said.uar:.2f} %, WA {100 * said.accuracy:.2f} %{remark}")
-    print(evaluation_report.text(made, summary), end="")
+    print(report.text(made, summary), end="")
     print(f"Kept in {plan.folder}")

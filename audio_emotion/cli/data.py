@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli import _completing
+from audio_emotion.cli import _completion
 from audio_emotion.cli._app import (
     NOTHING_DONE,
     SOME_FAILED,
@@ -19,8 +19,8 @@ from audio_emotion.cli._app import (
     say,
     tell_left_out,
 )
-from audio_emotion.cli._completing import one_of
-from audio_emotion.paths import shown
+from audio_emotion.cli._completion import one_of
+from audio_emotion.core.paths import shown
 
 if TYPE_CHECKING:
     from audio_emotion.corpora import Corpus, LeftOut
@@ -47,7 +47,7 @@ Labels = Annotated[
     typer.Option(
         help="eight, seven (calm counted as neutral), or your own, as neutral+calm,happy,sad.",
         rich_help_panel="Data",
-        autocompletion=one_of(*_completing.LABEL_SETS),
+        autocompletion=one_of(*_completion.LABEL_SETS),
     ),
 ]
 
@@ -122,7 +122,7 @@ def list_corpora(
 @app.command("download", cls=Command, epilog=_EXAMPLES["download"])
 @command
 def download(
-    corpus: Annotated[str, typer.Argument(help="A corpus that 'data list' names.", autocompletion=_completing.corpora)],
+    corpus: Annotated[str, typer.Argument(help="A corpus that 'data list' names.", autocompletion=_completion.corpora)],
     record: Annotated[str | None, typer.Option(help="Address of the record's description.", hidden=True)] = None,
 ) -> None:
     """Download a corpus from its publisher into the user data folder, with its checksum, or say where to get it."""

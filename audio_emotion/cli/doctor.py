@@ -11,7 +11,7 @@ from audio_emotion.cli._app import NOTHING_DONE, command
 from audio_emotion.cli._streams import libraries_silenced
 
 if TYPE_CHECKING:
-    from audio_emotion.doctor import Diagnosis, Finding
+    from audio_emotion.cli._doctor import Diagnosis, Finding
 
 EXAMPLES = """
     audio-emotion doctor
@@ -30,7 +30,7 @@ def doctor(
     ] = False,
 ) -> None:
     """Look at what is installed, try it out, and say how to mend what is broken; 1 if `infer` cannot work."""
-    from audio_emotion.doctor import examine
+    from audio_emotion.cli._doctor import examine
 
     with libraries_silenced():
         diagnosis = examine()

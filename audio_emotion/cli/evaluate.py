@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.checkpoint import chosen
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, note, progress_bars, say, tell_left_out
 from audio_emotion.cli._options import Device, Model
-from audio_emotion.errors import CorpusError
-from audio_emotion.paths import shown
+from audio_emotion.core.errors import CorpusError
+from audio_emotion.core.paths import shown
+from audio_emotion.models.checkpoint import chosen
 
 if TYPE_CHECKING:
     from audio_emotion.corpora import Utterance
-    from audio_emotion.evaluation_report import Report
-    from audio_emotion.prediction import Model as Loaded
+    from audio_emotion.evaluation.report import Report
+    from audio_emotion.inference.model import Model as Loaded
 
 EXAMPLES = """
     audio-emotion evaluate recordings/ --model mine
@@ -46,8 +46,9 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Say how well a model does on labelled recordings; each folder or table gets its own figures."""
-    from audio_emotion import evaluation_report, html_report, paths
-    from audio_emotion.prediction import load_model
+    from audio_emotion.core import paths
+    from audio_emotion.evaluation import html_report, report
+    from audio_emotion.inference.model import load_model
 
     with ExitStack() as stack:
         page = stack.enter_context(paths.writing_file(html)) if html else None  # fails before the work, not after it
@@ -59,11 +60,11 @@ def evaluate(
             content = html_report.render(reports, html.parent, histories=_histories(loaded))
             page.write_text(content, "utf-8")
     if as_json:
-        print(evaluation_report.to_json(reports))
+        print(report.to_json(reports))
     elif sys.stdout.isatty():
         _draw(reports)
     else:
-        print(evaluation_report.text(reports), end="")
+        print(report.text(reports), end="")
     if html:
         note(f"report written to {shown(html)}")
     if len(reports) < len(sources) or any(report.evaluation.problems for report in reports):
@@ -72,8 +73,8 @@ def evaluate(
 
 def _reports(loaded: "Loaded", sources: Sequence[str], seed: int) -> "list[Report]":
     """Evaluate every test set; one that cannot be tested on is told, and the others go on."""
-    from audio_emotion.evaluation import evaluate_utterances
-    from audio_emotion.evaluation_report import Report
+    from audio_emotion.evaluation.evaluate import evaluate_utterances
+    from audio_emotion.evaluation.report import Report
 
     reports = []
     with progress_bars() as progress:
@@ -120,7 +121,7 @@ def _draw(reports: "Sequence[Report]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from audio_emotion.evaluation_report import cautions, head, overview_table, tables
+    from audio_emotion.evaluation.report import cautions, head, overview_table, tables
 
     console = Console()
     for caution in cautions(reports):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audio_emotion.cli._app import command, note
-from audio_emotion.cli._completing import one_of
+from audio_emotion.cli._completion import one_of
 from audio_emotion.cli._options import Device, End, Model, Start
 
 if TYPE_CHECKING:
-    from audio_emotion.explaining import Explanation
+    from audio_emotion.explanation import Explanation
 
 EXAMPLES = """
     audio-emotion explain speech.wav
@@ -67,12 +67,12 @@ def explain(
     end: End = None,
 ) -> None:
     """Draw which part of a recording spoke for the answer."""
-    from audio_emotion.audio import Part
-    from audio_emotion.checkpoint import chosen
-    from audio_emotion.explaining import check_method
-    from audio_emotion.explaining import explain as run
-    from audio_emotion.plot_timeline import kind_of, save
-    from audio_emotion.prediction import load_model
+    from audio_emotion.audio.region import Part
+    from audio_emotion.explanation import check_method
+    from audio_emotion.explanation import explain as run
+    from audio_emotion.formats.plot import kind_of, save
+    from audio_emotion.inference.model import load_model
+    from audio_emotion.models.checkpoint import chosen
 
     target = out or (None if as_json else Path("explain.png"))
     if target:
@@ -82,19 +82,19 @@ def explain(
     loaded = load_model(model or chosen(), device, backend)  # type: ignore[arg-type]
     explanation = run(loaded, file, part=part, label=label, method=method, gate=gate)  # type: ignore[arg-type]
     if target:
-        from audio_emotion.plot_explanation import draw_explanation
+        from audio_emotion.explanation.plot import draw_explanation
 
         save(draw_explanation(explanation, str(file)), target)
     print(_json(explanation, file, loaded.config.name, loaded.runtime.device) if as_json else _text(explanation))
     if target:
-        from audio_emotion.paths import shown
+        from audio_emotion.core.paths import shown
 
         note(f"picture written to {shown(target)}")
 
 
 def _json(explanation: "Explanation", file: Path, model: str, device: str) -> str:
-    from audio_emotion.report.answer import Source
-    from audio_emotion.report.objects import as_dict
+    from audio_emotion.formats.json_writers import as_dict
+    from audio_emotion.formats.result import Source
 
     weighed = explanation.weighed
     found = {
@@ -123,7 +123,7 @@ def _text(explanation: "Explanation") -> str:
 
 def _strongest(explanation: "Explanation", against: bool) -> str:
     """Return the strongest stretches; of those that are within noise, only that they are there."""
-    from audio_emotion.explaining import NOISE
+    from audio_emotion.explanation import NOISE
 
     strongest = explanation.stretches(against=against)[:3]
     told = [f"{start:.1f}-{end:.1f} s ({top:+.2f})" for start, end, top in strongest if abs(top) >= NOISE]

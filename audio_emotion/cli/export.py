@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.checkpoint import chosen
-from audio_emotion.cli import _completing
+from audio_emotion.cli import _completion
 from audio_emotion.cli._app import command, note, tell_left_out
-from audio_emotion.cli._completing import one_of
+from audio_emotion.cli._completion import one_of
 from audio_emotion.cli._options import Model
-from audio_emotion.errors import UsageError
-from audio_emotion.paths import shown
+from audio_emotion.core.errors import UsageError
+from audio_emotion.core.paths import shown
+from audio_emotion.models.checkpoint import chosen
 
 if TYPE_CHECKING:
-    from audio_emotion.checkpoint import ModelConfig
-    from audio_emotion.export.folder import Checked, Heard
-    from audio_emotion.prediction import Model as Loaded
+    from audio_emotion.export.bundle import Checked, Heard
+    from audio_emotion.inference.model import Model as Loaded
+    from audio_emotion.models.checkpoint import ModelConfig
 
 EXAMPLES = """
     audio-emotion export app-model/
@@ -38,7 +38,7 @@ def export(
             "may be given again; every one that can be had if not given.",
             metavar="FORM",
             rich_help_panel="Model",
-            autocompletion=one_of(*_completing.EXPORTS),
+            autocompletion=one_of(*_completion.EXPORTS),
         ),
     ] = None,
     data: Annotated[
@@ -80,23 +80,22 @@ def export(
     import numpy as np
     from scipy.special import softmax
 
-    from audio_emotion import checkpoint
-    from audio_emotion.descriptors import maker
-    from audio_emotion.export import folder, hearing
+    from audio_emotion.export import bundle, calibration
     from audio_emotion.export.variants import Origin
-    from audio_emotion.models import entry
-    from audio_emotion.prediction import load_model
+    from audio_emotion.inference.model import load_model
+    from audio_emotion.models import checkpoint, entry
+    from audio_emotion.models.descriptors import maker
 
     model = model or chosen()
     config = checkpoint.read(checkpoint.find(model))
     loaded = load_model(model, "cpu", "torch" if config.graph == "none" else "onnx")
-    heard = _recordings(loaded, data, clips) if data else hearing.made(loaded, np.random.default_rng(0))
+    heard = _recordings(loaded, data, clips) if data else calibration.made(loaded, np.random.default_rng(0))
     expected = softmax(loaded.runtime.logits(heard.windows) / config.temperature, axis=1)
     if config.graph == "features":
         heard = replace(heard, windows=maker(entry(config.architecture).frontend, config.frontend)(heard.windows))
     origin = Origin(checkpoint.find(model), config, heard.windows if data else None)
     forms = kinds or _to_be_had(config, with_speech=bool(data))
-    found = folder.export(origin, target, forms, heard, expected)
+    found = bundle.export(origin, target, forms, heard, expected)
     _tell(found, len(heard.targets))
     if not data:
         note("compared on sounds made here; to see accuracy on real recordings, name some with --data")
@@ -107,8 +106,8 @@ def export(
 
 def _page(target: Path, model: str, registry: str | None, forms: bool) -> None:
     """Write the page of ``--web``."""
-    from audio_emotion.checkpoint import find
     from audio_emotion.export.web import REGISTRY, write_page
+    from audio_emotion.models.checkpoint import find
 
     if forms:
         raise UsageError("--as and --data do not go with --web, whose page has the model in one form; leave them out")
@@ -120,11 +119,11 @@ def _page(target: Path, model: str, registry: str | None, forms: bool) -> None:
 
 def _recordings(loaded: "Loaded", data: list[str], clips: int) -> "Heard":
     from audio_emotion.corpora.sources import gather, parse_sources
-    from audio_emotion.export import hearing
+    from audio_emotion.export import calibration
 
     corpus = gather(parse_sources(data))
     tell_left_out(corpus.left_out)
-    return hearing.recordings(loaded, corpus.utterances, clips)
+    return calibration.recordings(loaded, corpus.utterances, clips)
 
 
 def _to_be_had(config: "ModelConfig", with_speech: bool) -> tuple[str, ...]:

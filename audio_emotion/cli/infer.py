@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.checkpoint import chosen
+from audio_emotion.audio.find import expand
 from audio_emotion.cli._app import command, limited, note
-from audio_emotion.cli._completing import BACKENDS, FORMATS, one_of
+from audio_emotion.cli._completion import BACKENDS, FORMATS, one_of
 from audio_emotion.cli._options import Device, End, Gate, Hop, MinConfidence, Model, Start, Vad, Window
-from audio_emotion.errors import UsageError
-from audio_emotion.inputs import expand
-from audio_emotion.paths import is_address, shown
+from audio_emotion.core.errors import UsageError
+from audio_emotion.core.paths import is_address, shown
+from audio_emotion.models.checkpoint import chosen
 
 if TYPE_CHECKING:
-    from audio_emotion.segments import Segment
+    from audio_emotion.audio.segments import Segment
 
 EXAMPLES = """
     audio-emotion infer speech.wav
@@ -184,11 +184,13 @@ def infer(
     ] = 120.0,
 ) -> None:
     """Say which emotion each recording holds, with a probability for each."""
-    from audio_emotion import report  # from here on, numpy is needed, whose import `--help` need not wait for
     from audio_emotion.cli._checks import channels_of, check_cluster, check_fit, check_gates, check_partners, formats_of
     from audio_emotion.cli._request import STDIN, Request, listed
-    from audio_emotion.prediction import load_model
-    from audio_emotion.streaming import TimelineConfig, grid
+    from audio_emotion.formats import (
+        get_writer,  # from here on, numpy is needed, whose import `--help` need not wait for
+    )
+    from audio_emotion.inference.config import TimelineConfig, grid
+    from audio_emotion.inference.model import load_model
 
     check_partners(ctx, along_time, output_dir is not None, engine)
     check_gates(gate, vad)
@@ -202,8 +204,8 @@ def infer(
     kinds = formats_of(formats, as_json, output_dir is not None, request)
     allowed = (3600 * max_duration, max(1, round(max_size * 2**30)), decode_timeout)
     if engine != "local":
-        from audio_emotion.cli._archive import ModelChoice, to_cluster
-        from audio_emotion.workers import Limits
+        from audio_emotion.batch.workers import Limits
+        from audio_emotion.cli._infer_batch import ModelChoice, to_cluster
 
         _check_named(named)
         check_cluster(ctx, engine, named, request, output_dir)
@@ -219,25 +221,25 @@ def infer(
     if along_time:
         grid(loaded.config.sampling_rate, loaded.config.window_samples, config)  # refuses a hop beyond the window
     if output_dir is not None:
-        from audio_emotion.cli._archive import to_folder
-        from audio_emotion.workers import Limits
+        from audio_emotion.batch.workers import Limits
+        from audio_emotion.cli._infer_batch import to_folder
 
         to_folder(recordings, Path(output_dir), loaded, request, kinds, jobs, Limits(*allowed), restart)
         return
-    from audio_emotion.cli._hearing import Page, text_stream_of, to_stdout
+    from audio_emotion.cli._infer_stdout import Page, text_stream_of, to_stdout
 
     if top_k is not None and kinds[0] != "text":
         note(f"note: --top-k shortens the text form only; {kinds[0]} has every probability")
     text_stream_of(kinds[0])
     many = files_from is not None or recordings != list(map(Path, named)) or len(recordings) > 1
-    writer = report.writer(kinds[0], loaded.config.labels, many=many or channels == "each", top_k=top_k)
+    writer = get_writer(kinds[0], loaded.config.labels, many=many or channels == "each", top_k=top_k)
     heading = f"Using device: {loaded.runtime.device}\n\n" if kinds[0] == "text" else ""
     to_stdout(recordings, loaded, request, Page(writer, heading), plot)
 
 
 def _segments(path: Path, recordings: Sequence[Path]) -> "dict[Path, list[Segment]]":
     """Read the segments of each recording."""
-    from audio_emotion import segments
+    from audio_emotion.audio import segments
 
     found = segments.read(path, [recording.stem for recording in recordings])
     return {recording: found[recording.stem] for recording in recordings}

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from audio_emotion.checkpoint import chosen
 from audio_emotion.cli._app import command, is_given, limited
 from audio_emotion.cli._options import Device, Gate, Hop, MinConfidence, Model, Vad, Window
-from audio_emotion.errors import UsageError
+from audio_emotion.core.errors import UsageError
+from audio_emotion.models.checkpoint import chosen
 
 EXAMPLES = """
     audio-emotion listen
@@ -87,8 +87,8 @@ def listen(
     # from here on, numpy is needed, whose import `--help` need not wait for
     from audio_emotion.cli import _listening
     from audio_emotion.cli._checks import check_gates
-    from audio_emotion.prediction import load_model
-    from audio_emotion.streaming import TimelineConfig
+    from audio_emotion.inference.config import TimelineConfig
+    from audio_emotion.inference.model import load_model
 
     check_gates(gate, vad)
     if list_devices:

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from audio_emotion import checkpoint, paths
-from audio_emotion.cli import _completing
+from audio_emotion.cli import _completion
 from audio_emotion.cli._app import NOTHING_DONE, Command, Section, command, note, say
-from audio_emotion.errors import ModelError, UsageError
+from audio_emotion.core import paths
+from audio_emotion.core.errors import ModelError, UsageError
+from audio_emotion.models import checkpoint
 
 _OVERVIEW = """
     audio-emotion models list
@@ -65,7 +66,7 @@ Named = Annotated[
     typer.Argument(
         help="A stored model's name, default for the bundled one, or a model folder; without it, what 'infer' takes.",
         metavar="[NAME]",
-        autocompletion=_completing.models,
+        autocompletion=_completion.models,
     ),
 ]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace a model of that name, if there is one.")]
@@ -207,7 +208,7 @@ def default(
         typer.Argument(
             help="What to take from now on; 'default' is the bundled one. Without it, print which one that is.",
             metavar="[NAME]",
-            autocompletion=_completing.models,
+            autocompletion=_completion.models,
         ),
     ] = None,
 ) -> None:
@@ -223,7 +224,7 @@ def default(
 def remove(
     name: Annotated[
         str,
-        typer.Argument(help="A model of your own.", metavar="NAME", autocompletion=_completing.own_models),
+        typer.Argument(help="A model of your own.", metavar="NAME", autocompletion=_completion.own_models),
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
@@ -252,7 +253,7 @@ def push(
     name: Annotated[
         str,
         typer.Argument(
-            help="A stored model's name, or a model folder.", metavar="NAME", autocompletion=_completing.models
+            help="A stored model's name, or a model folder.", metavar="NAME", autocompletion=_completion.models
         ),
     ],
     target: Annotated[
@@ -265,9 +266,9 @@ def push(
     ] = False,
 ) -> None:
     """Copy a model, with its card, into a folder, or commit it to a repository of the Hugging Face hub."""
-    from audio_emotion import sharing
+    from audio_emotion.export import share
 
-    print(sharing.push(name, target, replace=replace, private=not public))
+    print(share.push(name, target, replace=replace, private=not public))
 
 
 @app.command("pull", cls=Command, epilog=_EXAMPLES["pull"])
@@ -286,9 +287,9 @@ def pull(
     replace: Replace = False,
 ) -> None:
     """Take a model from a folder or a repository, check it, and store it for `infer --model NAME`."""
-    from audio_emotion import sharing
+    from audio_emotion.export import share
 
-    pulled = sharing.pull(source, name, replace=replace)
+    pulled = share.pull(source, name, replace=replace)
     if pulled.left_out:
         more = f" and {len(pulled.left_out) - 1} more" if pulled.left_out[1:] else ""
         note(f"left where it was, being no part of a model: {paths.shown(Path(pulled.left_out[0]))}{more}")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.checkpoint import chosen, stored
-from audio_emotion.cli import _completing
+from audio_emotion.cli import _completion
 from audio_emotion.cli._app import command, limited, note
-from audio_emotion.cli._completing import one_of
+from audio_emotion.cli._completion import one_of
 from audio_emotion.cli._options import Device
-from audio_emotion.errors import PackageError, StorageError, UsageError, reason
-from audio_emotion.paths import shown
+from audio_emotion.core.errors import PackageError, StorageError, UsageError, reason
+from audio_emotion.core.paths import shown
+from audio_emotion.models.checkpoint import chosen, stored
 from audio_emotion.web.settings import ServeConfig
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def serve(
             help="A stored model or a model folder, the first the default; all stored ones if none.",
             metavar="MODEL",
             rich_help_panel="Model",
-            autocompletion=_completing.models,
+            autocompletion=_completion.models,
         ),
     ] = None,
     device: Device = _DEFAULTS.device,
@@ -72,7 +72,7 @@ def serve(
             help="auto, onnx, onnx-int8 or torch.",
             metavar="NAME",
             rich_help_panel="Model",
-            autocompletion=one_of(*_completing.BACKENDS),
+            autocompletion=one_of(*_completion.BACKENDS),
         ),
     ] = _DEFAULTS.backend,
     jobs: Annotated[
@@ -199,7 +199,7 @@ def server_of(config: ServeConfig) -> "Server":
     import uvicorn
 
     from audio_emotion.web.app import create_app
-    from audio_emotion.web.hearing import Hearing
+    from audio_emotion.web.service import Hearing
 
     hearing = Hearing(config)
     try:

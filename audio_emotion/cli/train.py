@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from audio_emotion.cli import _completing, _training
+from audio_emotion.cli import _completion, _training
 from audio_emotion.cli._app import command
-from audio_emotion.cli._completing import one_of
+from audio_emotion.cli._completion import one_of
 from audio_emotion.cli._options import AllowMissing, Strict
 
 
@@ -49,7 +49,7 @@ def train(
             "Without options of your own: few epochs, a low learning rate, no validation side.",
             metavar="MODEL",
             rich_help_panel="Model",
-            autocompletion=_completing.models,
+            autocompletion=_completion.models,
         ),
     ] = None,
     freeze: Annotated[
@@ -67,7 +67,7 @@ def train(
             help="The network, by name.",
             show_default="two-channel-cnn",
             rich_help_panel="Model",
-            autocompletion=_completing.architectures,
+            autocompletion=_completion.architectures,
         ),
     ] = None,
     split: Annotated[
@@ -76,7 +76,7 @@ def train(
             help="speaker (by actor), random (speaker-dependent), all (no test side), or a fold as emobox-1.",
             show_default="speaker",
             rich_help_panel="Data",
-            autocompletion=one_of(*_completing.SPLITS),
+            autocompletion=one_of(*_completion.SPLITS),
         ),
     ] = None,
     labels: Annotated[
@@ -84,7 +84,7 @@ def train(
         typer.Option(
             help="eight, seven (calm counted as neutral), or your own, as neutral+calm,happy,sad.",
             rich_help_panel="Data",
-            autocompletion=one_of(*_completing.LABEL_SETS),
+            autocompletion=one_of(*_completion.LABEL_SETS),
         ),
     ] = "eight",
     epochs: Annotated[
@@ -114,7 +114,7 @@ def train(
     device: Annotated[
         str,
         typer.Option(
-            help="auto, cpu, cuda or mps.", rich_help_panel="Training", autocompletion=one_of(*_completing.DEVICES)
+            help="auto, cpu, cuda or mps.", rich_help_panel="Training", autocompletion=one_of(*_completion.DEVICES)
         ),
     ] = "auto",
     allow_missing: AllowMissing = False,
@@ -132,7 +132,7 @@ def train(
             help="Train and test every fold of a set, and report on all: emobox, luna-jimenez, leave-one-speaker-out, "
             "K-fold (as 5-fold), random-K-fold (as random-10-fold). A run that was stopped is taken up again.",
             rich_help_panel="Folds",
-            autocompletion=one_of(*_completing.FOLDS),
+            autocompletion=one_of(*_completion.FOLDS),
         ),
     ] = None,
     seeds: Annotated[
@@ -169,9 +169,9 @@ def train(
     ] = False,
 ) -> None:
     """Train a model and store it for `infer --model NAME`."""
-    from audio_emotion import checkpoint
-    from audio_emotion.fitting.config import changes, merged, read
-    from audio_emotion.fitting.run import Keeping
+    from audio_emotion.models import checkpoint
+    from audio_emotion.training.config import changes, merged, read
+    from audio_emotion.training.run_dir import Keeping
 
     options: dict[str, Any] = {
         "architecture": architecture,
@@ -199,7 +199,7 @@ def train(
         keeping = Keeping(restart, checkpoint_minutes, tensorboard)
         _training.train_one(what, name or chosen.architecture, chosen, keeping)
     else:
-        from audio_emotion.folds import FoldsPlan
+        from audio_emotion.training.cross_validation import FoldsPlan
 
         plan = FoldsPlan(
             name or chosen.architecture,

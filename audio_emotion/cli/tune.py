@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from audio_emotion.cli import _completing
+from audio_emotion.cli import _completion
 from audio_emotion.cli._app import Command, Section, command, note, progress_bars
-from audio_emotion.cli._completing import one_of
+from audio_emotion.cli._completion import one_of
 from audio_emotion.cli._options import AllowMissing, Strict
-from audio_emotion.errors import UsageError
+from audio_emotion.core.errors import UsageError
 
 _OVERVIEW = """
     audio-emotion tune run space.toml --trials 30
@@ -87,12 +87,12 @@ def run(
         ),
     ] = "speaker",
     labels: Annotated[
-        str, typer.Option(help="As of 'train'.", rich_help_panel="Data", autocompletion=one_of(*_completing.LABEL_SETS))
+        str, typer.Option(help="As of 'train'.", rich_help_panel="Data", autocompletion=one_of(*_completion.LABEL_SETS))
     ] = "eight",
     device: Annotated[
         str,
         typer.Option(
-            help="auto, cpu, cuda or mps.", rich_help_panel="Search", autocompletion=one_of(*_completing.DEVICES)
+            help="auto, cpu, cuda or mps.", rich_help_panel="Search", autocompletion=one_of(*_completion.DEVICES)
         ),
     ] = "auto",
     allow_missing: AllowMissing = False,
@@ -102,14 +102,14 @@ def run(
     ] = False,
 ) -> None:
     """Try settings, and keep what came of each; the same command goes on after a stop, or beside another process."""
-    from audio_emotion.tuning.space import read
-    from audio_emotion.tuning.trials import SAMPLERS, import_optuna
+    from audio_emotion.training.tuning.space import read
+    from audio_emotion.training.tuning.trials import SAMPLERS, import_optuna
 
     import_optuna()
     if sampler not in SAMPLERS:
         raise UsageError(f"no sampler is called {sampler!r}; there are: {', '.join(SAMPLERS)}")
     searched, name = read(space), name or space.stem
-    from audio_emotion.tuning.search import SearchPlan, search
+    from audio_emotion.training.tuning.search import SearchPlan, search
 
     plan = SearchPlan(
         *(name, searched, tuple(data or ()), split, labels, folds, sampler, seed, device, allow_missing, strict)
@@ -136,8 +136,8 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel="Output")] = False,
 ) -> None:
     """Print a table of the trials, and write plots of them."""
-    from audio_emotion.tuning.report import findings
-    from audio_emotion.tuning.trials import folder_of
+    from audio_emotion.training.tuning.report import findings
+    from audio_emotion.training.tuning.trials import folder_of
 
     found = findings(name)
     print(json.dumps(found.as_dict(), indent=1) if as_json else found.text(), end="\n" if as_json else "")
@@ -154,8 +154,8 @@ def best(
     ] = None,
 ) -> None:
     """Print the best trial's settings as a config for 'train --config'."""
-    from audio_emotion import paths
-    from audio_emotion.tuning.report import findings
+    from audio_emotion.core import paths
+    from audio_emotion.training.tuning.report import findings
 
     toml = findings(name).toml()
     if output is None:
@@ -168,9 +168,9 @@ def best(
 
 def _tell(name: str) -> None:
     """Say how a search stands."""
-    from audio_emotion.evaluation_report import percent
-    from audio_emotion.tuning.report import findings
-    from audio_emotion.tuning.trials import folder_of
+    from audio_emotion.evaluation.report import percent
+    from audio_emotion.training.tuning.report import findings
+    from audio_emotion.training.tuning.trials import folder_of
 
     found = findings(name)
     print(found.text(), end="")

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from audio_emotion import paths
+from audio_emotion.core import paths
+from audio_emotion.core.errors import CorpusError, UsageError
 from audio_emotion.corpora import crema_d, emodb, folders, named, ravdess, savee, table, tess
 from audio_emotion.corpora.adapter import Adapter
 from audio_emotion.corpora.base import Corpus, LeftOut, Utterance
-from audio_emotion.errors import CorpusError, UsageError
 
 __all__ = ["CORPORA", "Adapter", "Corpus", "LeftOut", "Utterance", "adapter_of", "locate"]
 

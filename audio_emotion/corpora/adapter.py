@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from audio_emotion.audio.find import AUDIO_SUFFIXES, search
+from audio_emotion.core.errors import CorpusError
 from audio_emotion.corpora.base import Corpus, LeftOut, Utterance
 from audio_emotion.corpora.labels import LabelSet, label_set
-from audio_emotion.errors import CorpusError
-from audio_emotion.inputs import AUDIO_SUFFIXES, search
 
 Counts = Mapping[tuple[str, str], int]
 """Utterances of each (speaker, label)."""

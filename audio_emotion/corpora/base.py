@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from audio_emotion.errors import AudioError
+from audio_emotion.core.errors import AudioError
 
 Progress = Callable[[str, int, int, str], None]
 """Called with a stage's name, how much of it is done, its total, and a remark."""

@@ -7,9 +7,9 @@ at one that is not specified.
 import re
 from pathlib import Path
 
+from audio_emotion.core.emotions import corpus_codes
 from audio_emotion.corpora.adapter import from_names
 from audio_emotion.corpora.base import Utterance
-from audio_emotion.emotions import corpus_codes
 
 _NAME = re.compile(r"(?P<actor>10\d\d)_(?P<sentence>IEO|TIE|IOM|IWW|TAI|MTI|IWL|ITH|DFA|ITS|TSI|WSI)"
                    r"_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)_(?P<intensity>LO|MD|HI|XX?)")  # fmt: skip

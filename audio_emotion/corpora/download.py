@@ -10,10 +10,10 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from audio_emotion import paths
+from audio_emotion.core import paths
+from audio_emotion.core.errors import DownloadError
 from audio_emotion.corpora import adapter_of
 from audio_emotion.corpora.base import Progress
-from audio_emotion.errors import DownloadError
 
 _RAVDESS = "https://zenodo.org/api/records/1188976"
 RECORDS = {

@@ -7,9 +7,9 @@ Of its seven emotions boredom (81 clips) is outside the eight: it is left out, a
 import re
 from pathlib import Path
 
+from audio_emotion.core.emotions import corpus_codes, is_outside
 from audio_emotion.corpora.adapter import from_names
 from audio_emotion.corpora.base import Utterance
-from audio_emotion.emotions import corpus_codes, is_outside
 
 _NAME = re.compile(r"(?P<speaker>03|08|09|1[0-6])(?P<text>[ab]\d\d)(?P<emotion>[NFTWAEL])(?P<version>[a-z]?)")
 _MALE = ("03", "10", "11", "12", "15")

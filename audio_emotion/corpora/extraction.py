@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from audio_emotion import audio, paths
+from audio_emotion import audio
+from audio_emotion.audio.find import search
+from audio_emotion.core import paths
+from audio_emotion.core.errors import AudioError, CorpusError, UsageError
+from audio_emotion.core.types import Waveform
 from audio_emotion.corpora.base import LeftOut, Progress, silent
-from audio_emotion.errors import AudioError, CorpusError, UsageError
-from audio_emotion.inputs import search
-from audio_emotion.records import Waveform
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".flv", ".mpg", ".mpeg", ".wmv", ".3gp", ".ogv", ".mts"}

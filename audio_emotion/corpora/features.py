@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from audio_emotion import paths
+from audio_emotion.core import paths
+from audio_emotion.core.errors import CorpusError, PackageError, UsageError
+from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, silent
-from audio_emotion.corpora.sounds import SAMPLING_RATE, made_of_each, sound
-from audio_emotion.errors import CorpusError, PackageError, UsageError
-from audio_emotion.records import FloatArray
+from audio_emotion.corpora.load import SAMPLING_RATE, made_of_each, sound
 
 N_MFCC = 20
 SUFFIXES = (".csv", ".parquet")

@@ -7,11 +7,11 @@ a split by speaker then says that it needs more speakers, and does not guess the
 
 from pathlib import Path
 
+from audio_emotion.core.emotions import is_outside
+from audio_emotion.core.errors import CorpusError
 from audio_emotion.corpora.adapter import Adapter, collection_name, recordings
 from audio_emotion.corpora.base import Corpus, LeftOut, Utterance
 from audio_emotion.corpora.labels import LabelSet
-from audio_emotion.emotions import is_outside
-from audio_emotion.errors import CorpusError
 
 
 def read(path: Path, root: Path, labels: LabelSet) -> Utterance | str:

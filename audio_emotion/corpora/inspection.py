@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from audio_emotion.audio.windows import SILENCE_DBFS, loudest_db
+from audio_emotion.core.emotions import emotions
+from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, by_reason, silent
-from audio_emotion.corpora.sounds import SAMPLING_RATE, digest, made_of_each, sound
-from audio_emotion.emotions import emotions
-from audio_emotion.records import FloatArray
-from audio_emotion.windows import SILENCE_DBFS, loudest_db
+from audio_emotion.corpora.load import SAMPLING_RATE, digest, made_of_each, sound
 
 _FULL_SCALE = 0.999
 _SHOWN = 5  # files of one kind in the text; the JSON form holds them all

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from audio_emotion.core.emotions import emotion, emotions
+from audio_emotion.core.errors import UsageError
 from audio_emotion.corpora.base import Corpus, LeftOut, Utterance
-from audio_emotion.emotions import emotion, emotions
-from audio_emotion.errors import UsageError
 
 
 @dataclass(frozen=True)

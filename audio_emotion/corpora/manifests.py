@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from audio_emotion import paths
+from audio_emotion.core import paths
+from audio_emotion.core.errors import CorpusError, UsageError
 from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, silent
 from audio_emotion.corpora.inspection import inspect
-from audio_emotion.corpora.sounds import SAMPLING_RATE, sound
+from audio_emotion.corpora.load import SAMPLING_RATE, sound
 from audio_emotion.corpora.splits import DEFAULT_SHARES, Split, split_by_shares
 from audio_emotion.corpora.table import NEEDED
-from audio_emotion.errors import CorpusError, UsageError
 
 MANIFESTS = {"train": "train", "validation": "val", "test": "test"}
 """Each side with the name of its manifest and of its folder of recordings."""

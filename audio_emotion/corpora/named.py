@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from audio_emotion.core.emotions import corpus_codes
 from audio_emotion.corpora.adapter import from_names
 from audio_emotion.corpora.base import Utterance
-from audio_emotion.emotions import corpus_codes
 
 _NAME = re.compile(r"(?P<id>[^-]+)-(?P<speaker>[^-]+)-(?P<emotion>0[1-8])-(?P<intensity>[^-]+)")
 

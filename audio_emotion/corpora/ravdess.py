@@ -7,9 +7,9 @@ are male, even ones female. Speech: 8 emotions, 1440 clips. Song: 6 emotions, 10
 import re
 from pathlib import Path
 
+from audio_emotion.core.emotions import corpus_codes
 from audio_emotion.corpora.adapter import Adapter, from_names
 from audio_emotion.corpora.base import Utterance
-from audio_emotion.emotions import corpus_codes
 
 _NAME = re.compile(r"(?P<modality>0[123])-(?P<channel>0[12])-(?P<emotion>0[1-8])-(?P<intensity>0[12])"
                    r"-(?P<statement>0[12])-(?P<repetition>0[12])-(?P<actor>\d\d)")  # fmt: skip

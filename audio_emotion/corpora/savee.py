@@ -6,9 +6,9 @@ A name is ``SPEAKER_emotionNN``; as published, the speaker is the folder: ``DC/a
 import re
 from pathlib import Path
 
+from audio_emotion.core.emotions import corpus_codes
 from audio_emotion.corpora.adapter import from_names
 from audio_emotion.corpora.base import Utterance
-from audio_emotion.emotions import corpus_codes
 
 _SPEAKERS = ("DC", "JE", "JK", "KL")
 _NAME = re.compile(r"((?P<speaker>DC|JE|JK|KL)_)?(?P<emotion>a|d|f|h|n|sa|su)(?P<number>\d\d)")

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from audio_emotion.core.errors import CorpusError
 from audio_emotion.corpora import CORPORA, Adapter, Corpus, LeftOut, Utterance, adapter_of, folders
 from audio_emotion.corpora.adapter import recordings
 from audio_emotion.corpora.labels import LabelSet, label_set
 from audio_emotion.corpora.table import SUFFIXES
-from audio_emotion.errors import CorpusError
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from audio_emotion.core.errors import CorpusError, UsageError
 from audio_emotion.corpora.base import Utterance
-from audio_emotion.errors import CorpusError, UsageError
 
 NAMED_FOLDS = {
     "emobox": (

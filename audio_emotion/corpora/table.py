@@ -13,11 +13,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from audio_emotion.core.emotions import is_outside
+from audio_emotion.core.errors import CorpusError
 from audio_emotion.corpora.adapter import Adapter, collection_name
 from audio_emotion.corpora.base import Corpus, LeftOut, Utterance
 from audio_emotion.corpora.labels import LabelSet
-from audio_emotion.emotions import is_outside
-from audio_emotion.errors import CorpusError
 
 SUFFIXES = frozenset({".csv", ".jsonl"})
 NEEDED = ("path", "emotion", "speaker")

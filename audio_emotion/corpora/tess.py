@@ -6,9 +6,9 @@ A name is ``SPEAKER_word_emotion``, 200 words each, 2800 clips; ``ps``, pleasant
 import re
 from pathlib import Path
 
+from audio_emotion.core.emotions import corpus_codes
 from audio_emotion.corpora.adapter import from_names
 from audio_emotion.corpora.base import Utterance
-from audio_emotion.emotions import corpus_codes
 
 _NAME = re.compile(r"(?P<speaker>OAF?|YAF)_(?P<word>[a-z-]+)_(?P<emotion>neutral|happy|sad|angry|fear|disgust|ps)")
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from audio_emotion.records import FloatArray
-from audio_emotion.runtime.shortening import Margin
+from audio_emotion.core.types import FloatArray
+from audio_emotion.inference.backends.trim_padding import Margin
 
 _BATCH = 16
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audio_emotion import checkpoint
-from audio_emotion.checkpoint import ModelConfig
-from audio_emotion.errors import ModelError, UsageError
+from audio_emotion.core.errors import ModelError, UsageError
+from audio_emotion.core.types import FloatArray
 from audio_emotion.export.fp16 import halve
 from audio_emotion.export.int8 import write_int8
-from audio_emotion.records import FloatArray
+from audio_emotion.models import checkpoint
+from audio_emotion.models.checkpoint import ModelConfig
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -117,8 +117,8 @@ def _ort(source: Callable[[Origin, Path], None]) -> Callable[[Origin, Path], Non
 def _torch(origin: Origin, target: Path) -> None:
     import torch
 
-    from audio_emotion.frontends.librosa_made import LibrosaMade
-    from audio_emotion.runtime.torch import load
+    from audio_emotion.inference.backends.torch import load
+    from audio_emotion.models.frontends.librosa_features import LibrosaMade
 
     config = origin.config
     weights = origin.folder / checkpoint.TENSORS

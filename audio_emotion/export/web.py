@@ -9,9 +9,10 @@ import shutil
 import tarfile
 from pathlib import Path
 
-from audio_emotion import checkpoint, paths
-from audio_emotion.checkpoint import GRAPH, ModelConfig
-from audio_emotion.errors import DownloadError, UsageError
+from audio_emotion.core import paths
+from audio_emotion.core.errors import DownloadError, UsageError
+from audio_emotion.models import checkpoint
+from audio_emotion.models.checkpoint import GRAPH, ModelConfig
 
 REGISTRY = "https://registry.npmjs.org"
 VERSION = "1.30.0"

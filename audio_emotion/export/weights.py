@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from audio_emotion import checkpoint
-from audio_emotion.frontends.librosa_made import LibrosaMade
+from audio_emotion.inference.backends.trim_padding import Margin
+from audio_emotion.models import checkpoint
 from audio_emotion.models.emotion_model import EmotionModel
-from audio_emotion.runtime.shortening import Margin
+from audio_emotion.models.frontends.librosa_features import LibrosaMade
 
 OPSET = 20
 MAX_GRAPH_BYTES = 1_900_000_000
@@ -46,7 +46,7 @@ def write_graph(model: EmotionModel, path: Path, window_samples: int) -> None:
     Input ``samples`` (batch, window_samples) float32, output ``logits`` (batch, n_labels), any batch size. Where
     librosa makes the features, the graph begins behind it: input ``features`` (batch, 1, n_rows, n_frames). Where
     silence far from speech changes nothing (:meth:`EmotionModel.margin`), windows of other lengths may be given too,
-    and the graph's metadata says which: :class:`audio_emotion.runtime.shortening.Margin`.
+    and the graph's metadata says which: :class:`audio_emotion.inference.backends.trim_padding.Margin`.
     """
     name, example = "samples", torch.zeros(2, window_samples)
     whole: nn.Module = model

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_emotion.errors import ModelError
+from audio_emotion.core.errors import ModelError
 
 _SPEECH_RANGE_DB = 50.0
 _DYNAMIC_RANGE_DB = 80.0

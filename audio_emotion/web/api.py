@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
 
-from audio_emotion import report
-from audio_emotion.audio import Part
-from audio_emotion.report import Answer
-from audio_emotion.streaming import TimelineConfig
-from audio_emotion.web.description import ANSWER, PROBLEM, Models
-from audio_emotion.web.hearing import Hearing, Question
-from audio_emotion.web.questions import ModelName, part, timeline_config
+from audio_emotion import formats
+from audio_emotion.audio.region import Part
+from audio_emotion.formats import Answer
+from audio_emotion.inference.config import TimelineConfig
+from audio_emotion.web.openapi import ANSWER, PROBLEM, Models
+from audio_emotion.web.params import ModelName, part, timeline_config
+from audio_emotion.web.service import Hearing, Question
 
 Format = Literal["json", "jsonl", "csv", "srt", "vtt", "rttm", "audacity", "audformat"]
 
@@ -103,7 +103,7 @@ async def answered(hearing: Hearing, file: UploadFile, question: Question) -> tu
 
 def document(answer: Answer, output: str) -> str:
     """Return what ``infer --format OUTPUT`` writes of an answer."""
-    return report.writer(output, list(answer.prediction.scores)).render([answer])
+    return formats.get_writer(output, list(answer.prediction.scores)).render([answer])
 
 
 def shown_name(name: str) -> str:

@@ -10,12 +10,12 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
-import audio_emotion
-from audio_emotion.errors import AudioEmotionError, PackageError, UsageError
+from audio_emotion.core.errors import AudioEmotionError, PackageError, UsageError
+from audio_emotion.core.version import __version__
 from audio_emotion.web import api, page, stream
-from audio_emotion.web.description import describe
 from audio_emotion.web.guard import Guard
-from audio_emotion.web.hearing import Hearing
+from audio_emotion.web.openapi import describe
+from audio_emotion.web.service import Hearing
 
 _ABOUT = "Emotion in speech: recordings in, the answers that `audio-emotion infer` prints out."
 
@@ -24,7 +24,7 @@ def create_app(hearing: Hearing) -> ASGIApp:
     """Return the service. It starts what answers, if that is not started yet, and closes it at its end (ASGI lifespan).
 
     >>> from audio_emotion.web.app import create_app
-    >>> from audio_emotion.web.hearing import Hearing
+    >>> from audio_emotion.web.service import Hearing
     >>> from audio_emotion.web.settings import ServeConfig
     >>> app = create_app(Hearing(ServeConfig(duration_s=60.0)))
     """
@@ -41,7 +41,7 @@ def create_app(hearing: Hearing) -> ASGIApp:
         docs_url="/docs",
         redoc_url=None,
         title="audio-emotion",
-        version=audio_emotion.__version__,
+        version=__version__,
         description=_ABOUT,
         lifespan=lifespan,
         favicon_url="/favicon.ico",

@@ -8,8 +8,8 @@ from concurrent.futures import Future
 
 import numpy as np
 
-from audio_emotion.records import FloatArray
-from audio_emotion.runtime import Runtime
+from audio_emotion.core.types import FloatArray
+from audio_emotion.inference.backends import Runtime
 
 MOST = 64
 """Windows put through the model at once, somewhat more where one asks for several."""

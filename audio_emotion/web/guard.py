@@ -10,8 +10,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from audio_emotion.web.errors import Refusal
 from audio_emotion.web.metrics import Metrics
-from audio_emotion.web.refusal import Refusal
 from audio_emotion.web.settings import ServeConfig
 
 LOGIN = "/login"

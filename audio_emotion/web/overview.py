@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from audio_emotion.plot_timeline import BANDS, FRAME, frame_levels
-from audio_emotion.records import FloatArray
+from audio_emotion.core.types import FloatArray
+from audio_emotion.formats.plot import BANDS, FRAME, frame_levels
 
 _COLUMNS = 1000  # at least, once the sound is long enough; at most twice as many
 _FLOOR_DB = 80.0  # below the loudest cell

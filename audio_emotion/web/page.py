@@ -6,14 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
 
-from audio_emotion.audio import Part
-from audio_emotion.report.objects import as_dict
-from audio_emotion.streaming import TimelineConfig
+from audio_emotion.audio.region import Part
+from audio_emotion.formats.json_writers import as_dict
+from audio_emotion.inference.config import TimelineConfig
 from audio_emotion.web.api import Served, answered, document
+from audio_emotion.web.errors import Refusal
 from audio_emotion.web.guard import COOKIE, LOGIN, same, session
-from audio_emotion.web.hearing import Question
-from audio_emotion.web.questions import ModelName, part, timeline_config
-from audio_emotion.web.refusal import Refusal
+from audio_emotion.web.params import ModelName, part, timeline_config
+from audio_emotion.web.service import Question
 
 STATIC = Path(__file__).parent / "static"
 

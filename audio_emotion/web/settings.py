@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from audio_emotion.checkpoint import DEFAULT
-from audio_emotion.errors import UsageError
+from audio_emotion.core.errors import UsageError
+from audio_emotion.models.checkpoint import DEFAULT
 
 LEAST_TOKEN = 16
 """Characters of a token, at least: a shorter one can be guessed."""

@@ -10,14 +10,15 @@ from fastapi import APIRouter, Depends, Query, WebSocket
 from fastapi.concurrency import run_in_threadpool
 from starlette.websockets import WebSocketDisconnect
 
-from audio_emotion.errors import AudioEmotionError
-from audio_emotion.records import Prediction
-from audio_emotion.report import Source
-from audio_emotion.report.objects import as_dict
-from audio_emotion.streaming import Stream, TimelineConfig
-from audio_emotion.web.hearing import Hearing
-from audio_emotion.web.questions import ModelName, timeline_config
-from audio_emotion.web.refusal import Refusal
+from audio_emotion.core.errors import AudioEmotionError
+from audio_emotion.core.types import Prediction
+from audio_emotion.formats import Source
+from audio_emotion.formats.json_writers import as_dict
+from audio_emotion.inference.config import TimelineConfig
+from audio_emotion.inference.timeline import Stream
+from audio_emotion.web.errors import Refusal
+from audio_emotion.web.params import ModelName, timeline_config
+from audio_emotion.web.service import Hearing
 
 NAME = "stream"
 """What its answers have in the place of a file."""

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from audio_emotion.augment.features import Features, mixup, spec_augment
-from audio_emotion.errors import UsageError
-from audio_emotion.frontends import MelMfcc, MelMfccConfig
+from audio_emotion.core.errors import UsageError
+from audio_emotion.models.frontends import MelMfcc, MelMfccConfig
 
 
 def test_spec_augment_blanks_bands_and_spans_of_at_most_the_width_asked_for():

@@ -7,7 +7,7 @@ import pytest
 
 from audio_emotion.augment import DEFAULT
 from audio_emotion.augment.pipeline import Sounds
-from audio_emotion.augment.table import WAVEFORM
+from audio_emotion.augment.recipe import WAVEFORM
 from tests.sounds import RATE, voice
 
 WINDOW = 16_000

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from audio_emotion.augment.table import WAVEFORM
+from audio_emotion.augment.recipe import WAVEFORM
 from audio_emotion.cli import app
 from tests.sounds import RATE, voice
 

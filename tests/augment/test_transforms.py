@@ -25,9 +25,9 @@ from audio_emotion.augment import (
 from audio_emotion.augment.background import BackgroundDraw
 from audio_emotion.augment.codec import CodecDraw
 from audio_emotion.augment.noise import NoiseDraw
+from audio_emotion.augment.recipe import WAVEFORM
 from audio_emotion.augment.reverberation import RoomDraw, room_response
-from audio_emotion.augment.table import WAVEFORM
-from audio_emotion.errors import UsageError
+from audio_emotion.core.errors import UsageError
 from tests.sounds import RATE, voice
 
 NOTHING_DRAWN = {"telephone", "polarity"}

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from audio_emotion.augment.vtlp import warp, warped_hz
-from audio_emotion.frontends import LogMelSpectrogram, LogMelSpectrogramConfig, MelMfcc, MelMfccConfig
+from audio_emotion.models.frontends import LogMelSpectrogram, LogMelSpectrogramConfig, MelMfcc, MelMfccConfig
 
 FRONTEND = MelMfcc(MelMfccConfig())
 CENTRES = librosa.mel_frequencies(66, fmin=0, fmax=8_000)[1:-1]

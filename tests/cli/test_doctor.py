@@ -6,9 +6,8 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner
 
-from audio_emotion import doctor
-from audio_emotion.cli import app
-from audio_emotion.doctor import Diagnosis, Finding
+from audio_emotion.cli import _doctor, app
+from audio_emotion.cli._doctor import Diagnosis, Finding
 
 SCHEMA = {
     "type": "object",
@@ -58,7 +57,7 @@ def test_here_all_is_well_and_told_to_programs_without_importing_torch(home):
     code = (
         "import sys\nfrom audio_emotion.cli import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
-        "from audio_emotion.runtime import choose_device\n"
+        "from audio_emotion.inference.backends import choose_device\n"
         "heavy = {'torch', 'librosa', 'sklearn', 'scipy', 'matplotlib'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy and choose_device() == 'cpu' else 0)"
     )
@@ -86,7 +85,7 @@ def test_every_line_is_marked_and_what_fails_says_how_to_mend_it(
     findings = [Finding("a", "x", "ok", "all is well"), Finding("a", "y", "note", "no z " * 40, "pip install z")]
     if needed is not None:
         findings.append(Finding("b", "w", "fail", "w is gone", "pip install w", needed))
-    monkeypatch.setattr(doctor, "examine", lambda: Diagnosis("1", "3", "Linux", tuple(findings), {}, {}, 0.5))
+    monkeypatch.setattr(_doctor, "examine", lambda: Diagnosis("1", "3", "Linux", tuple(findings), {}, {}, 0.5))
     result = CliRunner().invoke(app, ["doctor"], prog_name="audio-emotion")
     assert result.exit_code == code
     lines = result.stdout.splitlines()

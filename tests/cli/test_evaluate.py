@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from audio_emotion import checkpoint
-from audio_emotion.checkpoint import read_config
 from audio_emotion.cli._app import ALL_GOOD, NOTHING_DONE, SOME_FAILED, USAGE
-from audio_emotion.evaluation_report import from_json
-from audio_emotion.prediction import load_model
+from audio_emotion.evaluation.report import from_json
+from audio_emotion.inference.model import load_model
+from audio_emotion.models import checkpoint
+from audio_emotion.models.checkpoint import read_config
 from tests.conftest import ROOT
 from tests.evaluations import LABELS, clip
 

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from audio_emotion.cli import app
 from audio_emotion.cli.explain import _text
-from audio_emotion.emotions import emotions
-from audio_emotion.explaining import Explanation
-from audio_emotion.explaining.heard import Weighed
-from audio_emotion.records import Prediction, Waveform
+from audio_emotion.core.emotions import emotions
+from audio_emotion.core.types import Prediction, Waveform
+from audio_emotion.explanation import Explanation
+from audio_emotion.explanation.attribution import Weighed
 from tests.cli.test_infer import assert_one_line
 from tests.conftest import ROOT
 from tests.sounds import RATE

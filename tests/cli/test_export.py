@@ -11,7 +11,7 @@ import soundfile
 
 from audio_emotion import load_model
 from audio_emotion.cli.export import _tell
-from audio_emotion.export.folder import Checked
+from audio_emotion.export.bundle import Checked
 from tests.sounds import RATE, voice
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]

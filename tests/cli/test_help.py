@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from audio_emotion import paths, report
-from audio_emotion.cli import _completing, app
+from audio_emotion import formats
+from audio_emotion.cli import _completion, app
+from audio_emotion.core import paths
 from audio_emotion.corpora import splits
 from audio_emotion.export.variants import KINDS
-from audio_emotion.prediction import BACKENDS
-from audio_emotion.runtime import DEVICES
+from audio_emotion.inference.backends import DEVICES
+from audio_emotion.inference.model import BACKENDS
 from tests.cli.test_infer_options import commands
 
 GROUPS = ["audio-emotion", *(f"audio-emotion {name}" for name in ("models", "data", "augment", "tune"))]
@@ -127,11 +128,11 @@ def test_descriptions_go_to_shells_that_show_them(monkeypatch: pytest.MonkeyPatc
 
 
 def test_names_that_stand_twice_agree():
-    assert _completing.DEVICES == DEVICES
-    assert _completing.BACKENDS == BACKENDS
-    assert set(_completing.EXPORTS) == set(KINDS)
-    assert set(_completing.FORMATS) == set(report.FORMATS)
-    assert all(splits._is_set(name) for name in _completing.FOLDS)
+    assert _completion.DEVICES == DEVICES
+    assert _completion.BACKENDS == BACKENDS
+    assert set(_completion.EXPORTS) == set(KINDS)
+    assert set(_completion.FORMATS) == set(formats.FORMATS)
+    assert all(splits._is_set(name) for name in _completion.FOLDS)
 
 
 def test_completion_is_shown_and_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

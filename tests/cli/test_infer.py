@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio_emotion import paths
-from audio_emotion.emotions import emotions
+from audio_emotion.core import paths
+from audio_emotion.core.emotions import emotions
 from tests.conftest import ROOT
 from tests.sounds import voice
 

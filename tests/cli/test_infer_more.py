@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio_emotion.emotions import emotions
+from audio_emotion.core.emotions import emotions
 from tests.conftest import ROOT
 from tests.sounds import RATE, contained, encoded, voice
 

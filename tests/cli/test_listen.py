@@ -17,14 +17,16 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from audio_emotion import live, report
+from audio_emotion import formats
 from audio_emotion.cli import app
-from audio_emotion.emotions import NO_SPEECH
-from audio_emotion.prediction import load_model
-from audio_emotion.streaming import TimelineConfig, timeline
+from audio_emotion.core.emotions import NO_SPEECH
+from audio_emotion.inference import live
+from audio_emotion.inference.config import TimelineConfig
+from audio_emotion.inference.model import load_model
+from audio_emotion.inference.timeline import timeline
 from tests import pulse
 from tests.conftest import ROOT
-from tests.live.fakes import Clock, FakeInputs
+from tests.inference.live.fakes import Clock, FakeInputs
 from tests.sounds import RATE, voice
 
 
@@ -41,8 +43,8 @@ def listen(*arguments: object):
 
 def expected(recording: Path) -> list[dict[str, object]]:
     said = timeline(load_model(device="cpu"), recording, config=TimelineConfig(hop_s=0.5))
-    writer = report.writer("jsonl", ())
-    told = report.Source(str(recording), "two-channel-cnn", "cpu")
+    writer = formats.get_writer("jsonl", ())
+    told = formats.Source(str(recording), "two-channel-cnn", "cpu")
     return [json.loads(writer.segment(told, one)) for one in said]
 
 
@@ -59,7 +61,7 @@ def test_programs_get_the_lines_of_infer_and_nothing_else(talk: Path, tmp_path: 
     assert result.exit_code == 0, result.stderr
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     for line in lines:
-        jsonschema.validate(line, {"$ref": "#/$defs/line", **{"$defs": report.schema()["$defs"]}})
+        jsonschema.validate(line, {"$ref": "#/$defs/line", **{"$defs": formats.schema()["$defs"]}})
     assert (tmp_path / "s.jsonl").read_text() == result.stdout
     alike(lines, expected(talk))
     assert "share of time: " in result.stderr

@@ -8,15 +8,16 @@ from functools import cache
 import numpy as np
 from rich.console import Console
 
-from audio_emotion import report
+from audio_emotion import formats
 from audio_emotion.cli._live_view import Smoothed, View
-from audio_emotion.emotions import NO_SPEECH, emotions
-from audio_emotion.live import Block, Heard, Session, Waiting
-from audio_emotion.prediction import load_model
-from audio_emotion.records import Prediction
-from audio_emotion.streaming import Stream, TimelineConfig
+from audio_emotion.core.emotions import NO_SPEECH, emotions
+from audio_emotion.core.types import Prediction
+from audio_emotion.inference.config import TimelineConfig
+from audio_emotion.inference.live import Block, Heard, Session, Waiting
+from audio_emotion.inference.model import load_model
+from audio_emotion.inference.timeline import Stream
 from tests.conftest import ROOT
-from tests.live.fakes import RATE, Clock
+from tests.inference.live.fakes import RATE, Clock
 
 LABELS = emotions()
 
@@ -52,7 +53,7 @@ def heard_for_37_s() -> Session:
 def half_a_minute(width: int = 90) -> View:
     """Calm, a pause, and anger since, as `docs/live.md` shows it."""
     console = Console(width=width, file=io.StringIO())
-    view = View(report.Source("USB headset", "two-channel-cnn", "cpu"), LABELS, console)
+    view = View(formats.Source("USB headset", "two-channel-cnn", "cpu"), LABELS, console)
     for number in range(70):
         end = 1.75 + 0.5 * number
         label = "calm" if number < 30 else NO_SPEECH if number < 40 else "angry"
@@ -72,7 +73,7 @@ def test_the_page_shows_the_view():
 def test_it_is_drawn_over_and_over_and_leaves_the_terminal_as_it_was():
     terminal = io.StringIO()
     console = Console(width=90, file=terminal, force_terminal=True, legacy_windows=False)
-    with View(report.Source("USB headset", "two-channel-cnn", "cpu"), LABELS, console) as view:
+    with View(formats.Source("USB headset", "two-channel-cnn", "cpu"), LABELS, console) as view:
         for label in ("calm", "angry"):
             view.heard(Heard(said(0, 0.5, label, 1.0), time.monotonic()))
             assert f"{label} " in terminal.getvalue()
@@ -88,7 +89,7 @@ def test_a_slow_terminal_does_not_hold_up_the_listening():
 
     console = Console(width=90, file=Slow(), force_terminal=True, legacy_windows=False)
     began = time.monotonic()
-    with View(report.Source("USB headset", "two-channel-cnn", "cpu"), LABELS, console) as view:
+    with View(formats.Source("USB headset", "two-channel-cnn", "cpu"), LABELS, console) as view:
         for number in range(50):
             view.moved(heard_for_37_s())
             view.heard(Heard(said(number / 2, number / 2 + 0.5, "calm"), began - 5.0))

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from audio_emotion import checkpoint, paths
 from audio_emotion.cli import app
-from audio_emotion.models import _figures, architectures, entry
+from audio_emotion.core import paths
+from audio_emotion.models import architectures, checkpoint, entry, figures
 from tests.conftest import ROOT
-from tests.sharing.hub_server import serving
+from tests.export.hub_server import serving
 
 Run = Callable[..., Result]
 
@@ -45,7 +45,7 @@ def mine(home: Path) -> Path:
 def test_every_architecture_is_listed_with_its_size_input_source_and_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(_figures, "FIGURES_PATH", tmp_path / "figures.json")
+    monkeypatch.setattr(figures, "FIGURES_PATH", tmp_path / "figures.json")
     assert listed("--architectures")["acnt"][-1] == "not measured yet"
     (tmp_path / "figures.json").write_text(json.dumps({"acnt": "UAR 52.0 ± 3.0 %"}), "utf-8")
     rows = listed("--architectures")

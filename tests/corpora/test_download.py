@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from audio_emotion.core.errors import DownloadError, UsageError
 from audio_emotion.corpora.download import RECORDS, fetch
-from audio_emotion.errors import DownloadError, UsageError
 
 CLIP = "Actor_07/03-01-05-02-01-02-07.wav"
 Replies = dict[str, tuple[int, bytes]]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from audio_emotion.core.errors import CorpusError, UsageError
 from audio_emotion.corpora.extraction import extract_audio
-from audio_emotion.errors import CorpusError, UsageError
 from tests.corpora.files import film, touch
 
 

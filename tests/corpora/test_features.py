@@ -7,9 +7,9 @@ import pytest
 import soundfile
 
 from audio_emotion import audio
+from audio_emotion.core.errors import CorpusError, PackageError, UsageError
 from audio_emotion.corpora.features import describe, write_features
 from audio_emotion.corpora.sources import gather, parse_sources
-from audio_emotion.errors import CorpusError, PackageError, UsageError
 from tests.corpora.files import speak, touch
 
 

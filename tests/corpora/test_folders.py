@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from audio_emotion.core.errors import CorpusError
 from audio_emotion.corpora.folders import ADAPTER
 from audio_emotion.corpora.labels import label_set
-from audio_emotion.errors import CorpusError
 from tests.corpora.files import touch
 
 

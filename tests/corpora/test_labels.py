@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audio_emotion.core.emotions import emotions
+from audio_emotion.core.errors import UsageError
 from audio_emotion.corpora.base import Corpus, Utterance
 from audio_emotion.corpora.labels import LabelSet, label_set
-from audio_emotion.emotions import emotions
-from audio_emotion.errors import UsageError
 
 
 def utterances(*labels: str) -> list[Utterance]:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from audio_emotion.core.errors import CorpusError, UsageError
 from audio_emotion.corpora.labels import label_set
 from audio_emotion.corpora.manifests import parse_shares, prepare
 from audio_emotion.corpora.sources import gather, parse_sources
 from audio_emotion.corpora.splits import split_by_shares, split_utterances
-from audio_emotion.errors import CorpusError, UsageError
 from tests.corpora.files import speak, touch
 
 MANIFESTS = ("train.csv", "val.csv", "test.csv")

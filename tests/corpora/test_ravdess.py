@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from audio_emotion.core.emotions import emotions
+from audio_emotion.core.errors import CorpusError
 from audio_emotion.corpora import CORPORA
 from audio_emotion.corpora.base import by_reason
 from audio_emotion.corpora.ravdess import SONG, SPEECH
-from audio_emotion.emotions import emotions
-from audio_emotion.errors import CorpusError
 from tests.corpora.files import touch
 
 

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from audio_emotion.core.errors import CorpusError, UsageError
 from audio_emotion.corpora import CORPORA, locate
 from audio_emotion.corpora.labels import label_set
 from audio_emotion.corpora.sources import gather, parse_sources
-from audio_emotion.errors import CorpusError, UsageError
 from tests.corpora.files import touch
 
 EXAMPLES = {

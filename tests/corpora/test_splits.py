@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audio_emotion.core.errors import CorpusError, UsageError
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.corpora.splits import SIDES, Split, cross_corpus, folds, split_utterances
-from audio_emotion.errors import CorpusError, UsageError
 
 LABELS = ("neutral", "happy", "sad")
 SETS = ("emobox", "luna-jimenez", "leave-one-speaker-out", "3-fold", "5-fold", "random-4-fold")

@@ -4,13 +4,13 @@ import numpy as np
 import onnx
 import pytest
 
-from audio_emotion import checkpoint, paths
+from audio_emotion.core import paths
+from audio_emotion.core.types import FloatArray
 from audio_emotion.export.int8 import write_int8
 from audio_emotion.export.weights import write_weights
-from audio_emotion.models import build
-from audio_emotion.records import FloatArray
-from audio_emotion.runtime.onnx import OnnxRuntime
-from audio_emotion.runtime.shortening import Margin
+from audio_emotion.inference.backends.onnx import OnnxRuntime
+from audio_emotion.inference.backends.trim_padding import Margin
+from audio_emotion.models import build, checkpoint
 from tests.sounds import voice
 
 

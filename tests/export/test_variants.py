@@ -5,12 +5,12 @@ import numpy as np
 import onnx
 import pytest
 
-from audio_emotion import checkpoint
-from audio_emotion.errors import ModelError, UsageError
+from audio_emotion.core.errors import ModelError, UsageError
+from audio_emotion.core.types import FloatArray
 from audio_emotion.export import variants
 from audio_emotion.export.variants import KINDS, Origin, runner, write
-from audio_emotion.prediction import load_model
-from audio_emotion.records import FloatArray
+from audio_emotion.inference.model import load_model
+from audio_emotion.models import checkpoint
 from tests.sounds import voice
 
 LIMITS = {"onnx": 1e-6, "onnx-fp16": 5e-3, "onnx-int8": 0.15, "ort": 1e-5, "ort-int8": 0.15, "torch": 1e-4}

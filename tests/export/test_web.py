@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from audio_emotion import load_model, paths
-from audio_emotion.errors import DownloadError, UsageError
+from audio_emotion import load_model
+from audio_emotion.core import paths
+from audio_emotion.core.errors import DownloadError, UsageError
 from audio_emotion.export import web
 from tests.sounds import RATE, voice
 from tests.web.browser import CHROMIUM, DRIVER, SAMPLES, chromium, wait

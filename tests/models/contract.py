@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from audio_emotion.descriptors import maker
 from audio_emotion.export.weights import write_weights
+from audio_emotion.inference.backends import DEVICES, choose_device
+from audio_emotion.inference.backends.onnx import OnnxRuntime
+from audio_emotion.inference.backends.torch import TorchRuntime, load
 from audio_emotion.models import build, entry
+from audio_emotion.models.descriptors import maker
 from audio_emotion.models.emotion_model import EmotionModel
-from audio_emotion.runtime import DEVICES, choose_device
-from audio_emotion.runtime.onnx import OnnxRuntime
-from audio_emotion.runtime.torch import TorchRuntime, load
 from tests.sounds import voice
 
 N_LABELS = 8

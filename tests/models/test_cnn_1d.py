@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from audio_emotion.errors import ModelError
+from audio_emotion.core.errors import ModelError
 from audio_emotion.models import build
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audio_emotion import frontends
-from audio_emotion.errors import ModelError
-from audio_emotion.models import Entry, architectures, build, entry, register
-from audio_emotion.runtime.torch import TorchRuntime
+from audio_emotion.core.errors import ModelError
+from audio_emotion.inference.backends.torch import TorchRuntime
+from audio_emotion.models import Entry, architectures, build, entry, frontends, register
 from tests.models.contract import (
     CHECKS,
     N_LABELS,

@@ -4,11 +4,11 @@ import torch
 from librosa import mel_frequencies
 from torch.nn import functional as F
 
-from audio_emotion.errors import ModelError
+from audio_emotion.core.errors import ModelError
+from audio_emotion.inference.backends.trim_padding import Margin
 from audio_emotion.models import build
 from audio_emotion.models.layers import speech_frames
-from audio_emotion.models.speech_embedding import Rectifier, pretrained
-from audio_emotion.runtime.shortening import Margin
+from audio_emotion.models.networks.speech_embedding import Rectifier, pretrained
 from tests.sounds import voice
 
 NAME = "speech-embedding"

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from audio_emotion import checkpoint
-from audio_emotion.checkpoint import ModelConfig
-from audio_emotion.errors import ModelError, PackageError, UsageError
+from audio_emotion.core.errors import ModelError, PackageError, UsageError
 from audio_emotion.export.weights import write_weights
-from audio_emotion.models import build
-from audio_emotion.prediction import load_model
+from audio_emotion.inference.model import load_model
+from audio_emotion.models import build, checkpoint
+from audio_emotion.models.checkpoint import ModelConfig
 from tests.sounds import voice
 
 transformers = pytest.importorskip("transformers")

@@ -1,7 +1,7 @@
 from pathlib import Path
 
+from audio_emotion.core.emotions import emotions
 from audio_emotion.corpora.base import Utterance
-from audio_emotion.emotions import emotions
 from audio_emotion.training import cautions
 
 

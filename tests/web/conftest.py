@@ -10,7 +10,7 @@ pytest.importorskip("fastapi", reason="needs the extra `web`")
 from starlette.testclient import TestClient
 
 from audio_emotion.web.app import create_app
-from audio_emotion.web.hearing import Hearing
+from audio_emotion.web.service import Hearing
 from audio_emotion.web.settings import ServeConfig
 from tests.conftest import ROOT
 from tests.sounds import encoded, voice

@@ -4,9 +4,9 @@ import re
 import jsonschema
 import pytest
 
-from audio_emotion import Part, TimelineConfig, load_model, report, timeline
-from audio_emotion.report import Answer
-from audio_emotion.streaming import overall
+from audio_emotion import Part, TimelineConfig, formats, load_model, timeline
+from audio_emotion.formats import Answer
+from audio_emotion.inference.timeline import overall
 from audio_emotion.web.page import STATIC
 from tests.conftest import ROOT
 from tests.sounds import contained, encoded, voice
@@ -22,10 +22,10 @@ def test_the_answer_is_that_of_infer(ask, model):
     response = ask(SAMPLE, name="happy.wav")
     answer = Answer("happy.wav", model.config.name, "cpu", model.predict(SAMPLE))
     assert response.headers["content-type"] == "application/json"
-    found, wanted = response.json(), json.loads(report.writer("json", model.config.labels).render([answer]))
+    found, wanted = response.json(), json.loads(formats.get_writer("json", model.config.labels).render([answer]))
     assert found.pop("scores") == pytest.approx(wanted.pop("scores"), abs=1e-5)
     assert found == pytest.approx(wanted, abs=1e-5)
-    jsonschema.validate(response.json(), report.schema())
+    jsonschema.validate(response.json(), formats.schema())
 
 
 @pytest.mark.parametrize("output", ["json", "jsonl", "csv", "srt", "vtt", "rttm", "audacity", "audformat"])
@@ -35,7 +35,7 @@ def test_a_timeline_in_every_format_is_that_of_infer(ask, clip, model, output):
     response = ask(clip, query)
     segments = list(timeline(model, clip, config=config, part=Part(1.0, 8.5)))
     answer = Answer("clip.wav", model.config.name, "cpu", overall(segments, model.config), tuple(segments))
-    expected = report.writer(output, model.config.labels).render([answer])
+    expected = formats.get_writer(output, model.config.labels).render([answer])
     numbers = re.compile(r"-?\d+\.\d{4,}(?:e-\d+)?")
     assert numbers.sub("#", response.text) == numbers.sub("#", expected)
     found, wanted = (list(map(float, numbers.findall(text))) for text in (response.text, expected))

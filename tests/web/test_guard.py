@@ -7,7 +7,7 @@ import threading
 import pytest
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
-from audio_emotion.errors import UsageError
+from audio_emotion.core.errors import UsageError
 from audio_emotion.web import guard
 from audio_emotion.web.settings import ServeConfig, is_loopback
 from tests.web.conftest import HOST, SAMPLE, served

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audio_emotion.frontends.spectrum import PowerSpectrum
+from audio_emotion.models.frontends.stft import PowerSpectrum
 
 
 class Periodicity(nn.Module):

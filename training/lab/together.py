@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from audio_emotion.training import load_material
+from audio_emotion.training.dataset import load_material
 
 WEIGHTS = (0.15, 0.3, 0.5)
 

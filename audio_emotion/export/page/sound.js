@@ -1,4 +1,4 @@
-// A sound → the windows that the model reads: as audio_emotion/windows.py, whose comments say why.
+// A sound → the windows that the model reads: as audio_emotion/audio/windows.py, whose comments say why.
 const [HOP, TRIM_DB, SILENCE_DBFS] = [256, 40, -60];
 
 /** Decode a file to mono samples at `rate` Hz; the browser resamples. */

@@ -1,0 +1,62 @@
+"""Which recording is meant, which part of it, and what its header says."""
+
+import os
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from audio_emotion.core.errors import UsageError
+
+Source = str | os.PathLike[str] | bytes | BinaryIO
+"""A recording: its path, its bytes, or a file object open for reading that can be rewound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a recording is meant.
+
+    Attributes:
+        start: seconds from its beginning.
+        end: seconds from its beginning; None: to its end.
+        channel: counted from 1; None: the mean of all channels.
+        stream: which of a container's audio streams, counted from 1.
+
+    Raises:
+        UsageError: a value that no recording has.
+    """
+
+    start: float = 0.0
+    end: float | None = None
+    channel: int | None = None
+    stream: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < float("inf"):
+            raise UsageError(f"the start is {self.start:g} s, expected 0 or more")
+        if self.end is not None and not self.start < self.end < float("inf"):
+            raise UsageError(f"the end is {self.end:g} s, expected more than the start, {self.start:g} s")
+        for name, number in (("channel", self.channel), ("stream", self.stream)):
+            if number is not None and number < 1:
+                raise UsageError(f"the {name} is {number}; they are counted from 1")
+
+
+WHOLE = Part()
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a recording says of itself, before anything is decoded; a damaged one may say what is not so.
+
+    Attributes:
+        duration: seconds, in a WAV file those that are there; None where it is not stated.
+        sampling_rate: Hz.
+        n_channels: of the stream asked for.
+        missing: seconds that the header of a WAV file counts and the file, which was cut off, does not hold.
+        counted: seconds of sound that the header of FLAC, MP4, or Matroska without pictures states, whether the file
+            holds them or not; None elsewhere.
+    """
+
+    duration: float | None
+    sampling_rate: int
+    n_channels: int
+    missing: float = 0.0
+    counted: float | None = None

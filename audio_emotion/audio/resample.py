@@ -1,0 +1,106 @@
+"""Decoded frames of any kind → mono sound at one rate."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from audio_emotion.audio.region import WHOLE, Part
+from audio_emotion.core.errors import AudioError
+from audio_emotion.core.types import FloatArray, Waveform
+
+MIN_RATE, MAX_RATE = 1_000, 1_000_000
+"""Sampling rates in Hz outside which a header is taken for damaged."""
+
+MAX_SAMPLE = 1e10
+"""Samples beyond this, full scale being 1, are taken for damage: float files of 32-bit integers reach 2e9."""
+
+
+def from_frames(
+    frames: npt.NDArray[Any],
+    source_rate: int,
+    sampling_rate: int,
+    part: Part = WHOLE,
+    name: str = "array",
+) -> Waveform:
+    """Mix decoded ``frames``, (n_frames,) or (n_frames, n_channels), to mono and resample to ``sampling_rate``.
+
+    Floats have their full scale at ±1, integers at their type's. Raises :class:`AudioError` where there is no
+    frame, or one that is not finite; ``name`` is for its message.
+    """
+    check_rate(source_rate, name)
+    if frames.ndim not in (1, 2) or (frames.ndim == 2 and frames.shape[1] > 1024):
+        raise AudioError(f"{name}: has the shape {frames.shape}, expected (n_frames,) or (n_frames, n_channels)")
+    end = len(frames) if part.end is None else round(part.end * source_rate)
+    frames = frames[round(part.start * source_rate) : end]
+    if not frames.size:
+        raise no_samples(name, part)
+    resampler = Resampler(source_rate, sampling_rate)
+    samples = np.concatenate([resampler.push(mono(frames, part.channel, name)), resampler.flush()])
+    return Waveform(samples, sampling_rate, source_rate, part.start)
+
+
+def mono(frames: npt.NDArray[Any], channel: int | None, name: str = "array") -> FloatArray:
+    """Return one channel, counted from 1, or the mean of all, of (n_frames,) or (n_frames, n_channels).
+
+    Raises :class:`AudioError` where there is no such channel, or a sample is no finite number.
+    """
+    if frames.dtype.kind not in "fiu":
+        raise AudioError(f"{name}: holds {frames.dtype} values, expected floats or integers")
+    if frames.ndim == 1:
+        frames = frames[:, None]
+    if channel is not None and channel > frames.shape[1]:
+        raise AudioError(f"{name}: has {frames.shape[1]} channel(s), and channel {channel} was asked for")
+    chosen = frames if channel is None else frames[:, channel - 1 : channel]
+    if frames.dtype.kind in "iu":
+        scale = 2.0 ** (8 * frames.dtype.itemsize - 1)
+        chosen = (chosen - (scale if frames.dtype.kind == "u" else 0.0)) / scale
+    with np.errstate(over="ignore", invalid="ignore"):
+        samples = chosen[:, 0] if chosen.shape[1] == 1 else chosen.mean(axis=1, dtype=np.float32)
+        samples = np.ascontiguousarray(samples, np.float32)
+    if len(samples) and not np.abs(samples).max() <= MAX_SAMPLE:  # so that a NaN is refused too
+        raise AudioError(f"{name}: holds samples that are NaN, infinite or beyond all scale; export it as 16-bit PCM")
+    return samples
+
+
+class Resampler:
+    """Mono sound at one rate, in chunks of any size → the same at another, as if resampled in one piece (VHQ)."""
+
+    def __init__(self, source_rate: int, sampling_rate: int) -> None:
+        self.source_rate = source_rate
+        self._n_samples = 0
+        self._stream = None
+        if source_rate != sampling_rate:
+            import soxr
+
+            self._stream = soxr.ResampleStream(source_rate, sampling_rate, 1, dtype="float32", quality="VHQ")
+
+    def push(self, samples: FloatArray) -> FloatArray:
+        """Return what is ready once ``samples`` (n_samples,) came; maybe nothing."""
+        return self._given(samples if self._stream is None else self._stream.resample_chunk(samples))
+
+    def flush(self) -> FloatArray:
+        """Return the rest; at least one sample came out in all, even of a source shorter than one."""
+        rest = np.empty(0, np.float32)
+        if self._stream is not None:
+            rest = self._stream.resample_chunk(rest, last=True)
+        return self._given(rest) if len(rest) or self._n_samples else np.zeros(1, np.float32)
+
+    def _given(self, samples: FloatArray) -> FloatArray:
+        self._n_samples += len(samples)
+        return samples
+
+
+def no_samples(name: str, part: Part) -> AudioError:
+    """Return the error of a part in which there is nothing."""
+    where = f" after {part.start:g} s, where it was to start" if part.start else "; expected at least one"
+    return AudioError(f"{name}: holds no samples{where}")
+
+
+def check_rate(rate: int, name: str) -> None:
+    """Refuse a sampling rate that no recording has."""
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise AudioError(
+            f"{name}: states a sampling rate of {rate} Hz, expected {MIN_RATE} to {MAX_RATE} Hz; "
+            "its header is probably damaged"
+        )

@@ -1,0 +1,80 @@
+"""A source opened, and called by a name that messages can show; what is no file is refused before it is opened."""
+
+import glob
+import io
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+from typing import BinaryIO
+
+from audio_emotion.audio.find import expand
+from audio_emotion.audio.region import Source
+from audio_emotion.core.errors import AudioError, reason
+from audio_emotion.core.paths import shown
+
+
+def name_of(source: object, name: str | None = None) -> str:
+    """Return what messages call a source: ``name``, else its path, made one printable line."""
+    if name is not None:
+        return shown(name)
+    if isinstance(source, str | os.PathLike):
+        return shown(source)
+    return shown(str(getattr(source, "name", type(source).__name__)))
+
+
+@contextmanager
+def binary(source: Source, name: str) -> Iterator[BinaryIO | FileIO]:
+    """Open a source from its beginning; a file object of the caller's stays open."""
+    if isinstance(source, str | os.PathLike):
+        _check_is_file(source, name)
+        try:
+            opened = Path(source).open("rb", buffering=0)  # noqa: SIM115 (libsndfile reads by the descriptor)
+        except OSError as error:
+            raise AudioError(f"{name}: cannot be opened ({reason(error)})") from error
+        with opened:
+            yield opened
+        return
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+    except OSError as error:
+        raise AudioError(f"{name}: cannot be rewound; read it and pass its bytes") from error
+    if not size:
+        raise AudioError(f"{name}: is empty (0 bytes), expected a recording")
+    yield file
+
+
+_NO_FILES: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISFIFO, "a named pipe, expected a file; send its content to standard input instead, with the name -"),
+    (stat.S_ISSOCK, "a socket, expected a file"),
+    (lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode), "a device, expected a file"),
+)
+
+
+def _check_is_file(path: str | os.PathLike[str], name: str) -> None:
+    """Refuse what is no file before it is opened: opening a pipe waits, and a device may have no end."""
+    try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        raise AudioError(f"{name}: no such file or folder; check the path") from None
+    except (OSError, ValueError) as error:
+        raise AudioError(f"{name}: cannot be read ({reason(error)})") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise AudioError(f"{name}: is {_folder(path)}")
+    for is_kind, kind in _NO_FILES:
+        if is_kind(found.st_mode):
+            raise AudioError(f"{name}: is {kind}")
+    if not found.st_size:
+        raise AudioError(f"{name}: is empty (0 bytes), expected a recording")
+
+
+def _folder(path: str | os.PathLike[str]) -> str:
+    if expand([path]) != [Path(path)]:
+        return "a folder, expected a recording"
+    below = glob.glob(os.path.join(glob.escape(os.fspath(path)), "*", ""))  # noqa: PTH118, PTH207
+    hint = "; infer --recursive searches those below it too" if below else ""
+    return f"a folder in which no file is named as recordings are (*.wav, *.mp3, *.mp4 ...){hint}"

@@ -1,0 +1,153 @@
+"""A sound → the fixed windows that a model reads: levels, the quiet at both ends trimmed, windows that cover the rest.
+
+The same functions serve training and use, so that a clip meets the network in one form only. What needs no more than
+a sound's blocks takes them one by one, so that little memory is needed however long the recording is.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from audio_emotion.core.types import FloatArray
+
+TRIM_DB = 40.0
+"""Frames this far below the loudest one, at either end of a recording, are not part of the utterance."""
+
+SILENCE_DBFS = -60.0
+"""A recording whose loudest frame is below this level is reported as silent."""
+
+_HOP = 256  # samples; levels are those of frames of two hops
+_HELD_S = 600.0  # recordings up to this long are kept in memory to be judged; longer ones are decoded twice
+
+
+class Levels:
+    """The level of each frame of a sound that comes in blocks.
+
+    A frame is 512 samples, one every 256, centred, with zeros outside the sound; memory is 2 MB an hour at 16 kHz.
+    """
+
+    def __init__(self) -> None:
+        self._energies: list[npt.NDArray[np.float64]] = []  # of each hop of 256 samples
+        self._rest = np.empty(0, np.float32)
+        self.n_samples = 0
+
+    def push(self, samples: FloatArray) -> None:
+        """Take the next block, (n_samples,)."""
+        self.n_samples += len(samples)
+        samples = np.concatenate([self._rest, samples])
+        whole = len(samples) // _HOP * _HOP
+        self._energies.append(_hop_energies(samples[:whole]))
+        self._rest = samples[whole:]
+
+    def decibels(self) -> npt.NDArray[np.float64]:
+        """Return the level of each frame so far in dB re full scale (RMS), (n_samples // 256 + 1,)."""
+        rest = np.pad(self._rest, (0, _HOP - len(self._rest)))  # the last hop, filled up with zeros
+        hops = np.concatenate([np.zeros(1), *self._energies, _hop_energies(rest)])
+        power = (hops[:-1] + hops[1:]) / (2 * _HOP)
+        return np.asarray(10 * np.log10(np.maximum(power, 1e-12)))
+
+    def trim(self) -> tuple[int, int]:
+        """Return (start, end), in samples, of what is left without the quiet at both ends."""
+        levels = self.decibels()
+        loud = np.flatnonzero(levels > levels.max() - TRIM_DB)
+        return int(loud[0]) * _HOP, min(self.n_samples, (int(loud[-1]) + 1) * _HOP)
+
+
+def _hop_energies(samples: FloatArray) -> npt.NDArray[np.float64]:
+    hops = samples.reshape(-1, _HOP).astype(np.float64)
+    return np.asarray(np.einsum("ij,ij->i", hops, hops))
+
+
+def trim(samples: FloatArray) -> tuple[int, int]:
+    """Return (start, end), in samples, of what is left without the quiet at both ends.
+
+    The rule is that of ``librosa.effects.trim`` with ``top_db`` 40, frames of 512 and a hop of 256.
+    """
+    levels = Levels()
+    levels.push(samples)
+    return levels.trim()
+
+
+def loudest_db(samples: FloatArray) -> float:
+    """Return the level of the loudest frame in dB re full scale (RMS)."""
+    levels = Levels()
+    levels.push(samples)
+    return float(levels.decibels().max())
+
+
+def pad(samples: FloatArray, window_samples: int) -> FloatArray:
+    """Put what is shorter than a window in its middle, with zeros around it."""
+    missing = max(0, window_samples - len(samples))
+    return np.pad(samples, (missing // 2, missing - missing // 2)) if missing else samples
+
+
+def spans(n_samples: int, window_samples: int) -> list[tuple[int, int]]:
+    """Return (start, end), in samples, of the windows that cover a sound.
+
+    Each begins half a window after the last; the last one ends where the sound ends. What is not longer than a
+    window is one span by itself.
+    """
+    last = n_samples - window_samples
+    if last <= 0:
+        return [(0, n_samples)]
+    return [(start, start + window_samples) for start in [*range(0, last, window_samples // 2), last]]
+
+
+def cover(samples: FloatArray, window_samples: int) -> FloatArray:
+    """Cut a sound into the windows of :func:`spans`, (n_windows, window_samples), the only short one padded."""
+    return np.stack([pad(samples[start:end], window_samples) for start, end in spans(len(samples), window_samples)])
+
+
+def windows_of(samples: FloatArray, window_samples: int) -> FloatArray:
+    """Cut an utterance into (n_windows, window_samples), each half a window after the last.
+
+    The quiet at both ends is trimmed. What is shorter than a window stands in its middle with zeros around
+    it; the last window of what is longer ends where the utterance ends.
+    """
+    start, end = trim(samples)
+    return cover(samples[start:end], window_samples)
+
+
+def cut(sound: Iterable[FloatArray], parts: Iterable[tuple[int, int]]) -> Iterator[FloatArray]:
+    """Yield the samples of each part, (start, end) in samples, of a sound that comes in blocks.
+
+    Parts come in the order of their starts and may overlap. One that reaches over the sound's end is given as far
+    as it goes, and those that begin behind it as nothing. Held is what lies between a part's start and its end.
+    """
+    sound = iter(sound)
+    held, first, more = np.empty(0, np.float32), 0, True
+    for start, end in parts:
+        while more and first + len(held) < end:
+            drop = min(len(held), max(0, start - first))
+            block = next(sound, None)
+            more = block is not None
+            held, first = np.concatenate([held[drop:], *([] if block is None else [block])]), first + drop
+        yield held[max(0, start - first) : end - first]
+
+
+def utterance_windows(
+    read: Callable[[], Iterable[FloatArray]], sampling_rate: int, window_samples: int, batch: int
+) -> tuple[int, Iterator[FloatArray]]:
+    """Return the length of a sound, in samples, and the windows that :func:`windows_of` makes of it, batch by batch.
+
+    ``read`` gives the sound's blocks, from the beginning each time. Where the quiet at its end begins is only known
+    at its end: a sound of more than ten minutes is therefore read twice, a shorter one is kept until then.
+    """
+    levels, held = Levels(), list[FloatArray]()
+    for block in read():
+        levels.push(block)
+        if levels.n_samples <= _HELD_S * sampling_rate:
+            held.append(block)
+        else:
+            held.clear()
+    start, end = levels.trim()
+    parts = [(start + a, start + b) for a, b in spans(end - start, window_samples)]
+    found = cut(held or read(), parts)
+    return levels.n_samples, _batches((pad(window, window_samples) for window in found), batch)
+
+
+def _batches(found: Iterator[FloatArray], size: int) -> Iterator[FloatArray]:
+    while batch := list(itertools.islice(found, size)):
+        yield np.stack(batch)

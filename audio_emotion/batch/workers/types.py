@@ -1,0 +1,93 @@
+"""What is asked of the workers, and what may come of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from audio_emotion.core.errors import UsageError
+from audio_emotion.core.types import FloatArray
+
+HOUR_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one recording may cost before it is given up.
+
+    Attributes:
+        duration_s: seconds of sound.
+        size_bytes: bytes of file.
+        decode_s: seconds of waiting for its decoder, for each hour of sound that it has given so far, begun ones
+            counted: a clip that hangs is given up after this long, a ten-hour recording may take ten times as long.
+        memory_bytes: what its decoder may take beside what a worker needs at rest; Linux only.
+    """
+
+    duration_s: float = 24 * HOUR_S
+    size_bytes: int = 4 * 2**30
+    decode_s: float = 120.0
+    memory_bytes: int = 4 * 2**30
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if not getattr(self, name) > 0:
+                raise UsageError(f"the limit {name} is {getattr(self, name)}, expected more than 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What runs in a worker: a function ``read(path, **settings)`` that yields :class:`~.wire.Part` s, at least one.
+
+    Attributes:
+        function: its name, ``module:function``; the module should import little, and no torch.
+        settings: its keyword arguments, in JSON's terms.
+    """
+
+    function: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """Windows of one recording, from a worker.
+
+    Attributes:
+        item: number of the recording, as given to the pool.
+        windows: (n_windows, window_samples) float32; None for none.
+        end_s: seconds of the recording read so far.
+        note: the reader's remark.
+        last: whether the recording ends here.
+    """
+
+    item: int
+    windows: FloatArray | None
+    end_s: float
+    note: Mapping[str, Any]
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a recording has no answer.
+
+    Attributes:
+        item: number of the recording, as given to the pool.
+        kind: ``missing``, ``unreadable`` (no regular file, or not permitted), ``decode`` (its content is no sound),
+            ``limit`` (too long or too big), ``time``, ``memory``, ``crash`` (its decoder died) or ``error``.
+        reason: one line.
+    """
+
+    item: int
+    kind: str
+    reason: str
+
+
+Event = Windows | Failure
+
+
+class GivenUpError(Exception):
+    """A recording is not read further; a reader that knows the kind of a failure raises it too."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason

@@ -1,0 +1,120 @@
+"""What this machine has: devices to compute on, decoders, microphones, folders that can be written."""
+
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from audio_emotion.cli._doctor.findings import Finding
+from audio_emotion.core import paths
+from audio_emotion.core.errors import AudioEmotionError, DeviceError, reason
+
+_DECODERS = ("aac", "alac", "flac", "mp3", "opus", "vorbis")
+_LITTLE_GIB = 1.0
+
+
+def examine_devices(versions: Mapping[str, str | None]) -> Iterator[Finding]:
+    """Look at what a model can run on, and say what ``infer`` would take; torch is asked where there is a card only."""
+    from audio_emotion.inference import backends
+
+    yield Finding("devices", "cpu", "ok", f"{platform.machine()}, {backends.cores()} cores")
+    if n_cards := backends.cuda_cards():
+        yield _cuda(n_cards, versions["torch"])
+    else:
+        yield Finding("devices", "cuda", "ok", "no NVIDIA card with a driver is here (torch was not imported to ask)")
+    if backends.is_apple_silicon():
+        yield Finding("devices", "mps", "ok", f"Apple silicon, {_torch(versions['torch'])}")
+    yield Finding("devices", "taken", "ok", f"infer takes {backends.choose_device('auto')}")
+
+
+def _cuda(n_cards: int, torch: str | None) -> Finding:
+    from audio_emotion.inference.backends import choose_device
+
+    told = f"{n_cards} NVIDIA card(s), {_torch(torch)}"
+    try:
+        choose_device("cuda")
+    except DeviceError:
+        mend = "install a torch that is built for CUDA, see pytorch.org; without it the CPU is used"
+        return Finding("devices", "cuda", "note", f"{told}, which cannot use them", mend)
+    return Finding("devices", "cuda", "ok", told)
+
+
+def _torch(has: str | None) -> str:
+    return f"torch {has}" if has else "no torch"
+
+
+def examine_decoders() -> Iterator[Finding]:
+    """Look at what reads recordings."""
+    again = "pip install --force-reinstall {}"
+    try:
+        import soundfile
+
+        told = f"soundfile {soundfile.__version__}, libsndfile {soundfile.__libsndfile_version__}: "
+        yield Finding("audio", "soundfile", "ok", told + ", ".join(sorted(soundfile.available_formats())), needed=True)
+    except (ImportError, OSError) as error:
+        mend = again.format("soundfile") + ", or install libsndfile (apt-get install libsndfile1)"
+        yield Finding("audio", "soundfile", "fail", f"cannot be loaded ({reason(error)})", mend, needed=True)
+    try:
+        import av
+
+        codec = ".".join(map(str, av.library_versions["libavcodec"]))
+        known = [name for name in _DECODERS if name in av.codec.codecs_available]
+        yield Finding(
+            "audio", "pyav", "ok", f"PyAV {av.__version__}, libavcodec {codec}: {', '.join(known)}", needed=True
+        )
+    except (ImportError, OSError) as error:
+        yield Finding("audio", "pyav", "fail", f"cannot be loaded ({reason(error)})", again.format("av"), needed=True)
+    try:
+        import soxr
+
+        yield Finding("audio", "soxr", "ok", f"soxr {soxr.__version__} resamples", needed=True)
+    except (ImportError, OSError) as error:
+        yield Finding("audio", "soxr", "fail", f"cannot be loaded ({reason(error)})", again.format("soxr"), needed=True)
+
+
+def examine_microphones() -> Iterator[Finding]:
+    """Look at what ``listen`` can listen to."""
+    if not find_spec("sounddevice"):
+        told = "not looked for: the package sounddevice is not installed"
+        yield Finding("microphone", "portaudio", "note", told, "pip install 'audio-emotion[live]'")
+        return
+    from audio_emotion.inference.live import PortAudio
+
+    try:
+        devices = PortAudio().devices()
+    except AudioEmotionError as error:  # the library is missing, and the message says which package has it
+        told, _, mend = str(error).partition("; ")
+        yield Finding("microphone", "portaudio", "note", told, mend)
+        return
+    if not devices:
+        mend = "connect one, and see whether the system lists it and lets this program use it"
+        yield Finding("microphone", "portaudio", "note", "PortAudio finds no input device", mend)
+        return
+    default = next((device.name for device in devices if device.is_default), "none is the system's default")
+    yield Finding("microphone", "portaudio", "ok", f"{len(devices)} input device(s); default: {default}")
+
+
+def examine_folders() -> Iterator[Finding]:
+    """Look at whether models, runs and downloads, and decoded recordings, can be written."""
+    yield _folder("data", paths.home(), "models, runs and downloads", "AUDIO_EMOTION_HOME")
+    yield _folder("cache", paths.cache_dir(), "decoded recordings", "AUDIO_EMOTION_CACHE")
+
+
+def _folder(name: str, folder: Path, purpose: str, variable: str) -> Finding:
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    told = f"{paths.shown(folder)} for {purpose}"
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+        free_gib = shutil.disk_usage(there).free / 2**30
+    except OSError as error:
+        where = "" if there == folder else f"; {paths.shown(there)} is where it would be made"
+        mend = f"make it writable, or set {variable} to a folder that is"
+        return Finding("folders", name, "fail", f"{told} cannot be written ({reason(error)}){where}", mend)
+    if free_gib < _LITTLE_GIB:
+        mend = f"free space there, or set {variable} to a folder on another disk"
+        return Finding("folders", name, "note", f"{told}: {free_gib:.2f} GiB are free", mend)
+    there_yet = "" if there == folder else ", made when it is needed"
+    return Finding("folders", name, "ok", f"{told}: can be written, {free_gib:.0f} GiB free{there_yet}")

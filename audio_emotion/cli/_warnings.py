@@ -1,0 +1,65 @@
+"""What ``infer`` says in the end of recordings whose answers are to be taken with care."""
+
+from collections.abc import Iterator
+
+from audio_emotion.audio.region import Header
+from audio_emotion.core.emotions import NO_SPEECH
+from audio_emotion.core.types import Prediction
+from audio_emotion.inference.model import Model
+
+SHORT_S = 1.0
+"""Seconds of sound below which an answer is to be taken with care: a word or two. A model listens to about 3 s at a
+time, and the clips that it learnt from are seldom under 2 s."""
+
+SLIP_S = 0.5
+"""Seconds that a whole recording's sound may end before the end that its header states: codecs pad their last frame."""
+
+
+class Cautions:
+    """What there is to be said: of one recording by its name, of several in one line."""
+
+    def __init__(self, model: Model) -> None:
+        self._rate = model.config.sampling_rate
+        self._window_s = model.config.window_samples / self._rate
+        self._short: list[str] = []
+        self._muffled: list[str] = []
+        self._cut: list[str] = []
+
+    def see(self, name: str, said: Prediction) -> None:
+        """Look at how long a recording is that was answered as a whole."""
+        seconds = said.end - said.start
+        if seconds < SHORT_S and said.label != NO_SPEECH:
+            self._short.append(f"{name} is short, {seconds:.1f} s of sound")
+
+    def read(self, name: str, header: Header, heard_s: float | None) -> None:
+        """Look at what a recording says of itself: the rate that it was made at, and whether all of it is here.
+
+        ``heard_s`` is where its sound ended; None where not all of it was to be heard.
+        """
+        if header.sampling_rate < self._rate:
+            self._muffled.append(f"{name} has {header.sampling_rate} Hz")
+        if header.missing:
+            held = header.duration or 0.0
+            self._see_cut(name, held, held + header.missing)
+        elif header.counted and heard_s is not None and header.counted - heard_s > SLIP_S:
+            self._see_cut(name, heard_s, header.counted)
+
+    def _see_cut(self, name: str, held_s: float, counted_s: float) -> None:
+        self._cut.append(f"{name} holds {held_s:.2f} s of sound where its header says {counted_s:.2f} s")
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line for each kind of caution that there is."""
+        if self._short:
+            yield (
+                f"{_one_of(self._short)}: the model listens to {self._window_s:g} s at a time, so take "
+                f"{'those answers' if self._short[1:] else 'the answer'} with care"
+            )
+        if self._muffled:
+            yield (f"{_one_of(self._muffled)}, below the model's {self._rate} Hz: it lacks what was heard in training")
+        if self._cut:
+            yield f"{_one_of(self._cut)}: it was cut off or damaged, and what is missing is not in the answer"
+
+
+def _one_of(told: list[str]) -> str:
+    """Return the first, and how many others there are."""
+    return told[0] + (f" (and so with {len(told) - 1} more)" if told[1:] else "")

@@ -1,0 +1,295 @@
+"""Where things live on disk. This module alone reads the ``AUDIO_EMOTION_*`` environment variables."""
+
+import glob
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from audio_emotion.core.errors import StorageError, UsageError, reason
+
+APP = "audio-emotion"
+_PACKAGE = Path(__file__).parent.parent
+_DAY_S = 86_400
+_MOST_BYTES = 256 * 2**20
+_MACHINE = zlib.crc32(socket.gethostname().encode())  # process numbers are a machine's own, a home may be shared
+
+
+def home() -> Path:
+    """Return the folder for models and downloaded corpora: ``AUDIO_EMOTION_HOME``, else the user's data folder."""
+    override = os.environ.get("AUDIO_EMOTION_HOME")
+    if override:
+        return Path(override).expanduser()
+    from platformdirs import user_data_path
+
+    return user_data_path(APP, appauthor=False)
+
+
+def models_dir() -> Path:
+    """Return the folder that holds one folder for each trained model."""
+    return home() / "models"
+
+
+def chosen_model_file() -> Path:
+    """Return the file with the name of the model to take where none is named; most users have none."""
+    return home() / "default-model"
+
+
+def runs_dir() -> Path:
+    """Return the folder that holds one folder of training runs for each set of folds."""
+    return home() / "runs"
+
+
+def corpora_dir() -> Path:
+    """Return the folder that downloaded corpora are unpacked into."""
+    return home() / "corpora"
+
+
+def cache_dir() -> Path:
+    """Return the folder for decoded recordings: ``AUDIO_EMOTION_CACHE``, else the user's cache folder."""
+    override = os.environ.get("AUDIO_EMOTION_CACHE")
+    if override:
+        return Path(override).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path(APP, appauthor=False) / "decoded"
+
+
+def corpus_root() -> Path:
+    """Return the folder to look for corpora in when none is named: ``AUDIO_EMOTION_DATA``, else the downloads."""
+    override = os.environ.get("AUDIO_EMOTION_DATA")
+    return Path(override).expanduser() if override else corpora_dir()
+
+
+def bundled_model_dir() -> Path:
+    """Return the folder of the model that comes with the package."""
+    return _PACKAGE / "weights" / "default"
+
+
+def pretrained_weights(name: str) -> Path:
+    """Return the file with pretrained weights that come with the package, for networks that begin with them."""
+    return _PACKAGE / "weights" / name / "model.safetensors"
+
+
+def shown(name: str | os.PathLike[str]) -> str:
+    r"""Return a file's name as one printable line, control characters and undecodable bytes escaped.
+
+    >>> print(shown("two\nlines.wav"))
+    two\nlines.wav
+    """
+    return "".join(c if c.isprintable() else _escaped(c) for c in os.fspath(name))
+
+
+def is_address(name: str) -> bool:
+    """Tell whether a name is that of something in an object store, and no file's.
+
+    >>> is_address("s3://bucket/calls/one.wav"), is_address("calls/one.wav")
+    (True, False)
+    """
+    return name.startswith(("s3://", "gs://", "gcs://"))
+
+
+def encodable(name: str) -> str:
+    r"""Return a file's name as text that every encoding can hold: bytes that are not UTF-8 become ``\xNN``.
+
+    Line breaks and other control characters stay, for formats that can hold them.
+
+    >>> encodable("two\nlines, caf\udce9.wav")
+    'two\nlines, caf\\xe9.wav'
+    """
+    return "".join(_escaped(c) if "\ud800" <= c <= "\udfff" else c for c in name)
+
+
+def _escaped(character: str) -> str:
+    """Return an escape that names a character; for a stand-in of a byte (PEP 383), one that names the byte."""
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
+
+
+def content(path: Path, expected: str) -> bytes:
+    """Return what is in a file that a user names and that is no recording: a list, a table, a config.
+
+    ``expected`` says in messages what it should be.
+
+    Raises:
+        StorageError: it cannot be read.
+        UsageError: it is larger than 256 MiB, as a device is that has no end.
+    """
+    try:
+        with path.open("rb") as file:
+            found = file.read(_MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{shown(path)}: cannot be read ({reason(error)}); expected {expected}") from error
+    if len(found) > _MOST_BYTES:
+        raise UsageError(f"{shown(path)}: is larger than {_MOST_BYTES // 2**20} MiB; expected {expected}")
+    return found
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[Path]:
+    """Give a temporary sibling of ``target`` (a folder to fill) that takes its place when the block succeeds.
+
+    A folder already at ``target`` is replaced as a whole. After an error, an interrupt or a crash the old
+    one is still there.
+
+    Raises:
+        StorageError: the parent folder cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _clear_leftovers(target)
+        sibling = Path(tempfile.mkdtemp(prefix=f".{target.name}.{_MACHINE}.{os.getpid()}.", dir=target.parent))
+    except OSError as error:
+        raise StorageError(
+            f"cannot write to {target.parent} ({error.strerror}); make it writable, or set AUDIO_EMOTION_HOME"
+        ) from error
+    try:
+        yield sibling
+        sibling.chmod(0o755)
+        _replace(sibling, target)
+    except OSError as error:
+        raise StorageError(f"cannot write {target} ({error.strerror}); nothing there was changed") from error
+    finally:
+        shutil.rmtree(sibling, ignore_errors=True)
+
+
+@contextmanager
+def writing_file(target: Path) -> Iterator[Path]:
+    """Give a temporary sibling of ``target`` (a file to write) that takes its place when the block succeeds.
+
+    After an error, an interrupt or a crash the old file is still there.
+
+    Raises:
+        StorageError: ``target`` is a folder, or the folder it belongs in cannot be written.
+    """
+    if target.is_dir():
+        raise StorageError(f"{target}: is a folder, expected the name of a file to write")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise StorageError(f"cannot write to {target.parent} ({error.strerror}); make it writable") from error
+    sibling = Path(name)
+    try:
+        yield sibling
+        sibling.chmod(0o644)
+        sibling.replace(target)
+    except OSError as error:
+        raise StorageError(f"cannot write {target} ({error.strerror}); nothing there was changed") from error
+    finally:
+        sibling.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_text(target: Path) -> Iterator[IO[str]]:
+    """Give a UTF-8 file with LF line ends that takes the place of ``target`` when the block succeeds.
+
+    Its temporary name is always the same, so that a crash leaves no more than one, which the next attempt takes over.
+
+    Raises:
+        StorageError: it cannot be written; what was at ``target`` is still there.
+    """
+    sibling = target.with_name(f".{target.name}.part")
+    try:
+        with sibling.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+        sibling.replace(target)
+    except BaseException as error:
+        with suppress(OSError):
+            sibling.unlink()
+        if not isinstance(error, OSError):
+            raise
+        raise StorageError(
+            f"cannot write {target} ({error.strerror}); free space there or make it writable, and run again"
+        ) from error
+
+
+def remove(file: Path) -> None:
+    """Remove a file if it is there.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot remove {file} ({error.strerror}); make its folder writable") from error
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder and what is in it; it is gone at once, or still there as a whole.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    try:
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.{_MACHINE}.{os.getpid()}.", dir=folder.parent))
+        folder.rename(aside / folder.name)
+    except OSError as error:
+        raise StorageError(f"cannot remove {folder} ({error.strerror}); make its folder writable") from error
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def clear_old_leftovers(folder: Path) -> None:
+    """Remove what :func:`writing` left in ``folder`` more than a day ago, whatever it was to become."""
+    for left in folder.glob(f".*.{_MACHINE}.*.*"):
+        name = left.name[1:].partition(f".{_MACHINE}.")[0]
+        if is_old(left):
+            _clear_leftovers(folder / name)
+
+
+def is_old(path: Path) -> bool:
+    """Whether a file or folder is there and was not changed for a day: nobody is writing it any more."""
+    try:
+        return time.time() - path.stat().st_mtime > _DAY_S
+    except OSError:  # another process was faster
+        return False
+
+
+def _clear_leftovers(target: Path) -> None:
+    """Remove what :func:`writing` left beside ``target`` when its process was killed, on this machine."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.{_MACHINE}.*.*"):
+        process, kind = left.name.removeprefix(f".{target.name}.{_MACHINE}.").split(".")[:2]
+        is_the_last_one = kind == "old" and not target.exists()  # killed in the middle of the exchange
+        if process.isdigit() and not _is_running(int(process)) and not is_the_last_one:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    """Whether there is such a process; on Windows, where asking would end it, always."""
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
+
+
+def _replace(sibling: Path, target: Path) -> None:
+    """Put ``sibling`` where ``target`` is; a folder cannot be renamed over a full one, so it steps aside first."""
+    if not target.exists():
+        sibling.rename(target)
+        return
+    aside = (
+        Path(tempfile.mkdtemp(prefix=f".{target.name}.{_MACHINE}.{os.getpid()}.old.", dir=target.parent)) / target.name
+    )
+    target.rename(aside)
+    try:
+        sibling.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+    finally:
+        shutil.rmtree(aside.parent, ignore_errors=True)

@@ -1,0 +1,60 @@
+"""Utterances → sound: the one place where recordings of a corpus are decoded and told apart by their content."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from audio_emotion import audio
+from audio_emotion.core.errors import AudioError
+from audio_emotion.core.types import FloatArray, Waveform
+from audio_emotion.corpora.base import LeftOut, Progress, Utterance
+
+SAMPLING_RATE = 16_000
+"""Hz at which recordings are compared, measured and cut."""
+
+T = TypeVar("T")
+
+_TOLERANCE_S = 0.1  # by which a table's end may lie behind the recording's
+
+
+def sound(utterance: Utterance, sampling_rate: int = SAMPLING_RATE) -> Waveform:
+    """Decode an utterance at ``sampling_rate`` (Hz): its file, or the stretch of it that is meant.
+
+    Raises:
+        AudioError: the file cannot be decoded, or the stretch lies outside it.
+    """
+    whole = audio.load(utterance.path, sampling_rate)
+    if not utterance.is_segment:
+        return whole
+    end = whole.duration if utterance.end is None else utterance.end
+    if utterance.start >= whole.duration or end > whole.duration + _TOLERANCE_S:
+        raise AudioError(
+            f"{utterance.path}: the segment from {utterance.start:g} to {end:g} s lies outside the recording, "
+            f"which lasts {whole.duration:g} s"
+        )
+    samples = whole.samples[round(utterance.start * sampling_rate) : round(end * sampling_rate)]
+    if not samples.size:
+        raise AudioError(f"{utterance.path}: the segment from {utterance.start:g} to {end:g} s holds no sample")
+    return Waveform(samples, sampling_rate, whole.source_rate)
+
+
+def digest(samples: FloatArray) -> str:
+    """Return what two utterances of the same sound have in common: the SHA-256 of decoded samples."""
+    return hashlib.sha256(samples.tobytes()).hexdigest()
+
+
+def made_of_each(
+    utterances: Sequence[Utterance], make: Callable[[Utterance], T], stage: str, progress: Progress
+) -> tuple[list[T], tuple[LeftOut, ...]]:
+    """Return what ``make`` gives of each utterance, in order, and the files that it cannot decode.
+
+    An :class:`~audio_emotion.core.errors.AudioError` touches no other utterance; ``progress`` is told after each.
+    """
+    made, unreadable = list[T](), []
+    for done, utterance in enumerate(utterances, start=1):
+        try:
+            made.append(make(utterance))
+        except AudioError as error:
+            unreadable.append(LeftOut.unreadable(utterance.path, error))
+        progress(stage, done, len(utterances), "")
+    return made, tuple(unreadable)

@@ -1,0 +1,1 @@
+"""A model on labelled utterances: metrics, and reports as text, JSON, HTML and plots."""

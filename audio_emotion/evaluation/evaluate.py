@@ -1,0 +1,311 @@
+"""How well a model does on labelled utterances."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from audio_emotion.core.errors import AudioError, CorpusError
+from audio_emotion.core.types import FloatArray
+from audio_emotion.corpora.base import Utterance
+from audio_emotion.corpora.load import sound
+from audio_emotion.evaluation import metrics
+from audio_emotion.evaluation.metrics import Bin, ClassFigures, Confusion, Intervals, Probabilities
+from audio_emotion.inference.model import Model
+
+UNREADABLE = "unreadable"
+"""Stands among the answers where a recording could not be decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The figures of the utterances that share a speaker, a sex or an intensity."""
+
+    name: str
+    n_utterances: int
+    uar: float
+    wa: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusedPair:
+    """A label taken for another: how often, as what share of the label's utterances, and which recordings."""
+
+    target: str
+    answer: str
+    count: int
+    share: float
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Mean and standard deviation (n - 1; None of a single value) of one figure over several evaluations."""
+
+    mean: float
+    sd: float | None
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Summary":
+        """Summarise the values of one figure."""
+        return cls(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a model said of every utterance of a test set.
+
+    Attributes:
+        labels: the model's labels, in order.
+        utterances: what was tested: path, label, speaker, attributes such as ``sex`` and ``intensity``.
+        answers: what the model said. ``no speech`` and ``unreadable`` are wrong wherever they stand.
+        probabilities: (n, n_labels). Where there is no answer among the labels and so no scores, every label has
+            the same: ECE, NLL and Brier then count a wrong answer that was given without any confidence.
+        left_out: number of utterances, by label, whose label the model does not have. They were not asked about,
+            and no figure counts them.
+        problems: one message for each recording that could not be decoded.
+    """
+
+    labels: tuple[str, ...]
+    utterances: tuple[Utterance, ...]
+    answers: tuple[str, ...]
+    probabilities: Probabilities
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    @cached_property
+    def targets(self) -> tuple[str, ...]:
+        """What each utterance is."""
+        return tuple(utterance.label for utterance in self.utterances)
+
+    @cached_property
+    def speakers(self) -> tuple[str, ...]:
+        """Every speaker once, sorted."""
+        return tuple(sorted({utterance.speaker for utterance in self.utterances}))
+
+    @cached_property
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """Which answers are right, (n,)."""
+        return np.array([target == answer for target, answer in zip(self.targets, self.answers, strict=True)])
+
+    @cached_property
+    def occurring(self) -> tuple[str, ...]:
+        """The labels that some utterance has: those that means over labels go over."""
+        return tuple(label for label in self.labels if label in self.targets)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The labels that no utterance has."""
+        return tuple(label for label in self.labels if label not in self.targets)
+
+    @property
+    def unanswered(self) -> dict[str, int]:
+        """How many answers were none of the labels, by answer."""
+        return dict(sorted(Counter(answer for answer in self.answers if answer not in self.labels).items()))
+
+    @property
+    def only_answer(self) -> str | None:
+        """The label that was answered to every utterance, of several labels; None where answers differ."""
+        said = set(self.answers)
+        return self.answers[0] if len(said) == 1 < len(self.occurring) and said <= set(self.labels) else None
+
+    @property
+    def uar(self) -> float:
+        """Unweighted average recall: the mean of the recalls of all labels that occur, 0 to 1."""
+        return metrics.uar(self.targets, self.answers)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of utterances answered rightly (weighted accuracy, WA), 0 to 1."""
+        return metrics.accuracy(self.targets, self.answers)
+
+    def among(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """Return what the answers are if only ``labels`` may be given: the likeliest of them.
+
+        A model that knows more labels than a corpus has loses every answer that falls on one of the others; this tells
+        that loss from hearing badly. An answer that is no label, as ``no speech``, stays.
+        """
+        columns = [self.labels.index(label) for label in labels]
+        return tuple(
+            labels[int(row[columns].argmax())] if answer in self.labels else answer
+            for row, answer in zip(self.probabilities, self.answers, strict=True)
+        )
+
+    def scores(self) -> dict[str, float]:
+        """Return the figures that are one number: all 0 to 1, but for ``nll`` (nats) and ``brier`` (0 to 2)."""
+        columns = [self.labels.index(target) for target in self.targets]
+        return {
+            "uar": self.uar,
+            "wa": self.accuracy,
+            "macro_f1": metrics.f1(self.targets, self.answers, "macro"),
+            "weighted_f1": metrics.f1(self.targets, self.answers, "weighted"),
+            "ece": metrics.calibration_error(self.reliability()),
+            "nll": metrics.negative_log_likelihood(self.probabilities, columns),
+            "brier": metrics.brier(self.probabilities, columns),
+        }
+
+    def intervals(self, rng: np.random.Generator) -> Intervals | None:
+        """Return bootstrap intervals over speakers; None where there is one speaker alone."""
+        return metrics.speaker_intervals(self.targets, self.answers, [u.speaker for u in self.utterances], rng)
+
+    def per_class(self) -> tuple[ClassFigures, ...]:
+        """Return precision, recall, F1 and support of each label that occurs."""
+        return metrics.per_class(self.targets, self.answers, self.occurring)
+
+    def confusion(self) -> Confusion:
+        """Count every pair of target and answer."""
+        return metrics.confusion(self.targets, self.answers, self.labels)
+
+    def reliability(self) -> tuple[Bin, ...]:
+        """Return how often answers of each degree of confidence are right."""
+        return metrics.reliability(self.probabilities.max(axis=1), self.correct)
+
+    def by(self, attribute: str) -> tuple[Group, ...]:
+        """Return the figures by ``speaker`` or by an attribute, sorted; utterances that do not state it are left out.
+
+        The UAR of a group goes over the labels that occur in it.
+        """
+        members: dict[str, list[int]] = {}
+        for index, utterance in enumerate(self.utterances):
+            name = utterance.speaker if attribute == "speaker" else utterance.attributes.get(attribute)
+            if name:
+                members.setdefault(name, []).append(index)
+        groups = []
+        for name, indices in sorted(members.items()):
+            targets, answers = ([of[i] for i in indices] for of in (self.targets, self.answers))
+            groups.append(Group(name, len(indices), metrics.uar(targets, answers), metrics.accuracy(targets, answers)))
+        return tuple(groups)
+
+    def confused(self) -> tuple[ConfusedPair, ...]:
+        """Return every pair of labels of which one was taken for the other, the most frequent first."""
+        paths: dict[tuple[str, str], list[Path]] = {}
+        for utterance, answer in zip(self.utterances, self.answers, strict=True):
+            if answer != utterance.label and answer in self.labels:
+                paths.setdefault((utterance.label, answer), []).append(utterance.path)
+        support = Counter(self.targets)
+        order = sorted(paths, key=lambda p: (-len(paths[p]), self.labels.index(p[0]), self.labels.index(p[1])))
+        return tuple(ConfusedPair(*p, len(paths[p]), len(paths[p]) / support[p[0]], tuple(paths[p])) for p in order)
+
+    def table(self) -> str:
+        """Return precision, recall, F1 and support of each label, as text."""
+        from sklearn.metrics import classification_report
+
+        return str(classification_report(self.targets, self.answers, labels=list(self.occurring), zero_division=0.0))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what :meth:`from_dict` reads: plain values for JSON, with ``scores`` by label for each utterance."""
+        return {
+            "labels": list(self.labels),
+            "utterances": [
+                {
+                    "path": str(utterance.path),
+                    "start": utterance.start,
+                    "end": utterance.end,
+                    "speaker": utterance.speaker,
+                    "attributes": dict(utterance.attributes),
+                    "target": utterance.label,
+                    "answer": answer,
+                    "scores": dict(zip(self.labels, row, strict=True)),
+                }
+                for utterance, answer, row in zip(
+                    self.utterances, self.answers, self.probabilities.tolist(), strict=True
+                )
+            ],
+            "left_out": dict(self.left_out),
+            "problems": list(self.problems),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Evaluation":
+        """Read what :meth:`as_dict` returned."""
+        labels, rows = tuple(content["labels"]), content["utterances"]
+        return cls(
+            labels,
+            tuple(
+                Utterance(Path(r["path"]), r["target"], r["speaker"], r["attributes"], start=r["start"], end=r["end"])
+                for r in rows
+            ),
+            tuple(r["answer"] for r in rows),
+            np.array([[r["scores"][label] for label in labels] for r in rows]),
+            content["left_out"],
+            tuple(content["problems"]),
+        )
+
+
+def evaluate_utterances(
+    model: Model, utterances: Sequence[Utterance], advance: Callable[[], None] = lambda: None
+) -> Evaluation:
+    """Ask ``model`` about every utterance whose label it has, one file at a time, as ``infer`` does.
+
+    An unreadable file is answered ``unreadable``. ``advance`` is called once for each of ``utterances``.
+
+    Raises:
+        CorpusError: no utterance has a label of the model's.
+    """
+    labels = model.config.labels
+    asked = tuple(u for u in utterances if u.label in labels)
+    left_out = Counter(u.label for u in utterances if u.label not in labels)
+    if not asked:
+        raise CorpusError(
+            f"nothing to test on: the model knows {', '.join(labels)}, and the {len(utterances)} utterance(s) are "
+            f"{', '.join(sorted(left_out)) or 'none'}; name recordings with the model's labels"
+        )
+    answers, problems = [], []
+    probabilities = np.full((len(asked), len(labels)), 1 / len(labels))
+    for row, utterance in zip(probabilities, asked, strict=True):
+        try:
+            prediction = model.judge(sound(utterance, model.config.sampling_rate))
+        except AudioError as error:
+            answers.append(UNREADABLE)
+            problems.append(str(error))
+        else:
+            answers.append(prediction.label)
+            if prediction.label in labels:
+                row[:] = list(prediction.scores.values())
+        advance()
+    for _ in range(left_out.total()):
+        advance()
+    return Evaluation(labels, asked, tuple(answers), probabilities, dict(sorted(left_out.items())), tuple(problems))
+
+
+def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Join the evaluations of several test sides, as of all folds, into one over all their utterances.
+
+    Raises:
+        ValueError: they are of models with different labels.
+    """
+    labels = {evaluation.labels for evaluation in evaluations}
+    if len(labels) != 1:
+        raise ValueError(f"evaluations of {len(labels)} sets of labels cannot be pooled; expected one set")
+    return Evaluation(
+        labels.pop(),
+        tuple(u for e in evaluations for u in e.utterances),
+        tuple(a for e in evaluations for a in e.answers),
+        np.concatenate([e.probabilities for e in evaluations]),
+        dict(sum((Counter(e.left_out) for e in evaluations), Counter())),
+        tuple(p for e in evaluations for p in e.problems),
+    )
+
+
+def summarise(evaluations: Iterable[Evaluation]) -> dict[str, Summary]:
+    """Return mean and standard deviation of each of :meth:`Evaluation.scores` over several runs, seeds or folds."""
+    scores = [evaluation.scores() for evaluation in evaluations]
+    return {name: Summary.of([s[name] for s in scores]) for name in scores[0]}
+
+
+def fit_temperature(logits: FloatArray, targets: Sequence[int]) -> float:
+    """Return the temperature, 0.1 to 10, that makes ``logits`` (n, n_labels) likeliest (Guo et al. 2017)."""
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    rows = np.arange(len(targets))
+
+    def negative_log_likelihood(log_temperature: float) -> float:
+        return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[rows, list(targets)].mean())
+
+    return float(np.exp(minimize_scalar(negative_log_likelihood, bounds=(np.log(0.1), np.log(10)), method="bounded").x))

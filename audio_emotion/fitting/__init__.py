@@ -1,5 +1,0 @@
-"""Fitting: what a training run is told (:mod:`config`), and the loop that does it. The settings import no torch."""
-
-from audio_emotion.fitting.config import LossConfig, OptimizerConfig, ScheduleConfig, TeachersConfig, TrainConfig
-
-__all__ = ["LossConfig", "OptimizerConfig", "ScheduleConfig", "TeachersConfig", "TrainConfig"]

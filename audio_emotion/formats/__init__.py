@@ -1,0 +1,47 @@
+"""Answers in every format that ``infer`` writes; ``docs/output-formats.md`` shows each of them.
+
+A writer is one class a format. It can be handed whole answers (:meth:`Writer.render`), or a long timeline segment
+by segment as it is heard, so that the first line of a ten-hour recording does not wait for the last.
+"""
+
+from collections.abc import Sequence
+
+from audio_emotion.core.errors import UsageError
+from audio_emotion.formats.csv_writers import AudformatWriter, CsvWriter
+from audio_emotion.formats.json_writers import JsonlWriter, JsonWriter, schema
+from audio_emotion.formats.label_tracks import AudacityWriter, RttmWriter
+from audio_emotion.formats.result import Answer, Source, as_word, shares
+from audio_emotion.formats.subtitles import SrtWriter, VttWriter
+from audio_emotion.formats.text import TextWriter, text
+from audio_emotion.formats.writer import Writer
+
+__all__ = ["FORMATS", "Answer", "Source", "Writer", "as_word", "get_writer", "schema", "shares", "text"]
+
+_WRITERS: dict[str, type[Writer]] = {
+    "text": TextWriter,
+    "json": JsonWriter,
+    "jsonl": JsonlWriter,
+    "csv": CsvWriter,
+    "srt": SrtWriter,
+    "vtt": VttWriter,
+    "rttm": RttmWriter,
+    "audacity": AudacityWriter,
+    "audformat": AudformatWriter,
+}
+
+FORMATS = tuple(_WRITERS)
+"""Names of the formats."""
+
+
+def get_writer(name: str, labels: Sequence[str], *, many: bool = False, top_k: int | None = None) -> Writer:
+    """Return a writer of the format ``name`` for answers over ``labels``.
+
+    ``many`` says that answers of several recordings go into one document: JSON then is a list, and text names each
+    file. ``top_k`` cuts the list of probabilities in the text form.
+
+    Raises:
+        UsageError: no such format.
+    """
+    if name not in _WRITERS:
+        raise UsageError(f"no output format is called {name!r}; choose among {', '.join(FORMATS)}")
+    return _WRITERS[name](labels, many=many, top_k=top_k)

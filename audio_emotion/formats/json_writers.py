@@ -1,0 +1,70 @@
+"""JSON: whole answers as objects, or a line a segment; ``schema.json`` describes both."""
+
+import json
+import textwrap
+from importlib.resources import files
+from typing import Any
+
+from audio_emotion.core.paths import encodable
+from audio_emotion.core.types import Prediction
+from audio_emotion.formats.result import Answer, Source
+from audio_emotion.formats.writer import Writer
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the JSON form; ``$defs/line`` is that of a line of JSONL."""
+    content: dict[str, Any] = json.loads(files("audio_emotion.formats").joinpath("schema.json").read_text("utf-8"))
+    return content
+
+
+def _said(prediction: Prediction) -> dict[str, Any]:
+    said = {
+        "start": round(prediction.start, 3),
+        "end": round(prediction.end, 3),
+        "label": prediction.label,
+        "score": prediction.score,
+        "scores": dict(prediction.scores),
+    }
+    return said if prediction.channel is None else {"channel": prediction.channel, **said}
+
+
+def as_dict(source: Source, prediction: Prediction, **more: Any) -> dict[str, Any]:
+    """Return the JSON form; ``start`` and ``end`` are seconds, ``scores`` probabilities in label order."""
+    said = {"file": encodable(source.file), **_said(prediction), **more}
+    return said | {"model": source.model, "device": source.device}
+
+
+class JsonWriter(Writer):
+    """One object for one recording, a list for ``many``; a timeline has ``segments``.
+
+    An object is written when its recording is done, not segment by segment: that is what JSONL is for.
+    """
+
+    suffix = ".json"
+    _started = False
+
+    def head(self) -> str:
+        return "[" if self.many else ""
+
+    def end(self, answer: Answer) -> str:
+        more = {} if answer.segments is None else {"segments": [_said(said) for said in answer.segments]}
+        content = json.dumps(as_dict(answer.source, answer.prediction, **more), indent=2, ensure_ascii=False)
+        if not self.many:
+            return content + "\n"
+        comma = "," if self._started else ""
+        self._started = True
+        return f"{comma}\n{textwrap.indent(content, '  ')}"
+
+    def tail(self) -> str:
+        if not self.many:
+            return ""
+        return "\n]\n" if self._started else "]\n"
+
+
+class JsonlWriter(Writer):
+    """One object a line: a recording's answer, or each segment of its timeline."""
+
+    suffix = ".jsonl"
+
+    def segment(self, source: Source, said: Prediction) -> str:
+        return json.dumps(as_dict(source, said), ensure_ascii=False) + "\n"

@@ -1,0 +1,1 @@
+"""From a model folder and samples to predictions: of a recording as a whole, over time, and live."""

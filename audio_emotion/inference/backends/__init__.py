@@ -1,0 +1,76 @@
+"""Where a model runs: windows → logits, behind one protocol. Choosing a device imports no torch where there is none."""
+
+import ctypes
+import os
+import platform
+import sys
+from importlib.util import find_spec
+from typing import Protocol
+
+from audio_emotion.core.errors import DeviceError, UsageError
+from audio_emotion.core.types import FloatArray
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class Runtime(Protocol):
+    """A loaded model on a device."""
+
+    device: str
+
+    def logits(self, windows: FloatArray) -> FloatArray:
+        """Return logits (batch, n_labels) of windows (batch, window_samples)."""
+        ...
+
+
+def choose_device(name: str = "auto") -> str:
+    """Turn ``auto`` into cuda, else mps, else cpu, as found; check that a device asked for by name is there.
+
+    Raises:
+        UsageError: the name is not one of :data:`DEVICES`.
+        DeviceError: its device is not on this machine.
+    """
+    if name not in DEVICES:
+        raise UsageError(f"no device is called {name!r}; choose one of {', '.join(DEVICES)}")
+    if name == "auto":
+        return "cuda" if _has_cuda() else "mps" if _has_mps() else "cpu"
+    if (name == "cuda" and not _has_cuda()) or (name == "mps" and not _has_mps()):
+        raise DeviceError(f"the device {name!r} was asked for, and this machine has none; use --device auto or cpu")
+    return name
+
+
+def cores() -> int:
+    """Return how many processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cuda_cards() -> int:
+    """Return how many cards NVIDIA's driver has; without a driver, 0. No torch is needed to ask."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int()
+    return 0 if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)) else count.value
+
+
+def is_apple_silicon() -> bool:
+    """Return whether this is a machine whose graphics torch calls mps."""
+    return sys.platform == "darwin" and platform.machine() == "arm64"
+
+
+def _has_cuda() -> bool:
+    """Ask the driver first: torch is only imported where there is a card to ask it about."""
+    if not cuda_cards() or not find_spec("torch"):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _has_mps() -> bool:
+    if not is_apple_silicon() or not find_spec("torch"):
+        return False
+    import torch
+
+    return torch.backends.mps.is_available()

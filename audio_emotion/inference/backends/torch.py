@@ -1,0 +1,54 @@
+"""A model as a torch module, on any device."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from audio_emotion.core.errors import ModelError
+from audio_emotion.core.types import FloatArray
+from audio_emotion.models import build
+from audio_emotion.models.emotion_model import EmotionModel
+
+
+class TorchRuntime:
+    """Runs an :class:`EmotionModel` in evaluation mode, float32.
+
+    Attributes:
+        device: where it is.
+        model: what it runs.
+    """
+
+    def __init__(self, model: EmotionModel, device: str) -> None:
+        self.device = device
+        self.model = model.to(device).eval()
+
+    @torch.inference_mode()
+    def logits(self, windows: FloatArray) -> FloatArray:
+        """Return logits (batch, n_labels) of windows (batch, window_samples)."""
+        logits: FloatArray = self.model(torch.from_numpy(windows).to(self.device)).cpu().numpy()
+        return logits
+
+
+def load(
+    tensors: Path,
+    architecture: str,
+    n_labels: int,
+    parameters: Mapping[str, Any],
+    frontend: Mapping[str, Any],
+) -> EmotionModel:
+    """Build a model and fill it with the weights in ``tensors``, strictly.
+
+    Raises:
+        ModelError: no such architecture, or the weights are not its own.
+    """
+    from safetensors.torch import load_file
+
+    model = build(architecture, n_labels, parameters, frontend)
+    try:
+        model.load_state_dict(load_file(tensors))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(f"{tensors}: not the weights of {architecture} ({reason})") from error
+    return model

@@ -1,0 +1,30 @@
+"""Listening: a microphone, or a file played as if spoken → answers while the sound comes.
+
+A source (:class:`Microphone`, :class:`PlayedFile`) gives blocks of sound, a :class:`Session` answers them, and
+:func:`run` hands the answers to whoever shows or writes them. PortAudio calls from a thread of its own, which copies
+each block into a bounded queue and does nothing else; all other work is done by the thread that calls :func:`run`.
+"""
+
+from audio_emotion.inference.live.devices import Device, Inputs, PortAudio, choose
+from audio_emotion.inference.live.recording import LineFile, WavFile
+from audio_emotion.inference.live.session import Heard, Output, Session, Summary, run
+from audio_emotion.inference.live.sources import Block, Microphone, PlayedFile, Source, Waiting
+
+__all__ = [
+    "Block",
+    "Device",
+    "Heard",
+    "Inputs",
+    "LineFile",
+    "Microphone",
+    "Output",
+    "PlayedFile",
+    "PortAudio",
+    "Session",
+    "Source",
+    "Summary",
+    "Waiting",
+    "WavFile",
+    "choose",
+    "run",
+]

@@ -1,0 +1,179 @@
+"""Where sound comes from while it is answered: a microphone, or a file played as if spoken."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from audio_emotion.core.errors import DeviceError, UsageError
+from audio_emotion.inference.live.devices import BLOCK_S, Capture, Form, Inputs, Int16Array, choose
+from audio_emotion.inference.model import Model
+
+HELD_S = 30.0
+"""Seconds of sound that wait at most to be answered; what comes while so much waits is lost, and counted."""
+
+STALL_S = 2.0
+"""A device that gives nothing for so long is taken for gone, whatever the system says of it."""
+
+_TRY_S = 0.5  # from one attempt at a device that is gone to the next
+_PIECE_S = 1.0  # of a file that is not played in real time
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The next sound.
+
+    Attributes:
+        frames: (n_frames,) or (n_frames, n_channels), floats at full scale ±1 or integers at their type's.
+        ended_at: when its last frame sounded, in the clock's seconds; None: it was not heard but read.
+        n_lost: frames that were lost before it, and stand as silence.
+        overflowed: whether the system lost some sound before it, nobody knows how much.
+    """
+
+    frames: npt.NDArray[Any]
+    ended_at: float | None = None
+    n_lost: int = 0
+    overflowed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The device is gone, and may come back.
+
+    Attributes:
+        waited_s: seconds since it was last heard.
+        limit_s: seconds after which it is given up.
+    """
+
+    waited_s: float
+    limit_s: float
+
+
+class Source(Protocol):
+    """What is listened to; ``form`` is that of its frames."""
+
+    name: str
+    form: Form
+
+    def blocks(self, stop: threading.Event) -> Iterator[Block | Waiting]:
+        """Yield what comes until it ends or ``stop`` is set; what was heard before that is still given."""
+        ...
+
+
+class Microphone:
+    """An input device; one that is unplugged is waited for.
+
+    Attributes:
+        name: the device's.
+        form: rate and channels that it was opened with.
+
+    Raises:
+        DeviceError: there is no such device, or it cannot be opened.
+        UsageError: the time to wait is below 0.
+    """
+
+    def __init__(
+        self, inputs: Inputs, wanted: str | None = None, wait_s: float = 30.0, *, clock: Clock = time.monotonic
+    ) -> None:
+        if not wait_s >= 0:
+            raise UsageError(f"the time to wait for a device is {wait_s:g} s, expected 0 or more")
+        self._inputs, self._wanted, self._wait_s, self._clock = inputs, wanted, wait_s, clock
+        self._queue: SimpleQueue[Block] = SimpleQueue()
+        self._n_dropped = 0  # frames that found the queue full
+        device = choose(inputs.devices(), wanted)
+        self.name = device.name
+        self._capture: Capture = inputs.open(device, self._take)
+        self.form = self._capture.form
+
+    def _take(self, frames: Int16Array, age_s: float, overflowed: bool) -> None:
+        """Copy what the device gives. PortAudio's thread is here: it must not wait for anything."""
+        if self._queue.qsize() >= HELD_S / BLOCK_S:
+            self._n_dropped += len(frames)
+            return
+        self._queue.put(Block(frames.copy(), self._clock() - age_s, self._n_dropped, overflowed))
+        self._n_dropped = 0
+
+    def blocks(self, stop: threading.Event) -> Iterator[Block | Waiting]:
+        """Yield blocks; once the device is gone, :class:`Waiting` until it is back, and what is missing as lost.
+
+        Raises:
+            DeviceError: it did not come back in time.
+        """
+        try:
+            yield from self._while_open(stop)
+        finally:
+            self._capture.close()
+        while not self._queue.empty():
+            yield self._queue.get()
+
+    def _while_open(self, stop: threading.Event) -> Iterator[Block | Waiting]:
+        heard_s = since_s = self._clock()  # the end of the last block; from when on nothing came
+        is_back = False
+        while not stop.is_set():
+            try:
+                block = self._queue.get(timeout=0.1)
+            except Empty:
+                if not self._capture.is_active() or self._clock() - since_s > STALL_S:
+                    yield from self._reopen(stop, heard_s)
+                    since_s, is_back = self._clock(), True
+                continue
+            ended_s = block.ended_at or heard_s
+            if is_back:
+                missing = (ended_s - heard_s) * self.form.sampling_rate - len(block.frames)
+                block, is_back = replace(block, n_lost=max(0, round(missing))), False
+            heard_s, since_s = ended_s, self._clock()
+            yield block
+
+    def _reopen(self, stop: threading.Event, heard_s: float) -> Iterator[Waiting]:
+        """Wait for the device, and open it again as it was."""
+        self._capture.close()
+        while not stop.is_set():
+            waited_s = self._clock() - heard_s
+            if waited_s > self._wait_s:
+                raise DeviceError(
+                    f"{self.name}: the device is gone, and did not come back within {self._wait_s:g} s; connect it and "
+                    "start again, or wait longer with --wait"
+                )
+            yield Waiting(waited_s, self._wait_s)
+            stop.wait(_TRY_S)
+            try:
+                self._inputs.look_again()
+                device = choose(self._inputs.devices(), self.name if self._wanted else None)
+                self._capture = self._inputs.open(device, self._take, self.form)
+                return
+            except DeviceError:
+                continue
+
+
+class PlayedFile:
+    """A recording, as fast as it can be answered or, in ``realtime``, as if it were spoken now.
+
+    Attributes:
+        name: the file's.
+        form: the model's rate, one channel: the file is decoded as ``infer`` does it.
+    """
+
+    def __init__(self, path: Path, model: Model, realtime: bool = False, *, clock: Clock = time.monotonic) -> None:
+        self.name, self.form = str(path), Form(model.config.sampling_rate, 1)
+        self._read, self._realtime, self._clock = model.reader(path, None), realtime, clock
+
+    def blocks(self, stop: threading.Event) -> Iterator[Block]:
+        """Yield the recording. Raises :class:`~audio_emotion.core.errors.AudioError` where it cannot be decoded."""
+        began, n_samples = self._clock(), 0
+        piece = round((BLOCK_S if self._realtime else _PIECE_S) * self.form.sampling_rate)
+        for samples in self._read():
+            for start in range(0, len(samples), piece):
+                n_samples += len(samples[start : start + piece])
+                ended_at = began + n_samples / self.form.sampling_rate
+                if self._realtime:
+                    stop.wait(max(0.0, ended_at - self._clock()))
+                if stop.is_set():
+                    return
+                yield Block(samples[start : start + piece], ended_at if self._realtime else None)

@@ -1,0 +1,73 @@
+"""The model card that stands in a model folder as ``README.md``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from audio_emotion.models.checkpoint import ModelConfig
+
+
+def render(config: ModelConfig) -> str:
+    """Return the card of a model, with the YAML header that model hubs read."""
+    training = config.training
+    return "\n".join(
+        [
+            "---",
+            *_licence(str(training["licence"])),
+            "language: en" if "ravdess" in training["corpora"] else "language: und",
+            "tags: [audio-classification, speech-emotion-recognition]",
+            "library_name: audio-emotion",
+            "---",
+            f"# {config.name}",
+            "",
+            f"Speech emotion recognition, {len(config.labels)} labels: {', '.join(config.labels)}. "
+            f"Architecture `{config.architecture}`; {config.sampling_rate} Hz mono; "
+            f"windows of {config.window_samples / config.sampling_rate:g} s.",
+            "",
+            "## Training data",
+            f"Corpora: {', '.join(training['corpora'])}. Split: {training['split']}. "
+            f"Training speakers: {', '.join(training['speakers']['train'])}.",
+            f"Licence of the weights, as of the recordings: {training['licence']}.",
+            *_made_from(training.get("from")),
+            "",
+            "## Figures",
+            *_figures(config.figures),
+            "",
+            "## Limits",
+            "Acted speech recorded in a studio is not the world: expect far lower accuracy on spontaneous speech, "
+            "other languages, other rooms and other microphones. A score is the model's, not a fact about a person. "
+            "The EU AI Act forbids inferring emotions at work and in education, with exceptions for medical and "
+            "safety reasons.",
+            "",
+        ]
+    )
+
+
+def _licence(name: str) -> list[str]:
+    """Return a licence in the hub's words, which knows those that have an identifier, and refuses other words."""
+    known = {"ODbL-1.0": "odbl", "unknown": "unknown"}
+    if name in known or (name.startswith("CC-") and " " not in name):
+        return [f"license: {known.get(name, name.lower())}"]
+    return ["license: other", f"license_name: {name.lower().replace(' ', '-')}"]
+
+
+def _made_from(origin: Mapping[str, Any] | None) -> list[str]:
+    """Say which model was trained further, what came with it, and what of it was kept."""
+    if not origin:
+        return []
+    rows = origin["labels taken over in them"]
+    known = f" (but for the rows of {', '.join(rows)})" if rows else ""
+    new = f"new: {', '.join(origin['new'])}{known}" if origin["new"] else "all there are"
+    frozen = f"; {len(origin['frozen'])} of them were not trained" if origin["frozen"] else ""
+    return [
+        "",
+        f"Made from `{origin['model']}` (weights {origin['sha256'][:12]}), which was trained on "
+        f"{', '.join(origin.get('corpora', ['corpora that it does not record']))}, licence "
+        f"{origin.get('licence', 'unknown')}: its speakers and its licence are counted above. "
+        f"{origin['taken over']} tensors were taken over{frozen}; {new}.",
+    ]
+
+
+def _figures(figures: Mapping[str, Any]) -> list[str]:
+    if not figures:
+        return ["None: every speaker was trained on, so nothing is left to test on."]
+    return [f"- {name}: {f'{value:.4f}' if isinstance(value, float) else value}" for name, value in figures.items()]

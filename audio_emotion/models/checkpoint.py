@@ -1,0 +1,277 @@
+"""Model folder ↔ memory, without torch.
+
+A model is a folder: ``config.json``, ``model.safetensors`` (for training and accelerators), ``model.onnx`` (for the
+CPU), maybe ``model.int8.onnx`` (the same in 8-bit integers), and ``README.md`` (its card). It is loaded strictly: every
+file must have the checksum that ``config.json`` states, and the tensors the names and shapes that it lists. A model too
+large for an ONNX file has none, and ``config.json`` says so.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from audio_emotion.core import paths
+from audio_emotion.core.errors import ModelError, UsageError, reason
+
+CONFIG, TENSORS, CARD = "config.json", "model.safetensors", "README.md"
+GRAPH, INT8_GRAPH = "model.onnx", "model.int8.onnx"
+DEFAULT = "default"
+"""Name of the model that comes with the package."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What ``config.json`` holds.
+
+    Attributes:
+        name: the model's name.
+        architecture: a registered architecture.
+        parameters: the architecture's own sizes.
+        frontend: the frontend's parameters, in librosa's terms.
+        labels: the outputs, in order.
+        sampling_rate: Hz.
+        window_samples: length of what the model reads at once.
+        temperature: what the logits are divided by before the softmax.
+        package_version: of the package that wrote the folder.
+        graph: what ``model.onnx`` takes: the ``waveform``; ``features`` that librosa makes of it; or ``none``, there
+            being no such file.
+        int8: whether ``model.int8.onnx`` is there too.
+        training: corpora, split, speakers of each side, options, package versions.
+        figures: what was measured, with its protocol.
+        tensors: name and shape of each tensor.
+        sha256: checksum of each weight file.
+    """
+
+    name: str
+    architecture: str
+    parameters: Mapping[str, Any]
+    frontend: Mapping[str, Any]
+    labels: tuple[str, ...]
+    sampling_rate: int
+    window_samples: int
+    temperature: float
+    package_version: str
+    graph: str = "waveform"
+    int8: bool = False
+    training: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    tensors: Mapping[str, list[int]] = field(default_factory=dict)
+    sha256: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def weight_files(self) -> tuple[str, ...]:
+        """The names of the files that hold the weights."""
+        if self.graph == "none":
+            return (TENSORS,)
+        return (TENSORS, GRAPH, INT8_GRAPH) if self.int8 else (TENSORS, GRAPH)
+
+
+def find(name_or_path: str) -> Path:
+    """Return the folder of a model: ``default``, the name of a stored one, or a path.
+
+    Raises:
+        ModelError: there is none.
+    """
+    path = Path(name_or_path)
+    if name_or_path == DEFAULT:
+        return paths.bundled_model_dir()
+    if path.name == name_or_path and (paths.models_dir() / path).is_dir():
+        return paths.models_dir() / path
+    if path.is_dir():
+        return path
+    raise ModelError(
+        f"no model {name_or_path!r}: neither a folder nor a stored model; there are: {', '.join(stored())}"
+    )
+
+
+def new_folder(name: str) -> Path:
+    """Return the folder that a model of this name is stored in.
+
+    Raises:
+        UsageError: the name is the bundled model's, or not one for a folder.
+    """
+    if name == DEFAULT or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise UsageError(
+            f"{name!r} cannot name a model; use letters, digits, '.', '_' and '-' (and {DEFAULT!r} is the bundled one)"
+        )
+    return paths.models_dir() / name
+
+
+def stored() -> tuple[str, ...]:
+    """Return the names of all models at hand, the bundled one first."""
+    folder = paths.models_dir()
+    own = sorted(p.name for p in folder.iterdir() if (p / CONFIG).is_file()) if folder.is_dir() else []
+    return (DEFAULT, *(name for name in own if not name.startswith(".")))
+
+
+def chosen() -> str:
+    """Return the name of the model to take where none is named: what :func:`choose` was told, else ``default``.
+
+    Raises:
+        ModelError: there is no such model any more, or the choice cannot be read.
+    """
+    name = _choice()
+    if name not in stored():
+        raise ModelError(
+            f"no model {name!r}, which is set as the one to take when none is named; choose another one with "
+            "'audio-emotion models default NAME'"
+        )
+    return name
+
+
+def _choice() -> str:
+    """Return what :func:`choose` was told, else ``default``."""
+    file = paths.chosen_model_file()
+    try:
+        return file.read_text("utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return DEFAULT
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file}: cannot be read ({reason(error)}); remove it") from error
+
+
+def choose(name: str) -> None:
+    """Set the model to take where none is named, a stored one or ``default``.
+
+    Raises:
+        ModelError: no such model is stored.
+        StorageError: the choice cannot be written.
+    """
+    if name not in stored():
+        raise ModelError(f"no model {name!r} is stored; there are: {', '.join(stored())}")
+    if name == DEFAULT:
+        paths.remove(paths.chosen_model_file())
+        return
+    with paths.writing_text(paths.chosen_model_file()) as file:
+        file.write(name + "\n")
+
+
+def own(name: str) -> Path:
+    """Return the folder of a model of the user's, whole or damaged.
+
+    Raises:
+        UsageError: it is the bundled one.
+        ModelError: no such model is stored.
+    """
+    if name == DEFAULT:
+        raise UsageError(f"{DEFAULT!r} is the bundled model, which belongs to the package; name one of your own")
+    folder = paths.models_dir() / name
+    if Path(name).name != name or not folder.is_dir():
+        raise ModelError(f"no model {name!r} is stored; there are: {', '.join(stored())}")
+    return folder
+
+
+def remove(name: str) -> None:
+    """Remove a model of the user's; one that was chosen to be taken where none is named is so no longer.
+
+    Raises:
+        UsageError: it is the bundled one.
+        ModelError: no such model is stored, or the choice cannot be read.
+        StorageError: it cannot be removed; it is still there as a whole.
+    """
+    folder = own(name)
+    if _choice() == name:
+        paths.remove(paths.chosen_model_file())
+    paths.remove_folder(folder)
+
+
+def read(folder: Path) -> ModelConfig:
+    """Read and check a model folder.
+
+    Raises:
+        ModelError: a file is missing, unreadable or altered, or the tensors are not those listed.
+    """
+    config = read_config(folder)
+    for name in config.weight_files:
+        if name not in config.sha256:
+            raise ModelError(f"{folder / CONFIG}: states no checksum for {name}; train or download the model again")
+        if _sha256(folder / name) != config.sha256[name]:
+            raise ModelError(
+                f"{folder / name}: its content does not match the checksum in {CONFIG}; "
+                "it was changed or damaged, train or download the model again"
+            )
+    _check_tensors(folder / TENSORS, config.tensors)
+    return config
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """Read ``config.json`` alone; see :func:`read`."""
+    try:
+        content = json.loads((folder / CONFIG).read_text("utf-8"))
+        unknown = set(content) - {f.name for f in fields(ModelConfig)}
+        if unknown:
+            raise ModelError(f"{folder / CONFIG}: unknown entries {', '.join(sorted(unknown))}")
+        if not isinstance(content["labels"], list):
+            raise TypeError("labels is not a list")
+        config = ModelConfig(**{**content, "labels": tuple(content["labels"])})
+    except FileNotFoundError as error:
+        raise ModelError(f"{paths.shown(folder)}: is a folder without {CONFIG}; name that of a model") from error
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ModelError(f"{folder / CONFIG}: not a readable model description ({error})") from error
+    wrong = [what for what, right in _checks(config).items() if not right]
+    if wrong:
+        raise ModelError(f"{folder / CONFIG}: {'; '.join(wrong)}; it was changed or damaged")
+    return config
+
+
+def _checks(config: ModelConfig) -> dict[str, bool]:
+    """Return what must be true of a description, each with whether it is."""
+    labels, temperature = config.labels, config.temperature
+    mappings = (config.parameters, config.frontend, config.training, config.figures, config.tensors, config.sha256)
+    return {
+        "labels must be two or more different names": len(set(map(str, labels))) == len(labels) > 1
+        and all(isinstance(label, str) and label for label in labels),
+        "temperature must be a number above 0": isinstance(temperature, int | float) and 0 < temperature < float("inf"),
+        "sampling_rate must be 1000 to 1000000 Hz": isinstance(config.sampling_rate, int)
+        and 1_000 <= config.sampling_rate <= 1_000_000,
+        "window_samples must be a number above 0": isinstance(config.window_samples, int) and config.window_samples > 0,
+        "graph must be waveform, features or none": config.graph in ("waveform", "features", "none"),
+        "int8 must be true or false, and false without a graph": isinstance(config.int8, bool)
+        and not (config.int8 and config.graph == "none"),
+        "parameters, frontend, training, figures, tensors and sha256 must be objects": all(
+            isinstance(mapping, Mapping) for mapping in mappings
+        ),
+        "sampling_rate must be the frontend's": not isinstance(config.frontend, Mapping)
+        or config.frontend.get("sampling_rate", config.sampling_rate) == config.sampling_rate,
+    }
+
+
+def write(folder: Path, config: ModelConfig, card: str) -> None:
+    """Write ``config.json`` and the card beside the weight files that are in ``folder`` already."""
+    finished = asdict(config) | {
+        "tensors": _shapes(folder / TENSORS),
+        "sha256": {name: _sha256(folder / name) for name in config.weight_files},
+    }
+    (folder / CONFIG).write_text(json.dumps(finished, indent=2) + "\n", "utf-8")
+    (folder / CARD).write_text(card, "utf-8")
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); the model folder is incomplete") from error
+
+
+def _shapes(path: Path) -> dict[str, list[int]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: list(file.get_slice(name).get_shape()) for name in sorted(file.keys())}
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a readable weight file ({error})") from error
+
+
+def _check_tensors(path: Path, expected: Mapping[str, list[int]]) -> None:
+    found = _shapes(path)
+    wrong = sorted(n for n in found.keys() | expected.keys() if found.get(n) != expected.get(n))
+    if wrong:
+        raise ModelError(
+            f"{path}: {wrong[0]} is {found.get(wrong[0], 'missing')}, {CONFIG} says "
+            f"{expected.get(wrong[0], 'nothing of it')} ({len(wrong)} tensor(s) differ); the folder is not one model"
+        )

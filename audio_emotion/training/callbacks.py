@@ -1,0 +1,31 @@
+"""Who is told how far a run is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from audio_emotion.corpora.base import Progress, silent
+from audio_emotion.training.checkpointing import Epoch
+
+
+def _nothing(_: object) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a run is within an epoch: batches done and their number, mean loss of the last step, learning rate."""
+
+    epoch: int
+    batches: int
+    n_batches: int
+    loss: float
+    lr: float
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told: after each step, after each epoch (its state is kept by then), and of long preparations."""
+
+    on_step: Callable[[Step], None] = _nothing
+    on_epoch: Callable[[Epoch], None] = _nothing
+    progress: Progress = silent

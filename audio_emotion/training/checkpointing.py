@@ -1,0 +1,174 @@
+"""All that a stopped run needs to go on: tensors and plain numbers, in one file that is replaced at once."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from audio_emotion.core import paths
+from audio_emotion.core.errors import StorageError
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch left.
+
+    Attributes:
+        number: from 1.
+        loss: mean over its utterances.
+        validation_uar: 0 to 1; None without a validation side.
+        seconds: what it took, validation included.
+        lr: the learning rate at its end.
+        waiting_s: seconds of it that the network waited for sounds.
+    """
+
+    number: int
+    loss: float
+    validation_uar: float | None
+    seconds: float
+    lr: float = 0.0
+    waiting_s: float = 0.0
+
+
+@dataclass
+class Standing:
+    """How far a run has come.
+
+    Attributes:
+        epoch: the epoch it is in.
+        batches: how many of that epoch's it has done.
+        loss_sum: of the utterances heard in it.
+        n_heard: how many those are.
+        seconds: what it has taken so far.
+        waiting_s: what of that was waiting for sounds.
+        history: the epochs before.
+    """
+
+    epoch: int = 1
+    batches: int = 0
+    loss_sum: float = 0.0
+    n_heard: int = 0
+    seconds: float = 0.0
+    waiting_s: float = 0.0
+    history: list[Epoch] = field(default_factory=list)
+
+    def finish_epoch(self, validation_uar: float | None, lr: float) -> Epoch:
+        """Enter the epoch into the history and begin the next one."""
+        loss = self.loss_sum / max(1, self.n_heard)
+        done = Epoch(self.epoch, loss, validation_uar, round(self.seconds, 3), lr, round(self.waiting_s, 3))
+        self.history.append(done)
+        self.epoch, self.batches, self.loss_sum, self.n_heard = self.epoch + 1, 0, 0.0, 0
+        self.seconds = self.waiting_s = 0.0
+        return done
+
+    @property
+    def best(self) -> int:
+        """The number of the epoch with the best validation UAR, the first of equals; 0: none."""
+        heard = [epoch for epoch in self.history if epoch.validation_uar is not None]
+        return max(heard, key=lambda e: (e.validation_uar, -e.number)).number if heard else 0
+
+    def is_over(self, epochs: int, patience: int) -> bool:
+        """Whether every epoch is run, or the best one is too long ago."""
+        done = self.epoch - 1
+        return done >= epochs or bool(patience and self.best and done - self.best >= patience)
+
+
+class Keeper:
+    """Writes a run's state into a file, at once or not at all, and reads it.
+
+    Attributes:
+        file: safetensors; its metadata hold the numbers as JSON.
+    """
+
+    def __init__(self, file: Path, minutes: float = 10.0) -> None:
+        """Keep the state in ``file`` after each epoch and, within one, every so many minutes (0: not)."""
+        self.file = file
+        self._every_s = 60 * minutes
+        self._last = time.monotonic()
+
+    def beside(self, name: str) -> "Keeper":
+        """Return one that keeps another run's state as often, in a file of that name in the same folder."""
+        return Keeper(self.file.with_name(name), self._every_s / 60)
+
+    def is_due(self) -> bool:
+        """Whether the last state is old enough for another one within an epoch."""
+        return bool(self._every_s) and time.monotonic() - self._last >= self._every_s
+
+    def save(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+        """Replace the file.
+
+        Raises:
+            StorageError: it cannot be written; the earlier one is whole.
+        """
+        from safetensors.torch import save
+
+        apart = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+        with paths.writing_file(self.file) as sibling:
+            sibling.write_bytes(save(apart, {"numbers": json.dumps(numbers)}))
+        self._last = time.monotonic()
+
+    def load(self) -> tuple[Tensors, dict[str, Any]] | None:
+        """Return what was saved last; None: nothing.
+
+        Raises:
+            StorageError: the file is damaged.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        if not self.file.exists():
+            return None
+        try:
+            with safe_open(self.file, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+                return tensors, json.loads(file.metadata()["numbers"])
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            raise StorageError(f"{self.file}: cannot be continued ({error}); --restart begins anew") from error
+
+
+def pack_optimizer(optimizer: torch.optim.Optimizer) -> tuple[Tensors, list[dict[str, Any]]]:
+    """Return an optimizer's tensors, named ``NUMBER.KEY``, and its groups as plain numbers."""
+    state = optimizer.state_dict()
+    tensors = {
+        f"{number}.{key}": value
+        for number, of_one in state["state"].items()
+        for key, value in of_one.items()
+        if value is not None
+    }
+    return tensors, state["param_groups"]
+
+
+def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors, groups: list[dict[str, Any]]) -> None:
+    """Fill an optimizer with what :func:`pack_optimizer` gave."""
+    state: dict[int, Tensors] = {}
+    for name, tensor in tensors.items():
+        number, key = name.split(".", 1)
+        state.setdefault(int(number), {})[key] = tensor
+    restored = [{k: tuple(v) if k == "betas" else v for k, v in group.items()} for group in groups]
+    optimizer.load_state_dict({"state": state, "param_groups": restored})
+
+
+def standing_of(numbers: Mapping[str, Any]) -> Standing:
+    """Read a :class:`Standing` from JSON."""
+    return Standing(**{**numbers, "history": [Epoch(**epoch) for epoch in numbers["history"]]})
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
+    """Return tensors with ``PREFIX/`` before their names."""
+    return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
+
+
+def below(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
+    """Return those tensors whose names :func:`under` made, without the prefix."""
+    return {name.removeprefix(f"{prefix}/"): t for name, t in tensors.items() if name.startswith(f"{prefix}/")}
+
+
+def as_numbers(standing: Standing) -> dict[str, Any]:
+    """Return a standing for JSON."""
+    return asdict(standing)

@@ -1,0 +1,227 @@
+"""Folds and seeds: one training run each, side by side, and taken up again after a stop."""
+
+import json
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audio_emotion.core import paths
+from audio_emotion.core.errors import StorageError, UsageError
+from audio_emotion.core.version import __version__
+from audio_emotion.corpora.base import Progress, silent
+from audio_emotion.corpora.splits import folds as make_folds
+from audio_emotion.evaluation.evaluate import Evaluation, Summary, pool, summarise
+from audio_emotion.evaluation.report import Provenance, Report
+from audio_emotion.inference.backends import choose_device
+from audio_emotion.models import checkpoint
+from audio_emotion.training import TrainConfig, base_model, schema
+from audio_emotion.training.dataset import Material, load_material
+from audio_emotion.training.run_dir import finish
+from audio_emotion.training.train import train_split
+
+_PLAN, _MODEL, _EVALUATION = "plan.json", "model", "evaluation.json"
+
+
+@dataclass(frozen=True)
+class FoldsPlan:
+    """What is run.
+
+    Attributes:
+        name: of the folder below ``runs`` in the user's data folder.
+        data: the corpora, as :func:`audio_emotion.training.train.train` takes them.
+        folds: a set of folds by name, as ``emobox``.
+        seeds: how many times each fold is run, with ``config.seed`` and those after it; the folds stay the same.
+        labels: the label set.
+        config: of each run.
+        device: where each runs.
+        allow_missing: whether a named fold may lack actors.
+        strict: whether a recording that cannot be decoded ends everything.
+        jobs: runs side by side, each on its share of the cores.
+
+    Raises:
+        UsageError: the name is none for a folder.
+    """
+
+    name: str
+    data: tuple[str, ...]
+    folds: str
+    seeds: int
+    labels: str
+    config: TrainConfig
+    device: str = "auto"
+    allow_missing: bool = False
+    strict: bool = False
+    jobs: int = 1
+
+    def __post_init__(self) -> None:
+        checkpoint.new_folder(self.name)
+
+    @property
+    def folder(self) -> Path:
+        """Where the runs are kept."""
+        return paths.runs_dir() / checkpoint.new_folder(self.name).name
+
+
+@dataclass(frozen=True)
+class FoldRun:
+    """One fold with one seed: its name, the training seed, and what the model said of the test side."""
+
+    split: str
+    seed: int
+    evaluation: Evaluation
+
+
+def run_folds(plan: FoldsPlan, material: Material, restart: bool = False, progress: Progress = silent) -> list[FoldRun]:
+    """Train and test every fold with every seed; what an earlier call with this plan has finished is not run again.
+
+    ``material`` is what :func:`audio_emotion.training.train.load_material` makes of the plan's data.
+
+    Raises:
+        UsageError: the folder holds runs of another plan or other recordings, and ``restart`` is false.
+        CorpusError: as the folds say.
+        StorageError: the folder cannot be written.
+    """
+    members = make_folds(
+        plan.folds, material.corpus.utterances, plan.config.seed, plan.config.patience > 0, plan.allow_missing
+    )
+    _open(plan, material, restart)
+    wanted = [(m.name, plan.config.seed + k) for k in range(plan.seeds) for m in members]
+    left = [(name, seed) for name, seed in wanted if not (_run_folder(plan, name, seed) / _EVALUATION).exists()]
+    done = len(wanted) - len(left)
+    progress("runs", done, len(wanted), "taken up again" if done else "")
+    for name, seed in _finished(plan, left):
+        done += 1
+        progress("runs", done, len(wanted), f"{name}, seed {seed}: UAR {100 * _read(plan, name, seed).uar:.1f} %")
+    return [FoldRun(name, seed, _read(plan, name, seed)) for name, seed in wanted]
+
+
+def reports(plan: FoldsPlan, runs: Sequence[FoldRun], corpora: tuple[str, ...]) -> list[Report]:
+    """Report on each seed: the test sides of all its folds together, every utterance once.
+
+    No fold's model has heard those it was tested on, unless the folds are random: then all have been heard; so have
+    those that the model was trained on with which all folds begin.
+    """
+    made = []
+    for seed in dict.fromkeys(run.seed for run in runs):
+        evaluation = pool([run.evaluation for run in runs if run.seed == seed])
+        heard = evaluation.speakers if plan.folds.startswith("random") else ()
+        heard += base_model.heard(plan.config.origin) if plan.config.origin else ()
+        model = Provenance(plan.name, plan.config.architecture, corpora, plan.folds, {"train": heard})
+        intervals = evaluation.intervals(np.random.default_rng(seed))
+        made.append(Report(f"{plan.folds}, all folds, seed {seed}", model, evaluation, intervals))
+    return made
+
+
+def histories(plan: FoldsPlan, runs: Sequence[FoldRun]) -> dict[str, list[dict[str, Any]]]:
+    """Return what each epoch of each run left, for its curves."""
+    folders = {f"{run.split}, seed {run.seed}": _run_folder(plan, run.split, run.seed) for run in runs}
+    return {name: list(checkpoint.read_config(folder / _MODEL).training["history"]) for name, folder in folders.items()}
+
+
+def fold_means(runs: Sequence[FoldRun]) -> dict[str, Summary]:
+    """Return mean and standard deviation over seeds of each figure's mean over folds, as results are published."""
+    seeds = dict.fromkeys(run.seed for run in runs)
+    means = [summarise(run.evaluation for run in runs if run.seed == seed) for seed in seeds]
+    return {name: Summary.of([mean[name].mean for mean in means]) for name in means[0]}
+
+
+def _finished(plan: FoldsPlan, left: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    """Run what is left, yielding each as it is done."""
+    if not left:
+        return
+    threads = max(1, (os.cpu_count() or 1) // plan.jobs)
+    context = multiprocessing.get_context("spawn")
+    workers = ProcessPoolExecutor(min(plan.jobs, len(left)), mp_context=context, initializer=end_with_parent)
+    try:
+        pending = {workers.submit(_run, plan, name, seed, threads): (name, seed) for name, seed in left}
+        while pending:
+            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                future.result()
+                yield pending.pop(future)
+    finally:
+        workers.shutdown(wait=True, cancel_futures=True)
+
+
+def end_with_parent() -> None:
+    """End this worker when the process that started it is killed, which ends no other by itself."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _run(plan: FoldsPlan, name: str, seed: int, threads: int) -> None:
+    """Train and test one fold in a process of its own."""
+    import torch
+
+    torch.set_num_threads(threads)
+    material = load_material(plan.data, plan.labels, plan.strict, sampling_rate=plan.config.rate)
+    number = int(name.removeprefix(f"{plan.folds}-"))
+    (split,) = make_folds(
+        plan.folds,
+        material.corpus.utterances,
+        plan.config.seed,
+        plan.config.patience > 0,
+        plan.allow_missing,
+        only=number,
+    )
+    config = replace(plan.config, seed=seed)
+    folder, full_name = _run_folder(plan, name, seed), f"{plan.name}-{name}-{seed}"
+    trained = train_split(folder / _MODEL, folder, full_name, material, split, config, choose_device(plan.device))
+    assert trained.evaluation is not None
+    with paths.writing_text(folder / _EVALUATION) as file:
+        json.dump(trained.evaluation.as_dict(), file, indent=1)
+    finish(folder)
+
+
+def _run_folder(plan: FoldsPlan, name: str, seed: int) -> Path:
+    return plan.folder / f"{name}-seed-{seed}"
+
+
+def _read(plan: FoldsPlan, name: str, seed: int) -> Evaluation:
+    return Evaluation.from_dict(json.loads((_run_folder(plan, name, seed) / _EVALUATION).read_text("utf-8")))
+
+
+def _open(plan: FoldsPlan, material: Material, restart: bool) -> None:
+    """Make the folder of the runs, or check that it belongs to this plan and these recordings."""
+    if restart and (plan.folder / _PLAN).exists():  # what is not of folds stays
+        paths.remove_folder(plan.folder)
+    mark = _mark(plan, material)
+    if (plan.folder / _PLAN).exists():
+        earlier = json.loads((plan.folder / _PLAN).read_text("utf-8"))
+        changed = sorted(key for key in mark.keys() | earlier.keys() if mark.get(key) != earlier.get(key))
+        if changed:
+            raise UsageError(
+                f"{plan.folder} holds runs with another {', '.join(changed)}; choose another --name, or --restart"
+            )
+        return
+    try:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot write to {plan.folder} ({error.strerror}); set AUDIO_EMOTION_HOME") from error
+    with paths.writing_text(plan.folder / _PLAN) as file:
+        file.write(json.dumps(mark, indent=1) + "\n")
+
+
+def _mark(plan: FoldsPlan, material: Material) -> dict[str, object]:
+    """Return all that must be the same for runs to belong together; more seeds may be added."""
+    mark = {
+        "folds": plan.folds,
+        "labels": plan.labels,
+        "recordings": material.fingerprint,
+        "version": __version__,
+    }
+    options = schema.flat(json.loads(json.dumps(asdict(plan.config))))
+    return mark | {f"option {key}": value for key, value in options.items()}

@@ -1,0 +1,111 @@
+"""What a training run would cost, measured on a few of its steps, before it starts."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from audio_emotion.corpora.splits import Split
+from audio_emotion.inference.backends import choose_device
+from audio_emotion.models.emotion_model import EmotionModel
+from audio_emotion.training import accelerator, distillation, fine_tuning
+from audio_emotion.training.callbacks import Listener
+from audio_emotion.training.config import TrainConfig
+from audio_emotion.training.data import Side
+from audio_emotion.training.dataset import Material
+from audio_emotion.training.loop import Fitting
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run takes.
+
+    Attributes:
+        parameters: trainable numbers.
+        steps_per_epoch: batches of an epoch.
+        seconds_per_step: as measured in the first epoch; where epochs repeat, later ones take less.
+        measured_steps: on how many.
+        preparing_s: seconds before the first epoch.
+    """
+
+    parameters: int
+    steps_per_epoch: int
+    seconds_per_step: float
+    measured_steps: int
+    preparing_s: float
+
+
+def measure(
+    train: Side,
+    n_labels: int,
+    config: TrainConfig,
+    device: str,
+    n_steps: int = 4,
+    begin: Callable[[], EmotionModel] | None = None,
+) -> Cost:
+    """Run a few steps of a model, the first of them uncounted, and forget it; ``begin`` is as of :func:`loop.fit`."""
+    n = min(len(train.sounds), n_steps * config.batch_size * config.accumulation)
+    part = Side(train.sounds[:n], train.targets[:n])
+    with torch.random.fork_rng(), accelerator.memory_told(config, device):
+        began = time.monotonic()
+        fitting = Fitting(part, n_labels, config, device, Listener(), begin)
+        preparing = (time.monotonic() - began) * len(train.sounds) / n
+        seconds = fitting.times()
+    parameters = sum(p.numel() for p in fitting.model.parameters() if p.requires_grad)
+    steps = -(-len(train.sounds) // config.batch_size)
+    counted = seconds[1:] or seconds
+    return Cost(parameters, steps, sum(counted) / len(counted), len(counted), preparing)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would be: who is on each side, its cost, and that of each of its teachers, if it has any."""
+
+    split: Split
+    config: TrainConfig
+    cost: Cost
+    of_teacher: Cost | None = None
+
+    def lines(self) -> list[str]:
+        """Return it in words."""
+        cost, epochs = self.cost, self.config.epochs
+        sides = [
+            f"{side}: {self.split.sizes[side]} utterances of {len(speakers)} speaker(s)"
+            + (f": {', '.join(speakers)}" if speakers else "")
+            for side, speakers in self.split.speakers.items()
+        ]
+        return [
+            f"split {self.split.name}",
+            *sides,
+            f"{cost.parameters:,} parameters; {cost.steps_per_epoch} steps an epoch, {cost.steps_per_epoch * epochs} "
+            f"in at most {epochs} epochs",
+            *([f"{cost.preparing_s:.3g} s for features before the first epoch"] if cost.preparing_s >= 10 else []),
+            f"about {cost.seconds_per_step * cost.steps_per_epoch:.3g} s an epoch, "
+            f"{cost.seconds_per_step * cost.steps_per_epoch * epochs / 60:.3g} min in all, validation not counted "
+            f"({1000 * cost.seconds_per_step:.3g} ms a step, measured on {cost.measured_steps})",
+            *self._before(),
+        ]
+
+    def _before(self) -> list[str]:
+        """Return in words what comes before the run."""
+        if not (cost := self.of_teacher):
+            return []
+        minutes = cost.seconds_per_step * cost.steps_per_epoch * self.config.epochs / 60
+        return [
+            f"before that {self.config.teachers.count} teacher(s) of {cost.parameters:,} parameters, {minutes:.3g} min "
+            "each; a step takes their answers' time more than was measured"
+        ]
+
+
+def estimate(material: Material, split: Split, config: TrainConfig, device: str = "auto") -> Estimate:
+    """Say what a run is made of and, from a few of its steps, what it would cost; what is frozen costs less.
+
+    Raises:
+        UsageError: a pattern of ``config.freeze`` that names no layer.
+    """
+    side, labels = material.side(split.train), material.labels.labels
+    device, teachers = choose_device(device), distillation.recipes(config)
+    of_teacher = measure(side, len(labels), teachers[0], device) if teachers else None
+    cost = measure(side, len(labels), config, device, begin=lambda: fine_tuning.begin(config, labels)[0])
+    return Estimate(split, config, cost, of_teacher)

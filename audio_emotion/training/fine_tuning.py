@@ -1,0 +1,162 @@
+"""A model at hand → the network that a run begins with: weights taken over, a new head, layers that stay."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from audio_emotion.core.errors import ModelError, UsageError
+from audio_emotion.inference.backends.torch import load
+from audio_emotion.models import build, checkpoint
+from audio_emotion.models.checkpoint import ModelConfig
+from audio_emotion.models.emotion_model import EmotionModel
+from audio_emotion.training.config import TrainConfig
+
+_NETWORK = "network."
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What of a network is another model's.
+
+    Attributes:
+        model: that model's name, as it was asked for.
+        sha256: of its weight file.
+        n_taken: tensors that were taken over whole.
+        new: the names of the others, which are the head's.
+        rows: the labels whose rows in the head were taken over all the same.
+        frozen: the names of those that training does not change.
+    """
+
+    model: str
+    sha256: str
+    n_taken: int
+    new: tuple[str, ...]
+    rows: tuple[str, ...]
+    frozen: tuple[str, ...]
+
+
+def begin(config: TrainConfig, labels: Sequence[str]) -> tuple[EmotionModel, Taken | None]:
+    """Return the network of a run for these labels, on the CPU, and what of it is another model's.
+
+    Without ``config.origin`` all of it is new. Where the labels or their order differ, the head, which is the last
+    linear layer, is new but for the rows of the labels that the origin has too.
+
+    Raises:
+        ModelError: the origin is damaged, has no such head, or is another than the config says.
+        UsageError: a pattern of ``config.freeze`` that names no layer, or nothing is left to be trained.
+    """
+    if not config.origin:
+        return build(config.architecture, len(labels), config.parameters, config.frontend_table), None
+    folder = checkpoint.find(config.origin)
+    origin = checkpoint.read(folder)
+    _check(config, origin)
+    parameters = {**origin.parameters, **config.parameters}
+    weights = folder / checkpoint.TENSORS
+    trained = load(weights, origin.architecture, len(origin.labels), parameters, origin.frontend)
+    model = build(origin.architecture, len(labels), parameters, origin.frontend)
+    head = _head(trained, len(origin.labels), config.origin) if tuple(labels) != origin.labels else ""
+    state = trained.state_dict()
+    taken = {name: tensor for name, tensor in state.items() if not head or not name.startswith(f"{head}.")}
+    fresh = model.state_dict()
+    new, rows = (
+        tuple(name for name in state if name not in taken),
+        tuple(x for x in labels if head and x in origin.labels),
+    )
+    for name in new:
+        fresh[name][[labels.index(x) for x in rows]] = state[name][[origin.labels.index(x) for x in rows]]
+    model.load_state_dict(fresh | taken)
+    frozen = freeze(model, config.freeze or (), head)
+    return model, Taken(config.origin, origin.sha256[checkpoint.TENSORS], len(taken), new, rows, frozen)
+
+
+def record(config: TrainConfig, labels: Sequence[str]) -> dict[str, Any]:
+    """Return, for a model folder, what its network was made from and what of it was taken over."""
+    assert config.origin is not None
+    origin = checkpoint.read_config(checkpoint.find(config.origin))
+    taken = begin(config, labels)[1]
+    assert taken is not None
+    return {
+        "model": origin.name,
+        "sha256": taken.sha256,
+        "taken over": taken.n_taken,
+        "new": list(taken.new),
+        "labels taken over in them": list(taken.rows),
+        "frozen": list(taken.frozen),
+        **{key: origin.training[key] for key in ("corpora", "licence", "speakers") if key in origin.training},
+        "labels": list(origin.labels),
+    }
+
+
+def freeze(model: EmotionModel, patterns: Sequence[str], head: str = "") -> tuple[str, ...]:
+    """Keep the parameters whose names match any pattern as they are; return the names of all that stay.
+
+    What the network itself keeps, as a pretrained block, stays besides.
+
+    A pattern is a glob over the names of the network's layers and parameters, as ``norm``, ``blocks.0`` or
+    ``blocks.*.weight``; a layer stands for all in it. A batch normalisation that is frozen also keeps its running
+    mean and variance, and uses them in training.
+
+    Raises:
+        UsageError: a pattern matches nothing, or the new ``head``; or nothing is left to be trained.
+    """
+    names = [name for name, _ in model.network.named_parameters()]
+    chosen: set[str] = set()
+    for pattern in patterns:
+        found = {name for name in names if any(fnmatchcase(part, pattern) for part in _layers(name))}
+        if not found:
+            layers = dict.fromkeys(name.split(".")[0] for name in names)
+            raise UsageError(f"freeze: {pattern!r} names no layer; there are: {', '.join(layers)}, and those in them")
+        chosen |= found
+    fresh = sorted(name for name in chosen if head and f"{_NETWORK}{name}".startswith(f"{head}."))
+    if fresh:
+        raise UsageError(f"freeze: {', '.join(fresh)} is new, since the labels differ, and has to be trained")
+    chosen |= {name for name, parameter in model.network.named_parameters() if not parameter.requires_grad}
+    if chosen == set(names):
+        raise UsageError("freeze: nothing is left to be trained; leave a layer out, as the head")
+    for name, parameter in model.network.named_parameters():
+        parameter.requires_grad_(name not in chosen)
+    model.still = [
+        module
+        for module in model.network.modules()
+        if isinstance(module, _BatchNorm) and module.weight is not None and not module.weight.requires_grad
+    ]
+    return tuple(f"{_NETWORK}{name}" for name in names if name in chosen)
+
+
+def _layers(name: str) -> list[str]:
+    """Return a parameter's name and those of the layers around it.
+
+    >>> _layers("blocks.0.weight")
+    ['blocks', 'blocks.0', 'blocks.0.weight']
+    """
+    parts = name.split(".")
+    return [".".join(parts[: i + 1]) for i in range(len(parts))]
+
+
+def _head(model: EmotionModel, n_labels: int, name: str) -> str:
+    """Return the name of the last linear layer, which gives a logit for each label."""
+    linear = [(layer, module) for layer, module in model.named_modules() if isinstance(module, nn.Linear)]
+    if not linear or linear[-1][1].out_features != n_labels:
+        raise ModelError(f"{name!r} does not end in a linear layer of {n_labels} labels; train with its own labels")
+    return str(linear[-1][0])
+
+
+def _check(config: TrainConfig, origin: ModelConfig) -> None:
+    """Refuse a config that was not completed by its origin, as one made in code may be."""
+    said: dict[str, Any] = {
+        "architecture": config.architecture,
+        "sampling_rate": config.rate,
+        "window_samples": config.window_samples,
+    }
+    wrong = [
+        f"{key} {value} and not {getattr(origin, key)}" for key, value in said.items() if value != getattr(origin, key)
+    ]
+    if wrong:
+        raise ModelError(
+            f"the config has {', '.join(wrong)} as the model {config.origin!r}; make it with "
+            "training.config.from_table, which takes them from the model"
+        )

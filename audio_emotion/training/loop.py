@@ -1,0 +1,264 @@
+"""The training loop: decoded utterances in, a fitted network out.
+
+What is random is a function of the seed, the epoch, the batch and the process, so that nothing of a generator needs
+to be kept: a run that was stopped and one that was not draw the same.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
+from itertools import islice, pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audio_emotion.core.errors import TrainingError
+from audio_emotion.core.types import FloatArray, IntArray
+from audio_emotion.models import build
+from audio_emotion.models.emotion_model import EmotionModel
+from audio_emotion.training import accelerator
+from audio_emotion.training.averaging import Average, as_they_are, refresh_norms
+from audio_emotion.training.callbacks import Listener, Step
+from audio_emotion.training.checkpointing import (
+    Keeper,
+    Standing,
+    Tensors,
+    as_numbers,
+    below,
+    pack_optimizer,
+    standing_of,
+    under,
+    unpack_optimizer,
+)
+from audio_emotion.training.config import TrainConfig
+from audio_emotion.training.data import Loader, Share, Side
+from audio_emotion.training.interrupts import interrupts
+from audio_emotion.training.optim import Loss, Schedule, make_optimizer
+from audio_emotion.training.validation import HeldOut
+
+_LAYOUT: dict[str, Any] = {"memory_format": torch.channels_last}
+"""The channels of one place lie together: on a CPU, a step takes a quarter less time so."""
+
+Chunk = list[tuple[IntArray, FloatArray]]
+"""The batches of one step: the utterances of each, and what this process reads of them."""
+
+
+Aim = Callable[[Tensor, Tensor], Tensor]
+"""Features (batch, ...) as the network reads them, and targets (batch, n_labels) → the targets to learn."""
+
+
+def _as_labelled(_: Tensor, targets: Tensor) -> Tensor:
+    """Keep the targets."""
+    return targets
+
+
+def fit(
+    train: Side,
+    validation: Side,
+    n_labels: int,
+    config: TrainConfig,
+    device: str,
+    listener: Listener = Listener(),  # noqa: B008 (frozen)
+    keeper: Keeper | None = None,
+    begin: Callable[[], EmotionModel] | None = None,
+    aim: Aim = _as_labelled,
+) -> EmotionModel:
+    """Train a new model on ``train``, or go on where ``keeper`` says that a run with the same arguments stopped.
+
+    ``begin`` gives the first weights of a model that is not new, with what of it is frozen. ``aim`` may change the
+    targets of a batch, as a teacher does.
+    With a validation side and patience, the weights of its best epoch are kept; else those of the last. torch's
+    global generator is seeded, for the first weights and dropout, and left as it was found.
+
+    Raises:
+        TrainingError: the loss or its gradient is no number, or memory ends.
+        StorageError: the state cannot be written or read.
+        KeyboardInterrupt: Ctrl-C, when the step was done and its state kept; its message says how to go on.
+    """
+    with torch.random.fork_rng(), accelerator.memory_told(config, device):
+        fitting = Fitting(train, n_labels, config, device, listener, begin, aim)
+        if keeper and (kept := keeper.load()):
+            fitting.restore(*kept)
+        held_out = HeldOut(validation, fitting.model, config, device) if validation.sounds else None
+        with interrupts() as interrupted:
+            while not fitting.standing.is_over(config.epochs, config.patience):
+                fitting.epoch(held_out, keeper, interrupted)
+    return fitting.result()
+
+
+class Fitting:
+    """A model with everything that changes while it learns.
+
+    Attributes:
+        model: what is trained.
+        standing: how far it has come.
+    """
+
+    def __init__(
+        self,
+        train: Side,
+        n_labels: int,
+        config: TrainConfig,
+        device: str,
+        listener: Listener,
+        begin: Callable[[], EmotionModel] | None = None,
+        aim: Aim = _as_labelled,
+    ) -> None:
+        self._config, self._side, self._listener, self._aim = config, train, listener, aim
+        self._accelerator = accelerator.make_accelerator(device)
+        self._share = Share(self._accelerator.process_index, self._accelerator.num_processes)
+        self._dtype = accelerator.precision(config, device)
+        torch.manual_seed(config.seed)
+        new = partial(build, config.architecture, n_labels, config.parameters, config.frontend_table)
+        self.model = (begin or new)()
+        self.model.to(self._accelerator.device).to(**_LAYOUT)
+        self._average = Average(self.model, config)
+        self._loader = Loader(train, self.model, n_labels, config, self._share, listener.progress)
+        self._loss = Loss(config.loss, train.targets, n_labels)
+        self._optimizer = make_optimizer(config.optimizer, [p for p in self.model.parameters() if p.requires_grad])
+        self._n_batches = self._loader.batches_per_epoch()
+        steps = -(-self._n_batches // config.accumulation)
+        self._schedule = Schedule(config, self._optimizer, steps)
+        self._scaler = torch.amp.GradScaler(device, enabled=self._dtype == torch.float16)
+        self._network = self._accelerator.prepare(self.model.network)
+        self._best: Tensors = {}
+        self.standing = Standing()
+
+    @property
+    def evaluated(self) -> EmotionModel:
+        """The model that is validated and kept: the mean of some weights, or the trained one itself."""
+        return self._average.model
+
+    def epoch(self, held_out: "HeldOut | None", keeper: Keeper | None, interrupted: threading.Event) -> None:
+        """Go through what is left of an epoch, validate, and keep the state."""
+        for _ in self._steps():
+            stop = accelerator.anywhere(self._accelerator, interrupted.is_set())
+            if self._accelerator.is_main_process and keeper and (stop or keeper.is_due()):
+                self._keep(keeper)
+            if stop:
+                raise KeyboardInterrupt(f"{keeper.file} holds the run; the same command goes on" if keeper else "")
+        began = time.monotonic()
+        self._average.after_epoch(self.standing.epoch)
+        score = self._validate(held_out) if held_out else None
+        self._schedule.after_epoch(score)
+        self.standing.seconds += time.monotonic() - began
+        done = self.standing.finish_epoch(score, self._lr)
+        if self._config.patience and self.standing.best == done.number:
+            self._best = {name: t.detach().clone() for name, t in self.evaluated.state_dict().items()}
+        if self._accelerator.is_main_process and keeper:
+            self._keep(keeper)
+        self._listener.on_epoch(done)
+
+    def times(self) -> list[float]:
+        """Go once through the data and return the seconds of each batch, what was waited for sounds included."""
+        marks = [time.monotonic()] + [time.monotonic() for _ in self._steps()]
+        return [(b - a) / self._config.accumulation for a, b in pairwise(marks)]
+
+    def result(self) -> EmotionModel:
+        """Return the model with the weights of the best epoch, else of the last, or with the mean of the last ones."""
+        if self._best:
+            self.evaluated.load_state_dict(self._best)
+        self._refresh()
+        return self.evaluated
+
+    def restore(self, tensors: Tensors, numbers: dict[str, Any]) -> None:
+        """Go on where a run was kept."""
+        self.model.load_state_dict(below("model", tensors))
+        self._average.restore(below("average", tensors))
+        unpack_optimizer(self._optimizer, below("optimizer", tensors), numbers["optimizer"])
+        self._schedule.restore(numbers["schedule"])
+        self._scaler.load_state_dict(numbers["scaler"])
+        self._best = below("best", tensors)
+        self.standing = standing_of(numbers["standing"])
+
+    def _keep(self, keeper: Keeper) -> None:
+        of_optimizer, groups = pack_optimizer(self._optimizer)
+        tensors = under("model", self.model.state_dict()) | under("average", self._average.state())
+        tensors |= under("optimizer", of_optimizer) | under("best", self._best)
+        numbers = {
+            "standing": as_numbers(self.standing),
+            "optimizer": groups,
+            "schedule": self._schedule.state(),
+            "scaler": self._scaler.state_dict(),
+        }
+        keeper.save(tensors, numbers)
+
+    def _steps(self) -> Iterator[None]:
+        """Do the steps that are left of the epoch, pausing after each."""
+        standing = self.standing
+        self.model.train()
+        batches = self._loader.epoch(standing.epoch, standing.batches)
+        began = time.monotonic()
+        while chunk := list(islice(batches, self._config.accumulation)):
+            n = sum(len(group) for group, _ in chunk)
+            loss_sum = self._step(chunk, n)
+            standing.batches += len(chunk)
+            standing.loss_sum += loss_sum
+            standing.n_heard += n
+            standing.waiting_s, self._loader.waited_s = standing.waiting_s + self._loader.waited_s, 0.0
+            now = time.monotonic()
+            standing.seconds, began = standing.seconds + now - began, now
+            where = standing.epoch, standing.batches, self._n_batches
+            self._listener.on_step(Step(*where, loss_sum / n, self._lr))
+            yield
+
+    def _step(self, chunk: Chunk, n: int) -> float:
+        """Change the weights once by ``n`` utterances; return the sum of their losses."""
+        self._optimizer.zero_grad()
+        loss_sum = torch.zeros((), device=self._accelerator.device)
+        for number, (group, heard) in enumerate(chunk):
+            is_last = number == len(chunk) - 1
+            with nullcontext() if is_last else self._accelerator.no_sync(self._network):
+                loss = self._forward(group, heard, self.standing.batches + number)
+                # The launcher's processes take the mean of their gradients, and each has read its share of n alone.
+                self._accelerator.backward(self._scaler.scale(loss * (self._share.of / n)))
+            loss_sum += loss.detach()
+        total = float(accelerator.over_all(self._accelerator, loss_sum))
+        self._scaler.unscale_(self._optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._config.clip_norm or math.inf)
+        if not math.isfinite(total) or not (self._scaler.is_enabled() or math.isfinite(float(norm))):
+            raise self._no_number(chunk, total / n, float(norm))
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._schedule.after_step()
+        self._average.after_step()
+        return total
+
+    def _forward(self, group: IntArray, heard: FloatArray, batch: int) -> Tensor:
+        """Return the sum of the losses of this process's share of a batch."""
+        seeds = np.random.SeedSequence([self._config.seed, self.standing.epoch, batch, self._share.number])
+        torch.manual_seed(int(seeds.generate_state(1)[0]))  # dropout's
+        features, targets = self._loader.features(heard, group, np.random.default_rng(seeds))
+        with torch.autocast(features.device.type, self._dtype, enabled=self._dtype is not None):
+            logits = self._network(features)
+        return self._loss(logits.float(), self._aim(features, targets)).sum()
+
+    def _no_number(self, chunk: Chunk, loss: float, norm: float) -> TrainingError:
+        files = [self._side.name(int(i)) for group, _ in chunk for i in group]
+        return TrainingError(
+            f"epoch {self.standing.epoch}, batch {self.standing.batches + 1}: the loss is {loss:g} and its gradient's "
+            f"length {norm:g}, so training stopped and the state of the last epoch stays; look at the recordings of "
+            f"the batch, or take a lower --lr (now {self._lr:g}) or precision fp32: {', '.join(files)}"
+        )
+
+    def _validate(self, held_out: "HeldOut") -> float:
+        """Let the main process judge: batch normalisation's means differ a little between processes."""
+        score = torch.zeros((), device=self._accelerator.device)
+        if self._accelerator.is_main_process:
+            self._refresh()
+            score += held_out.uar(self.evaluated)
+        return float(accelerator.over_all(self._accelerator, score))
+
+    def _refresh(self) -> None:
+        """Give a mean of the last epochs' weights what batch normalisation needs: it has none of its own."""
+        if self._config.averaging.epochs and self.evaluated is not self.model:
+            refresh_norms(self.evaluated, as_they_are(self._side.sounds, self._config), self._dtype)
+
+    @property
+    def _lr(self) -> float:
+        return float(self._optimizer.param_groups[0]["lr"])

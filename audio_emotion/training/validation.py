@@ -1,0 +1,45 @@
+"""The validation side: windows cut once, answered after each epoch."""
+
+import numpy as np
+import torch
+
+from audio_emotion.core.types import FloatArray
+from audio_emotion.evaluation.metrics import uar
+from audio_emotion.inference.backends.torch import TorchRuntime
+from audio_emotion.inference.model import pooled_logits, speech_windows
+from audio_emotion.models.emotion_model import EmotionModel
+from audio_emotion.training.config import TrainConfig
+from audio_emotion.training.data import Side, raw_features
+
+
+class HeldOut:
+    """The validation side, its windows cut and, for ``cached`` frontends, their features computed once."""
+
+    def __init__(self, side: Side, model: EmotionModel, config: TrainConfig, device: str) -> None:
+        self._device, self._targets = device, side.targets
+        self._runtime = FeatureRuntime if getattr(model.frontend, "cached", False) else TorchRuntime
+        self._heard = [speech_windows(samples, config.window_samples, config.rate) for samples in side.sounds]
+        if self._runtime is FeatureRuntime:
+            self._heard = [raw_features(model, windows) if len(windows) else windows for windows in self._heard]
+            shape = next((x.shape[1:] for x in self._heard if len(x)), ())
+            self._heard = [x if len(x) else np.empty((0, *shape), np.float32) for x in self._heard]
+
+    def uar(self, model: EmotionModel) -> float:
+        """Return the mean recall over the labels, 0 to 1; an utterance without speech counts as wrong."""
+        logits = pooled_logits(self._runtime(model, self._device), self._heard)
+        return uar(self._targets, [-1 if x is None else int(x.argmax()) for x in logits])
+
+
+class FeatureRuntime:
+    """Runs the network alone, in evaluation mode: features that were computed once → logits."""
+
+    def __init__(self, model: EmotionModel, device: str) -> None:
+        self.device = device
+        self._network = model.network.eval()
+
+    @torch.inference_mode()
+    def logits(self, features: FloatArray) -> FloatArray:
+        """Return logits (batch, n_labels) of what the frontend gave."""
+        x = self._network.get_submodule("normalise")(torch.from_numpy(features).to(self.device))
+        logits: FloatArray = self._network(x).cpu().numpy()
+        return logits

@@ -1,0 +1,207 @@
+"""What the doctor finds on machines that lack something."""
+
+import shutil
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from audio_emotion.cli import _doctor
+from audio_emotion.cli._doctor import Finding, machine, models, packages
+from audio_emotion.core import paths
+from audio_emotion.core.errors import DeviceError
+from audio_emotion.inference import backends
+from audio_emotion.inference.model import load_model
+from audio_emotion.models import checkpoint
+from tests.conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def least(requirements: list[str]) -> dict[str, str]:
+    """Each package with the lowest version that a requirement allows."""
+    read = map(Requirement, requirements)
+    return {one.name: next(bound.version for bound in one.specifier if bound.operator == ">=") for one in read}
+
+
+def test_the_tables_of_packages_are_the_projects():
+    assert least(PROJECT["project"]["dependencies"]) == packages.INFER | packages.TRAIN
+    assert packages.INFER.keys() == PROJECT["tool"]["poetry"]["group"]["infer"]["dependencies"].keys()
+    extras = {name: least(needs) for name, needs in PROJECT["project"]["optional-dependencies"].items()}
+    assert {name: dict(needs) for name, (_, needs) in packages.EXTRAS.items()} == extras
+    first, beyond = (".".join(map(str, bound)) for bound in packages.PYTHON)
+    assert PROJECT["project"]["requires-python"] == f">={first},<{beyond}"
+
+
+def found(**versions: str | None) -> list[Finding]:
+    """What is found where all is there but some packages, whose names have ``_`` for ``-``."""
+    given = {name.replace("_", "-"): version for name, version in versions.items()}
+    return list(packages.examine_packages(dict.fromkeys(packages.installed(), "99.0") | given))
+
+
+def bad(findings: list[Finding]) -> list[tuple[str, str, str, bool]]:
+    return [(one.name, one.status, one.mend, one.needed) for one in findings if one.status != "ok"]
+
+
+def test_packages_that_are_missing_or_old():
+    assert bad(found()) == []
+    assert bad(found(onnxruntime=None)) == [("onnxruntime", "fail", "pip install 'onnxruntime>=1.20'", True)]
+    assert bad(found(numpy="1.26.4")) == [("numpy", "fail", "pip install 'numpy>=2.0'", True)]
+    mend = "pip install 'librosa>=0.11' 'torch>=2.10'"
+    assert bad(found(torch=None, librosa=None)) == [("training, missing", "note", mend, False)]
+    assert bad(found(torch="2.8.0+cu126")) == [("torch", "fail", "pip install 'torch>=2.10'", False)]
+    assert bad(found(uvicorn=None)) == [("web", "note", "pip install 'audio-emotion[web]'", False)]
+    assert bad(found(torch="2.10.0+cpu", onnxruntime="of another distribution")) == []
+
+
+def test_a_python_that_is_not_supported(monkeypatch: pytest.MonkeyPatch):
+    assert [one.status for one in packages.examine_python()] == ["ok"]
+    monkeypatch.setattr(packages, "PYTHON", ((3, 99), (3, 100)))
+    (finding,) = packages.examine_python()
+    assert (finding.status, finding.needed) == ("fail", True)
+    assert "a Python from 3.99 on and below 3.100" in finding.mend
+
+
+def test_all_else_waits_for_missing_packages(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(packages, "installed", lambda: dict.fromkeys([*packages.INFER, *packages.TRAIN], None))
+    monkeypatch.setattr(packages, "EXTRAS", {})
+    diagnosis = _doctor.examine()
+    assert not diagnosis.usable
+    assert {one.group for one in diagnosis.findings} == {"python", "packages", "self-test"}
+
+
+def test_devices(monkeypatch: pytest.MonkeyPatch):
+    def told(**versions: str | None) -> dict[str, Finding]:
+        return {one.name: one for one in machine.examine_devices({"torch": None} | versions)}
+
+    monkeypatch.setattr(backends, "cuda_cards", lambda: 0)
+    before = "torch" in sys.modules
+    here = told()
+    assert "torch was not imported" in here["cuda"].told
+    assert here["taken"].told == f"infer takes {backends.choose_device('auto')}"
+    assert before or "torch" not in sys.modules
+
+    def refuse(name: str = "auto") -> str:
+        if name == "cuda":
+            raise DeviceError("none")
+        return "cpu"
+
+    monkeypatch.setattr(backends, "cuda_cards", lambda: 2)
+    monkeypatch.setattr(backends, "choose_device", refuse)
+    card = told(torch="2.13.0+cpu")["cuda"]
+    assert (card.status, "built for CUDA" in card.mend) == ("note", True)
+    monkeypatch.setattr(backends, "choose_device", lambda name="auto": "cuda")
+    assert told(torch="2.13.0")["cuda"].told == "2 NVIDIA card(s), torch 2.13.0"
+    assert told(torch="2.13.0")["taken"].told == "infer takes cuda"
+
+
+@pytest.mark.parametrize("module", ["soundfile", "av", "soxr"])
+def test_a_decoder_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch, module: str):
+    assert [one.status for one in machine.examine_decoders()] == ["ok"] * 3
+    monkeypatch.setitem(sys.modules, module, None)
+    (broken,) = [one for one in machine.examine_decoders() if one.status != "ok"]
+    assert (broken.status, broken.needed) == ("fail", True)
+    assert f"--force-reinstall {module}" in broken.mend
+
+
+class _Devices:
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def devices(self) -> Iterator[object]:
+        from audio_emotion.inference.live import Device
+
+        return [Device(i, name, 1, 48_000, i == 0) for i, name in enumerate(self._names)]
+
+
+def test_microphones(monkeypatch: pytest.MonkeyPatch):
+    def told() -> Finding:
+        (finding,) = machine.examine_microphones()
+        return finding
+
+    def without_library() -> None:
+        raise DeviceError("needs the PortAudio library, which is not installed; run: apt-get install libportaudio2")
+
+    monkeypatch.setattr(machine, "find_spec", lambda name: None)
+    assert told().mend == "pip install 'audio-emotion[live]'"
+    monkeypatch.setattr(machine, "find_spec", lambda name: name)
+    monkeypatch.setattr("audio_emotion.inference.live.PortAudio", without_library)
+    assert (told().status, told().mend) == ("note", "run: apt-get install libportaudio2")
+    monkeypatch.setattr("audio_emotion.inference.live.PortAudio", _Devices)
+    assert (told().status, told().told) == ("note", "PortAudio finds no input device")
+    monkeypatch.setattr("audio_emotion.inference.live.PortAudio", lambda: _Devices("USB", "HDMI"))
+    assert (told().status, told().told) == ("ok", "2 input device(s); default: USB")
+
+
+def test_folders_that_cannot_be_written(home: Path, monkeypatch: pytest.MonkeyPatch):
+    assert [one.status for one in machine.examine_folders()] == ["ok", "ok"]
+    assert not home.exists(), "looking makes nothing"
+    home.write_text("a file where a folder should be")
+    data, cache = machine.examine_folders()
+    assert (data.status, data.needed, cache.status) == ("fail", False, "ok")
+    assert "AUDIO_EMOTION_HOME" in data.mend
+    monkeypatch.setattr(machine, "_LITTLE_GIB", 1e9)
+    assert next(iter(reversed([*machine.examine_folders()]))).status == "note"
+
+
+def test_models(home: Path):
+    def told() -> dict[str, Finding]:
+        return {one.name: one for one in models.examine_models()}
+
+    assert [(one.name, one.status, one.needed) for one in told().values()] == [("default", "ok", True)]
+    shutil.copytree(paths.bundled_model_dir(), home / "models" / "mine")
+    checkpoint.choose("mine")
+    (home / "models" / "notes").mkdir()
+    assert {name: one.status for name, one in told().items()} == {"default": "ok", "mine": "ok", "others": "note"}
+    (home / "models" / "mine" / "model.onnx").write_bytes(b"")
+    mine = told()["mine"]
+    assert (mine.status, mine.needed) == ("fail", True)
+    assert "does not match the checksum" in mine.told
+    assert mine.mend.endswith("audio-emotion models remove mine")
+    checkpoint.choose("default")
+    assert not told()["mine"].needed, "infer takes another one"
+    paths.chosen_model_file().write_text("gone")
+    assert told()["chosen"].mend == "audio-emotion models default default"
+
+
+def test_the_made_voice_is_heard_as_one(tmp_path: Path):
+    models.write_voice(tmp_path / "voice.wav")
+    assert load_model(device="cpu").predict(tmp_path / "voice.wav").n_windows == 1
+
+
+def test_a_self_test_that_cannot_be_passed(monkeypatch: pytest.MonkeyPatch, home: Path):
+    paths.chosen_model_file().parent.mkdir()
+    paths.chosen_model_file().write_text("gone")
+    ((finding,), timings) = models.self_test()
+    assert (finding.status, finding.needed, timings) == ("fail", True, {})
+    assert "infer ended with 1: audio-emotion: no model 'gone'" in finding.told
+    assert finding.mend
+    monkeypatch.setattr(models, "_cold", lambda sound: (0.1, {"sad": 1.0, "happy": 0.0}))
+    monkeypatch.setattr(models, "_warm", lambda sound: (0.1, {"sad": 0.5, "happy": 0.5}))
+    assert "and then with" in models.self_test()[0][0].told
+    monkeypatch.setattr(models, "_warm", lambda sound: (0.01, {"sad": 1.0, "happy": 0.0}))
+    assert models.self_test()[1] == {"cold": 0.1, "warm": 0.01}
+    monkeypatch.setattr(models, "_cold", lambda sound: (60.0, {"sad": 1.0, "happy": 0.0}))
+    assert models.self_test()[0][0].status == "note"
+
+
+def test_a_look_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, home: Path):
+    def fail() -> Iterator[Finding]:
+        raise RuntimeError("out of\nthe blue")
+        yield
+
+    monkeypatch.setattr(machine, "examine_decoders", fail)
+    monkeypatch.setattr(machine, "examine_microphones", fail)
+    monkeypatch.setattr(models, "self_test", lambda: ([], {}))
+    diagnosis = _doctor.examine()
+    broken = {one.group: one.needed for one in diagnosis.broken}
+    assert broken == {"audio": True, "microphone": False}
+    assert "cannot be examined (RuntimeError: out of the blue)" in diagnosis.broken[0].told
+    assert "models" in {one.group for one in diagnosis.findings}
+    assert all(one.mend for one in diagnosis.findings if one.status != "ok")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    ((broken,),) = (_doctor._looked("self-test", lambda: [__import__("onnxruntime")]),)
+    assert broken.mend == "pip install --force-reinstall onnxruntime"

@@ -1,0 +1,105 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audio_emotion.core import paths
+from audio_emotion.core.errors import ModelError, UsageError
+from audio_emotion.inference.model import load_model
+from audio_emotion.models import checkpoint
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(paths.bundled_model_dir(), tmp_path / "model"))
+
+
+def change_tensors(folder: Path, change) -> None:
+    """Write other tensors, with a checksum that agrees: only the list of tensors can tell."""
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors")
+    config = json.loads((folder / "config.json").read_text())
+    config["sha256"]["model.safetensors"] = checkpoint._sha256(folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def test_a_whole_folder_is_read(folder: Path):
+    config = checkpoint.read(folder)
+    assert config.labels[0] == "neutral"
+    assert set(config.sha256) == {"model.safetensors", "model.onnx", "model.int8.onnx"}
+
+
+def test_a_missing_tensor_is_named(folder: Path):
+    name = sorted(checkpoint.read(folder).tensors)[0]
+    change_tensors(folder, lambda tensors: tensors.pop(name))
+    with pytest.raises(ModelError, match=rf"{name} is missing"):
+        load_model(str(folder), "cpu")
+
+
+def test_an_extra_tensor_is_named(folder: Path):
+    change_tensors(folder, lambda tensors: tensors.update(stowaway=np.zeros(3, np.float32)))
+    with pytest.raises(ModelError, match="stowaway"):
+        load_model(str(folder), "cpu")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.onnx", "model.int8.onnx"])
+def test_a_changed_byte_is_noticed(folder: Path, name: str):
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelError, match=rf"{name}.*checksum"):
+        load_model(str(folder), "cpu")
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "model.onnx"])
+def test_a_missing_file_is_named(folder: Path, name: str):
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=name):
+        load_model(str(folder), "cpu")
+
+
+def test_a_damaged_description_is_one_clear_error(folder: Path):
+    for content in ("", "[]", "{}", '{"name": 3}', "\x00"):
+        (folder / "config.json").write_text(content)
+        with pytest.raises(ModelError, match=r"config\.json"):
+            checkpoint.read(folder)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("labels", ["sad", "happy"]),
+        ("labels", ["sad"] * 8),
+        ("labels", "calmness"),
+        ("labels", [1, 2, 3, 4, 5, 6, 7, 8]),
+        ("temperature", 0),
+        ("temperature", "x"),
+        ("temperature", float("nan")),
+        ("sampling_rate", 8_000),
+        ("sampling_rate", 0),
+        ("window_samples", 16_000),
+        ("window_samples", "x"),
+        ("tensors", "x"),
+    ],
+)
+def test_a_description_that_cannot_be_true_is_refused(folder: Path, entry: str, value: object):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {entry: value}))
+    with pytest.raises(ModelError, match=r"config\.json"):
+        load_model(str(folder), "cpu")
+
+
+def test_an_unknown_name_lists_what_there_is(home: Path):
+    with pytest.raises(ModelError, match=r"no model 'nope'.*default"):
+        checkpoint.find("nope")
+
+
+@pytest.mark.parametrize("name", ["default", "", ".hidden", "a/b", "..", "a b", "x" * 200])
+def test_names_that_cannot_be_folders_are_refused(name: str):
+    with pytest.raises(UsageError):
+        checkpoint.new_folder(name)
