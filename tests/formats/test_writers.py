@@ -4,20 +4,19 @@ import json
 import os
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import ROOT
 from audio_emotion import formats
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.paths import encodable
 from audio_emotion.core.types import Prediction
 from audio_emotion.formats import FORMATS, Answer
+from tests.conftest import ROOT
 
 LABELS = ("neutral", "happy", "sad")
 DOC = ROOT / "docs" / "output-formats.md"
