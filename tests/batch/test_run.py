@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from audio_emotion.batch import outputs
 from audio_emotion.batch.journal import JOURNAL
 from audio_emotion.batch.outputs import Failed, output_name
-from audio_emotion.batch.run import Progress, run
+from audio_emotion.batch.run import Progress, run_batch
 from audio_emotion.batch.scoring import BATCH, Heard, Scored, Task, one_answer, score
 from audio_emotion.batch.workers import Failure, Limits
 from audio_emotion.core import paths
@@ -81,7 +81,7 @@ def journal(out: Path) -> list[dict]:
 def test_each_input_leaves_its_files_and_all_leave_theirs(tmp_path: Path):
     files = [*write(tmp_path / "in" / "b", ["1", "2"]), *write(tmp_path / "in" / "a" / "deep", ["3"])]
     out = tmp_path / "out"
-    result = run(files, out, stub(), formats=FORMATS, task=TASK, jobs=2)
+    result = run_batch(files, out, stub(), formats=FORMATS, task=TASK, jobs=2)
     assert (result.done, result.skipped, result.failed) == (3, 0, ())
     suffixes = ["txt", "json", "jsonl", "csv", "srt", "vtt", "rttm", "audacity.txt", "audformat.csv"]
     names = {f"{name}.{suffix}" for name in ("b/0000.wav", "b/0001.wav", "a/deep/0000.wav") for suffix in suffixes}
@@ -100,11 +100,11 @@ def test_each_input_leaves_its_files_and_all_leave_theirs(tmp_path: Path):
 
 def test_a_rerun_scores_nothing_again(tmp_path: Path):
     files, out = write(tmp_path / "in", ["1", "raise", "2"]), tmp_path / "out"
-    first = run(files, out, stub(), task=TASK)
+    first = run_batch(files, out, stub(), task=TASK)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.name.startswith(("0", "r", "f"))}
     (out / "0000.wav.json").unlink()
     model, failures = stub(), []
-    second = run(files, out, model, formats=("json", "srt"), task=TASK, on_failure=failures.append)
+    second = run_batch(files, out, model, formats=("json", "srt"), task=TASK, on_failure=failures.append)
     assert (second.done, second.skipped, second.failed) == (0, 2, first.failed)
     assert (model.runtime.batches, failures) == ([], [])
     assert {path: path.read_bytes() for path in before} == before
@@ -114,47 +114,47 @@ def test_a_rerun_scores_nothing_again(tmp_path: Path):
 
 def test_what_changed_is_done_again_and_nothing_else(tmp_path: Path):
     files, out = write(tmp_path / "in", ["1", "2", "raise"]), tmp_path / "out"
-    run(files, out, stub(), task=TASK)
+    run_batch(files, out, stub(), task=TASK)
     files[1].write_text("23", "utf-8")
     files[2].write_text("4", "utf-8")
     os.utime(files[2], ns=(1, 1))
     model = stub()
-    result = run([*files, *write(tmp_path / "in" / "more", ["5"])], out, model, task=TASK)
+    result = run_batch([*files, *write(tmp_path / "in" / "more", ["5"])], out, model, task=TASK)
     assert (result.done, result.skipped, result.failed) == (3, 1, ())
     assert sum(model.runtime.batches) == 3
     answers = json.loads((out / "results.json").read_text())
     assert [answer["scores"]["sad"] for answer in answers] == pytest.approx([expected(n)["sad"] for n in (1, 23, 4, 5)])
     os.utime(files[0], ns=(1, 1))
-    assert run(files[:1], out, stub(), task=TASK).done == 1
+    assert run_batch(files[:1], out, stub(), task=TASK).done == 1
 
 
 def test_models_and_parameters_are_not_mixed(tmp_path: Path):
     files, out = write(tmp_path / "in", ["1"]), tmp_path / "out"
-    run(files, out, stub(), task=TASK)
+    run_batch(files, out, stub(), task=TASK)
     before = (out / JOURNAL).read_bytes()
     with pytest.raises(UsageError, match=r"begun with model 'stub \(sha256"):
-        run(files, out, stub(temperature=2.0), task=TASK)
+        run_batch(files, out, stub(temperature=2.0), task=TASK)
     with pytest.raises(UsageError, match=r"begun with hop None, this run has 1\.0"):
-        run(files, out, stub(), task=Task(reader=TASK.reader, settings={"config": {"hop_s": 1.0}}))
+        run_batch(files, out, stub(), task=Task(reader=TASK.reader, settings={"config": {"hop_s": 1.0}}))
     with pytest.raises(UsageError, match="begun with kind of answer 'read', this run has 'whole'"):
-        run(files, out, stub())
+        run_batch(files, out, stub())
     assert (out / JOURNAL).read_bytes() == before
-    assert run(files, out, stub(temperature=2.0), task=TASK, restart=True).done == 1
+    assert run_batch(files, out, stub(temperature=2.0), task=TASK, restart=True).done == 1
     assert len(journal(out)) == 1
 
 
 def test_restart_takes_away_what_earlier_runs_wrote_and_nothing_else(tmp_path: Path):
     files, out = write(tmp_path / "in", ["1", "2"]), tmp_path / "out"
-    run(files, out, stub(), formats=("json", "rttm"), task=TASK)
-    run(files, out, stub(), formats=("text",), task=TASK)
+    run_batch(files, out, stub(), formats=("json", "rttm"), task=TASK)
+    run_batch(files, out, stub(), formats=("text",), task=TASK)
     own = [out / "0000.wav.csv", out / "results.csv"]
     for file in own:
         file.write_text("a user's\n", "utf-8")
-    run(files[:1], out, stub(temperature=2.0), formats=("jsonl",), task=TASK, restart=True)
+    run_batch(files[:1], out, stub(temperature=2.0), formats=("jsonl",), task=TASK, restart=True)
     names = {path.name for path in out.iterdir()} - {JOURNAL, "journal.lock", "failures.jsonl"}
     assert names == {"0000.wav.jsonl", "results.jsonl", *(file.name for file in own)}
     files[0].write_text("raise", "utf-8")
-    run(files[:1], out, stub(temperature=2.0), formats=("json",), task=TASK)
+    run_batch(files[:1], out, stub(temperature=2.0), formats=("json",), task=TASK)
     assert not (out / "0000.wav.jsonl").exists()
     assert all(file.read_text("utf-8") == "a user's\n" for file in own)
 
@@ -166,15 +166,15 @@ def test_files_that_no_run_has_written_are_not_written_over(tmp_path: Path):
         (out / name).write_text("a user's\n", "utf-8")
         for _ in range(2):
             with pytest.raises(StorageError, match=f"{name}: is there already, and no run into this folder"):
-                run(files, out, stub(), task=TASK)
+                run_batch(files, out, stub(), task=TASK)
         assert (out / name).read_text("utf-8") == "a user's\n"
         (out / name).unlink()
-    assert run(files, out, stub(), task=TASK).done == 1
+    assert run_batch(files, out, stub(), task=TASK).done == 1
     (other,) = write(tmp_path / "in" / "more", ["raise"])
     target = out / "more" / "0000.wav.json"
     target.parent.mkdir()
     target.write_text("a user's\n", "utf-8")
-    assert len(run([*files, other], out, stub(), task=TASK).failed) == 1
+    assert len(run_batch([*files, other], out, stub(), task=TASK).failed) == 1
     assert target.read_text("utf-8") == "a user's\n"
 
 
@@ -184,18 +184,18 @@ def test_an_interrupt_of_the_first_look_leaves_no_journal(tmp_path: Path, monkey
 
     monkeypatch.setattr(outputs.Outputs, "check_free", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run(write(tmp_path / "in", ["1"]), tmp_path / "out", stub(), task=TASK)
+        run_batch(write(tmp_path / "in", ["1"]), tmp_path / "out", stub(), task=TASK)
     assert not (tmp_path / "out" / JOURNAL).exists()
 
 
 def test_failures_are_named_and_their_old_answers_go(tmp_path: Path):
     files, out = write(tmp_path / "in", ["1", "2", "3", "4"]), tmp_path / "out"
-    run(files, out, stub(), formats=("json", "csv"), task=TASK)
+    run_batch(files, out, stub(), formats=("json", "csv"), task=TASK)
     for file, poison in zip(files[1:], ["raise", "abort", "hang"], strict=True):
         file.write_text(poison, "utf-8")
     missing = tmp_path / "in" / "none.wav"
     heard: list[Failed] = []
-    result = run([*files, missing], out, stub(), task=TASK, limits=Limits(decode_s=1), on_failure=heard.append)
+    result = run_batch([*files, missing], out, stub(), task=TASK, limits=Limits(decode_s=1), on_failure=heard.append)
     assert [(f.file, f.kind) for f in result.failed] == [
         *zip(map(str, files[1:]), ["decode", "crash", "time"], strict=True),
         (str(missing), "missing"),
@@ -209,9 +209,9 @@ def test_failures_are_named_and_their_old_answers_go(tmp_path: Path):
 
 def test_failures_that_may_pass_are_tried_again(tmp_path: Path):
     files, out = write(tmp_path / "in", ["raise", "abort"]), tmp_path / "out"
-    run(files, out, stub(), task=TASK)
+    run_batch(files, out, stub(), task=TASK)
     heard: list[Failed] = []
-    result = run(files, out, stub(), task=TASK, on_failure=heard.append)
+    result = run_batch(files, out, stub(), task=TASK, on_failure=heard.append)
     assert [f.kind for f in heard] == ["crash"]
     assert [f.kind for f in result.failed] == ["decode", "crash"]
 
@@ -220,7 +220,7 @@ def test_an_input_named_twice_is_done_once(tmp_path: Path, monkeypatch: pytest.M
     (file,), out = write(tmp_path / "in", ["1"]), tmp_path / "out"
     monkeypatch.chdir(tmp_path)
     model = stub()
-    result = run([file, "in/0000.wav", "in/../in/0000.wav"], out, model, task=TASK)
+    result = run_batch([file, "in/0000.wav", "in/../in/0000.wav"], out, model, task=TASK)
     assert (result.done, model.runtime.batches) == (1, [1])
     assert [answer["file"] for answer in journal(out) for answer in [answer["answer"]]] == [str(file)]
 
@@ -233,19 +233,19 @@ def test_an_interrupt_keeps_what_is_done(tmp_path: Path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(files, out, stub(), task=TASK, progress=stop)
+        run_batch(files, out, stub(), task=TASK, progress=stop)
     assert len(journal(out)) == 100
     assert not list(out.glob("results.*"))
-    result = run(files, out, stub(), task=TASK)
+    result = run_batch(files, out, stub(), task=TASK)
     assert (result.done, result.skipped) == (200, 100)
     assert len({line["path"] for line in journal(out)}) == len(journal(out)) == 300
 
 
 def test_progress_adds_up(tmp_path: Path):
     files, out = write(tmp_path / "in", ["1", "raise", "2", "3"]), tmp_path / "out"
-    run(files[:1], out, stub(), task=TASK)
+    run_batch(files[:1], out, stub(), task=TASK)
     seen: list[Progress] = []
-    run(files, out, stub(), task=TASK, progress=seen.append)
+    run_batch(files, out, stub(), task=TASK, progress=seen.append)
     assert seen[0] == Progress(4, 1, 0, 0, 0.0)
     assert seen[-1] == Progress(4, 1, 2, 1, 1.0)
     assert [p.skipped + p.done + p.failed for p in seen] == [1, 2, 3, 4]
@@ -263,36 +263,36 @@ def test_a_disk_that_fills_up_is_one_error_and_can_be_continued_from(tmp_path: P
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", replace)
         with pytest.raises(StorageError, match="No space left on device"):
-            run(files, out, stub(), task=TASK)
+            run_batch(files, out, stub(), task=TASK)
     assert len(journal(out)) == 20
     assert not list(out.glob(".*.part"))
-    result = run(files, out, stub(), task=TASK)
+    result = run_batch(files, out, stub(), task=TASK)
     assert (result.done, result.skipped) == (30, 20)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path):
     files = write(tmp_path / "in", ["1"])
     with pytest.raises(StorageError, match="cannot write"):
-        run(files, files[0] / "out", stub(), task=TASK)
+        run_batch(files, files[0] / "out", stub(), task=TASK)
 
 
 def test_unknown_formats_and_no_workers_are_refused_before_anything_is_written(tmp_path: Path):
     files, out = write(tmp_path / "in", ["1"]), tmp_path / "out"
     with pytest.raises(UsageError, match="xml"):
-        run(files, out, stub(), formats=("json", "xml"), task=TASK)
+        run_batch(files, out, stub(), formats=("json", "xml"), task=TASK)
     assert not out.exists()
     with pytest.raises(UsageError, match="0 decode workers"):
-        run(files, out, stub(), task=TASK, jobs=0)
+        run_batch(files, out, stub(), task=TASK, jobs=0)
 
 
 def test_one_table_and_no_file_an_input(tmp_path: Path):
     out = tmp_path / "out"
-    run(write(tmp_path / "in", ["1", "2"]), out, stub(), formats=("csv",), per_input=False, task=TASK)
+    run_batch(write(tmp_path / "in", ["1", "2"]), out, stub(), formats=("csv",), per_input=False, task=TASK)
     assert sorted(p.name for p in out.iterdir()) == ["failures.jsonl", "journal.jsonl", "journal.lock", "results.csv"]
 
 
 def test_nothing_to_do(tmp_path: Path):
-    result = run([], tmp_path / "out", stub())
+    result = run_batch([], tmp_path / "out", stub())
     assert (result.done, result.skipped, result.failed) == (0, 0, ())
 
 
@@ -319,7 +319,7 @@ def test_a_long_recording_is_answered_from_all_its_windows(tmp_path: Path):
     (file,) = write(tmp_path / "in", [""])
     out = tmp_path / "out"
     for _ in range(2):  # as scored, then as read back from the journal
-        run([file], out, stub(), formats=("jsonl", "json"), task=task)
+        run_batch([file], out, stub(), formats=("jsonl", "json"), task=task)
         segments = lines(out / "0000.wav.jsonl")
         assert [line["scores"]["sad"] for line in segments] == pytest.approx([expected(n)["sad"] for n in range(200)])
         assert json.loads((out / "0000.wav.json").read_text())["end"] == 200.0
@@ -384,7 +384,7 @@ def test_no_two_inputs_share_an_output(one: list[bytes], other: list[bytes]):
 def main(folder: str) -> None:
     """Run the batch that `test_killed_at_random_moments` kills."""
     files = sorted(Path(folder, "in").iterdir())
-    run(files, Path(folder, "out"), stub(delay_s=0.05), formats=("json", "csv"), task=TASK, jobs=2)
+    run_batch(files, Path(folder, "out"), stub(delay_s=0.05), formats=("json", "csv"), task=TASK, jobs=2)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
@@ -402,12 +402,12 @@ def test_killed_at_random_moments_and_continued(tmp_path: Path):
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
-    result = run(files, out, stub(), formats=("json", "csv"), task=TASK, jobs=2)
+    result = run_batch(files, out, stub(), formats=("json", "csv"), task=TASK, jobs=2)
     times = Counter(line["path"] for line in journal(out) if "answer" in line)
     assert times == {str(file): 1 for n, file in enumerate(files) if n not in bad}
     assert [f.file for f in result.failed] == [str(files[n]) for n in sorted(bad)]
     assert [line["file"] for line in lines(out / "failures.jsonl")] == [f.file for f in result.failed]
-    run(files, tmp_path / "at once", stub(), formats=("json", "csv"), task=TASK, jobs=2)
+    run_batch(files, tmp_path / "at once", stub(), formats=("json", "csv"), task=TASK, jobs=2)
     for path in (tmp_path / "at once").glob("[0-9r]*"):
         assert (out / path.name).read_bytes() == path.read_bytes()
     assert not list(out.glob(".*"))

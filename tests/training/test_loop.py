@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from audio_emotion.training.estimate_cost import measure
 from torch import nn
 
 from audio_emotion.core.errors import DeviceError, StorageError, TrainingError
@@ -27,6 +26,7 @@ from audio_emotion.training.accelerator import precision
 from audio_emotion.training.callbacks import Listener, Step
 from audio_emotion.training.checkpointing import Epoch, Keeper
 from audio_emotion.training.data import Share, groups
+from audio_emotion.training.estimate import measure
 from audio_emotion.training.loop import Fitting, fit
 from audio_emotion.training.validation import HeldOut
 from tests.conftest import ROOT
