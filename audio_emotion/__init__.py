@@ -13,7 +13,7 @@ from audio_emotion.core.lazy import lazy_names
 from audio_emotion.core.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from audio_emotion.audio.region import Part
+    from audio_emotion.audio.region import AudioRegion
     from audio_emotion.core.errors import AudioEmotionError
     from audio_emotion.core.types import Prediction, Waveform
     from audio_emotion.explanation import Explanation, explain
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AudioEmotionError",
+    "AudioRegion",
     "Explanation",
     "Model",
-    "Part",
     "Prediction",
     "Stream",
     "TimelineConfig",
@@ -45,7 +45,7 @@ __getattr__ = lazy_names(
         "AudioEmotionError": "core.errors",
         "Explanation": "explanation",
         "Model": "inference.model",
-        "Part": "audio.region",
+        "AudioRegion": "audio.region",
         "Prediction": "core.types",
         "Stream": "inference.timeline",
         "TimelineConfig": "inference.config",

@@ -27,7 +27,7 @@ from audio_emotion.export import bundle, calibration
 from audio_emotion.export.variants import KINDS, Origin
 from audio_emotion.inference.model import load_model
 from audio_emotion.models import checkpoint
-from audio_emotion.training.dataset import Material, load_material
+from audio_emotion.training.dataset import Dataset, load_dataset
 
 RECORD = Path(__file__).with_suffix(".json")
 TABLE = Path(__file__).with_suffix(".md")
@@ -46,7 +46,7 @@ window of three seconds alone on one thread, median.
 """
 
 
-def checked(run: Path, material: Material) -> dict[str, Any]:
+def checked(run: Path, material: Dataset) -> dict[str, Any]:
     """Export one fold's model in every form, and compare them on its test speakers."""
     config = checkpoint.read(run)
     test = set(config.training["speakers"]["test"])
@@ -93,7 +93,7 @@ def main() -> None:
     runs = parser.parse_args().models
     torch.set_num_threads(1)
     if runs:
-        material = load_material(())
+        material = load_dataset(())
         versions = {
             "onnxruntime": onnxruntime.__version__,
             "torch": torch.__version__,

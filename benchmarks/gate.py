@@ -70,20 +70,20 @@ def main() -> None:
         for rendering, sound in renderings(samples, rng):
             key = (rendering, path.relative_to(folder).parts[0])
             asked[key] += 1
-            passed[key] += bool(vad.passes(windows_of(sound, WINDOW), RATE).any())
+            passed[key] += bool(vad.speech_mask(windows_of(sound, WINDOW), RATE).any())
     for key in sorted(asked):
         print(f"speech\t{key[0]}\t{key[1]}\t{passed[key]} of {asked[key]}\t{100 * passed[key] / asked[key]:.2f} %")
     for _ in range(300):
         for name, sound in no_speech(rng):
             windows = windows_of(np.asarray(sound, np.float32), WINDOW)
             asked["none", name] += len(windows)
-            passed["none", name] += int(vad.passes(windows, RATE).sum())
+            passed["none", name] += int(vad.speech_mask(windows, RATE).sum())
     for key in [key for key in asked if key[0] == "none"]:
         print(f"no speech\t{key[1]}\t{passed[key]} of {asked[key]} windows let pass")
     window = windows_of(0.1 * coloured(rng, 10 * RATE, 0.5), WINDOW)[:1]
     began = time.perf_counter()
     for _ in range(500):
-        vad.passes(window, RATE)
+        vad.speech_mask(window, RATE)
     print(f"cost\t{(time.perf_counter() - began) * 2:.3f} ms for a window of 3 s")
 
 

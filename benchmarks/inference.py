@@ -87,7 +87,7 @@ def parts(model: Model, files: Sequence[Path]) -> dict[str, float]:
     windows = []
     found["trim_and_cut"] = each(lambda: windows.extend(windows_of(samples, 3 * RATE) for samples in sounds))
     stacked = np.concatenate(windows)
-    found["gate"] = each(lambda: vad.passes(stacked, RATE))
+    found["gate"] = each(lambda: vad.speech_mask(stacked, RATE))
     found["network"] = each(
         lambda: [model.runtime.logits(stacked[i : i + BATCH]) for i in range(0, len(stacked), BATCH)]
     )

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_emotion.batch.workers.ipc import Part
+from audio_emotion.batch.workers.ipc import WindowChunk
 from audio_emotion.core.errors import AudioError
 
 
-def read(path: str, window_samples: int = 8, **_: object) -> Iterator[Part]:
+def read(path: str, window_samples: int = 8, **_: object) -> Iterator[WindowChunk]:
     """Do the file's first word; a number is a good file: its one window holds that number throughout."""
     word, *rest = Path(path).read_text("utf-8").split()
     if word in _ENDS:
         _ENDS[word]()
     elif word in _PARTS:
-        yield from (Part(np.zeros((n, window_samples), np.float32), end_s) for n, end_s in _PARTS[word]())
+        yield from (WindowChunk(np.zeros((n, window_samples), np.float32), end_s) for n, end_s in _PARTS[word]())
         return
     if "tests.mine" in sys.modules:
         os.abort()
@@ -29,7 +29,7 @@ def read(path: str, window_samples: int = 8, **_: object) -> Iterator[Part]:
     if word == "print":
         os.write(1, b"a decoder's own message\n" * 100)
     value = float(rest[0] if rest else word if word.isdigit() else 0)
-    yield Part(np.full((1, window_samples), value, np.float32), 0.5, {"value": value})
+    yield WindowChunk(np.full((1, window_samples), value, np.float32), 0.5, {"value": value})
 
 
 def _spin() -> None:
@@ -71,8 +71,10 @@ _PARTS: dict[str, Callable[[], Iterator[tuple[int, float]]]] = {
 }
 
 
-def windows(path: str, n_windows: int, in_a_part: int, window_samples: int = 8, **_: object) -> Iterator[Part]:
+def windows(path: str, n_windows: int, in_a_part: int, window_samples: int = 8, **_: object) -> Iterator[WindowChunk]:
     """Yield a long recording, window by window numbered from 0."""
     for first in range(0, n_windows, in_a_part):
         numbers = np.arange(first, min(first + in_a_part, n_windows), dtype=np.float32)
-        yield Part(np.repeat(numbers[:, None], window_samples, axis=1), float(first + len(numbers)), {"first": first})
+        yield WindowChunk(
+            np.repeat(numbers[:, None], window_samples, axis=1), float(first + len(numbers)), {"first": first}
+        )

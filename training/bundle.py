@@ -33,7 +33,7 @@ from audio_emotion.export.weights import write_weights
 from audio_emotion.inference.backends.torch import load
 from audio_emotion.models import card, checkpoint
 from audio_emotion.training.config import read
-from audio_emotion.training.dataset import load_material
+from audio_emotion.training.dataset import load_dataset
 from audio_emotion.training.train import train
 
 NAME = "speech-embedding"
@@ -114,7 +114,7 @@ def bundle(folder: Path, held_out: Sequence[Fold]) -> checkpoint.ModelConfig:
         model = load(folder / checkpoint.TENSORS, config.architecture, len(config.labels), *sizes)
         write_weights(model, target, config.window_samples)
         checkpoint.write(target, replace(config, int8=False), card.render(config))
-        add_int8(target, load_material(()))
+        add_int8(target, load_dataset(()))
     return checkpoint.read(paths.bundled_model_dir())
 
 

@@ -49,7 +49,7 @@ from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.training import TrainConfig, schema
 from audio_emotion.training.config import read
 from audio_emotion.training.cross_validation import end_with_parent
-from audio_emotion.training.dataset import Material, load_material
+from audio_emotion.training.dataset import Dataset, load_dataset
 from audio_emotion.training.estimate import estimate
 from audio_emotion.training.train import train_split
 
@@ -104,7 +104,7 @@ def carry_out(run: Run) -> str:
     """Train, test and write the record; return what was reached, in words."""
     torch.set_num_threads(run.threads)
     recipe = read(run.recipe, {"seed": run.seed})
-    material = load_material(run.data, sampling_rate=recipe.rate)
+    material = load_dataset(run.data, sampling_rate=recipe.rate)
     split = split_utterances(run.protocol, material.corpus.utterances, run.seed, recipe.patience > 0)
     epochs = affordable_epochs(run, recipe, material, split)
     config = replace(recipe, epochs=epochs)
@@ -158,7 +158,7 @@ def teller(run: Run) -> Progress:
     return tell
 
 
-def affordable_epochs(run: Run, recipe: TrainConfig, material: Material, split: Split) -> int:
+def affordable_epochs(run: Run, recipe: TrainConfig, material: Dataset, split: Split) -> int:
     """Return how many epochs of a recipe a run may have under its caps: at least one."""
     epochs: int = min(recipe.epochs, run.max_epochs or recipe.epochs)
     if run.budget_minutes:

@@ -32,12 +32,12 @@ from audio_emotion.export.weights import write_weights
 from audio_emotion.inference.backends.torch import load
 from audio_emotion.models import build, card, checkpoint
 from audio_emotion.models.emotion_model import EmotionModel
-from audio_emotion.training.callbacks import Listener
+from audio_emotion.training.callbacks import Callbacks
 from audio_emotion.training.checkpointing import Epoch
 from audio_emotion.training.config import TrainConfig, read
-from audio_emotion.training.data import Side
-from audio_emotion.training.dataset import Material, load_material
-from audio_emotion.training.distillation import taught_by
+from audio_emotion.training.data import Subset
+from audio_emotion.training.dataset import Dataset, load_dataset
+from audio_emotion.training.distillation import distil
 from audio_emotion.training.loop import fit
 
 HERE = Path(__file__).parent
@@ -113,7 +113,7 @@ def measured(
     model: EmotionModel,
     described: checkpoint.ModelConfig,
     config: TrainConfig,
-    material: Material,
+    material: Dataset,
 ) -> dict[str, Any]:
     """Store a model, test both of its graphs on the fold's test speakers, and weigh and time them."""
     test = set(described.training["speakers"]["test"])
@@ -143,7 +143,7 @@ def heard(what: str, epoch: Epoch) -> None:
     print(f"{what} epoch {epoch.number}: loss {epoch.loss:.3f}, {epoch.seconds:.1f} s", flush=True)
 
 
-def fold(folder: Path, material: Material, epochs: int, kept: dict[str, Any]) -> dict[str, Any]:
+def fold(folder: Path, material: Dataset, epochs: int, kept: dict[str, Any]) -> dict[str, Any]:
     """Make the smaller networks of one fold's model, and test all; those ``kept`` are not made again."""
     described = checkpoint.read(folder)
     labels, name = described.labels, described.training["split"]
@@ -161,9 +161,9 @@ def fold(folder: Path, material: Material, epochs: int, kept: dict[str, Any]) ->
         if way in found:
             continue
         began = time.monotonic()
-        listener = Listener(on_epoch=partial(heard, f"{name} {way}"))
-        aim = taught_by([teacher], SHARE)
-        model = fit(learnt_from, Side([], []), len(labels), config, "cpu", listener, None, begin, aim)
+        listener = Callbacks(on_epoch=partial(heard, f"{name} {way}"))
+        aim = distil([teacher], SHARE)
+        model = fit(learnt_from, Subset([], []), len(labels), config, "cpu", listener, None, begin, aim)
         spent = {"epochs": config.epochs, "training_seconds": round(time.monotonic() - began, 1)}
         found[way] = measured(model, described, config, material) | spent
         print(name, way, found[way]["fp32"]["uar"], "fp32,", found[way]["int8"]["uar"], "int8", flush=True)
@@ -208,7 +208,7 @@ def main() -> None:
     torch.set_num_threads(1)
     folds = json.loads(RECORD.read_text("utf-8"))["folds"] if RECORD.exists() else []
     done = {f["split"]: f for f in folds}
-    material = load_material(()) if options.models else None
+    material = load_dataset(()) if options.models else None
     for folder in options.models:
         assert material is not None
         split = checkpoint.read_config(folder).training["split"]

@@ -32,7 +32,7 @@ from audio_emotion.evaluation import metrics
 from audio_emotion.evaluation.evaluate import Evaluation, evaluate_utterances
 from audio_emotion.training.base_model import FEW_CLIPS
 from audio_emotion.training.config import from_table
-from audio_emotion.training.dataset import Material, load_material
+from audio_emotion.training.dataset import Dataset, load_dataset
 from audio_emotion.training.train import train_material
 
 RECORD = Path(__file__).parent / "records" / "fine-tuning.json"
@@ -46,7 +46,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["AUDIO_EMOTION_HOME"] = home
         for source in sys.argv[1:]:
-            material = load_material([source], "seven")
+            material = load_dataset([source], "seven")
             said = evaluate_utterances(bundled, material.corpus.utterances)
             record[material.corpus.name] = [draw(material, said, seed) for seed in range(DRAWS)]
             print(material.corpus.name, json.dumps(record[material.corpus.name], indent=1), flush=True)
@@ -54,7 +54,7 @@ def main() -> None:
     RECORD.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
 
-def draw(material: Material, before: Evaluation, seed: int) -> dict[str, object]:
+def draw(material: Dataset, before: Evaluation, seed: int) -> dict[str, object]:
     """Fine-tune on two speakers' clips, and test on the others."""
     split = few(material.corpus.utterances, seed)
     labels = ",".join(sorted({u.label for u in split.train}, key=material.labels.labels.index))

@@ -29,7 +29,7 @@ from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.models.layers import speech_frames
 from audio_emotion.models.networks.speech_embedding import Rectifier
 from audio_emotion.training.data import middle
-from audio_emotion.training.dataset import Material, load_material
+from audio_emotion.training.dataset import Dataset, load_dataset
 
 RECORD = Path(__file__).parent / "records" / "frozen.json"
 NAME, BATCH = "speech-embedding", 20
@@ -62,7 +62,7 @@ def statistics(x: Tensor, frames: Tensor) -> Tensor:
     return torch.cat([mean, variance.sqrt()], dim=1)
 
 
-def judged(rows: FloatArray, material: Material) -> float:
+def judged(rows: FloatArray, material: Dataset) -> float:
     """Return the mean UAR over the nested folds."""
     place = {u.digest: row for u, row in zip(material.corpus.utterances, rows, strict=True)}
     found = []
@@ -86,7 +86,7 @@ def without_cut(model: EmotionModel) -> EmotionModel:
 
 def main() -> None:
     torch.set_num_threads(1)
-    material = load_material(())
+    material = load_dataset(())
     windows = np.stack([middle(material.sounds[u.digest], 48_000) for u in material.corpus.utterances])
 
     def tried(parameters: Mapping[str, Any], frontend: Mapping[str, Any]) -> EmotionModel:

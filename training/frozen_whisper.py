@@ -22,7 +22,7 @@ from frozen import NAME, described, judged
 from audio_emotion.core.types import FloatArray
 from audio_emotion.models import build
 from audio_emotion.training.data import middle
-from audio_emotion.training.dataset import load_material
+from audio_emotion.training.dataset import load_dataset
 
 RECORD = Path(__file__).parent / "records" / "frozen-whisper.json"
 OUTPUTS = {
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("network", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    material = load_material(())
+    material = load_dataset(())
     sounds = [material.sounds[u.digest] for u in material.corpus.utterances]
     network = session(given.network)
     heard = zip(*(statistics(network, sound) for sound in sounds), strict=True)

@@ -24,14 +24,14 @@ from audio_emotion.evaluation.evaluate import Evaluation, evaluate_utterances
 from audio_emotion.export.int8 import write_int8
 from audio_emotion.inference.model import load_model, speech_windows
 from audio_emotion.models import card, checkpoint
-from audio_emotion.training.dataset import Material, load_material
+from audio_emotion.training.dataset import Dataset, load_dataset
 
 RECORD = Path(__file__).parent / "records" / "int8.json"
 N_CALIBRATED = 160
 """Utterances whose windows set the scales."""
 
 
-def calibration(material: Material, config: checkpoint.ModelConfig) -> FloatArray:
+def calibration(material: Dataset, config: checkpoint.ModelConfig) -> FloatArray:
     """Return windows of some utterances of a model's training speakers, spread over all of them."""
     heard = [u for u in material.corpus.utterances if u.speaker in config.training["speakers"]["train"]]
     some = heard[:: max(1, len(heard) // N_CALIBRATED)][:N_CALIBRATED]
@@ -40,7 +40,7 @@ def calibration(material: Material, config: checkpoint.ModelConfig) -> FloatArra
     )
 
 
-def add_int8(folder: Path, material: Material) -> None:
+def add_int8(folder: Path, material: Dataset) -> None:
     """Give the model in ``folder`` a graph in integers."""
     config = checkpoint.read_config(folder)
     write_int8(folder / checkpoint.GRAPH, folder / checkpoint.INT8_GRAPH, calibration(material, config))
@@ -48,7 +48,7 @@ def add_int8(folder: Path, material: Material) -> None:
     checkpoint.write(folder, config, card.render(config))
 
 
-def compared(folder: Path, material: Material) -> dict[str, Any]:
+def compared(folder: Path, material: Dataset) -> dict[str, Any]:
     """Test a copy of the model in ``folder`` on its test speakers, as ``infer`` answers, in both precisions."""
     with tempfile.TemporaryDirectory() as temporary:
         copy = Path(shutil.copytree(folder, Path(temporary, "model")))
@@ -79,7 +79,7 @@ def rounded(scores: dict[str, float]) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path, metavar="RUN")
-    material = load_material(())
+    material = load_dataset(())
     folds = [compared(folder, material) for folder in parser.parse_args().models]
     means = {p: round(float(np.mean([fold[p]["uar"] for fold in folds])), 4) for p in ("fp32", "int8")}
     same = round(float(np.average([f["same answer"] for f in folds], weights=[f["utterances"] for f in folds])), 4)

@@ -25,7 +25,7 @@ from audio_emotion.corpora.base import Utterance
 from audio_emotion.corpora.splits import NAMED_FOLDS, Split, folds
 from audio_emotion.training import TrainConfig, schema
 from audio_emotion.training.config import changes, read
-from audio_emotion.training.dataset import Material, load_material
+from audio_emotion.training.dataset import Dataset, load_dataset
 from audio_emotion.training.train import train_split
 
 RECORDS = Path(__file__).parent / "records" / "nested"
@@ -34,7 +34,7 @@ DATA = os.environ.get("AUDIO_EMOTION_DATA", "")
 SUNG = (f"ravdess={DATA}/ravdess-speech", f"ravdess-song={DATA}/ravdess-song")
 
 
-def split(fold: int, material: Material) -> Split:
+def split(fold: int, material: Dataset) -> Split:
     """Return who trains and who judges for the sake of a fold, 1 to 5."""
     judges = FOLDS[fold % 5]
     away = {*judges, *FOLDS[fold - 1]}
@@ -43,7 +43,7 @@ def split(fold: int, material: Material) -> Split:
     return Split(f"nested-{fold}", train, (), tuple(u for u, actor in told if actor in judges and not is_song(u)))
 
 
-def random_split(fold: int, material: Material) -> Split:
+def random_split(fold: int, material: Dataset) -> Split:
     """Return what trains and what judges for the sake of a fold of random-10-fold, 1 to 10."""
     spoken = [u for u in material.corpus.utterances if not is_song(u)]
     parts = [part.test for part in folds("random-10-fold", spoken, 0, validate=False)]
@@ -58,7 +58,7 @@ def is_song(utterance: Utterance) -> bool:
     return utterance.path.stem.split("-")[1] == "02"
 
 
-def judged(sides: Split, material: Material, config: TrainConfig) -> float:
+def judged(sides: Split, material: Dataset, config: TrainConfig) -> float:
     """Train for the sake of a fold and return its judges' UAR."""
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder, "model"), Path(folder, "run")
@@ -98,7 +98,7 @@ def main() -> None:
     same = all(kept.get(key, False) == value for key, value in asked.items())
     if kept.setdefault("config", described) != described or not same:
         raise SystemExit(f"{record}: is of another recipe; give this one a --name of its own")
-    material = load_material(SUNG if given.songs else (), sampling_rate=config.rate)
+    material = load_dataset(SUNG if given.songs else (), sampling_rate=config.rate)
     sides = random_split if given.random else split
     for fold in given.folds:
         key = f"fold {fold}, seed {given.seed}"

@@ -41,7 +41,7 @@ def heard(condition: str, path: Path, number: int) -> FloatArray:
 
 def answers(model: Model, condition: str, utterances: Sequence[Utterance]) -> list[str]:
     return [
-        model.judge(Waveform(heard(condition, utterance.path, number), RATE, RATE)).label
+        model.predict_waveform(Waveform(heard(condition, utterance.path, number), RATE, RATE)).label
         for number, utterance in enumerate(utterances)
     ]
 

@@ -22,10 +22,10 @@ from audio_emotion.inference.backends.torch import TorchRuntime
 from audio_emotion.inference.model import pooled_logits, speech_windows
 from audio_emotion.models import build
 from audio_emotion.models.emotion_model import EmotionModel
-from audio_emotion.training.callbacks import Listener
+from audio_emotion.training.callbacks import Callbacks
 from audio_emotion.training.checkpointing import Epoch
 from audio_emotion.training.config import TrainConfig, from_table
-from audio_emotion.training.data import Side
+from audio_emotion.training.data import Subset
 from audio_emotion.training.loop import fit
 
 RECORD = Path(__file__).parent / "records" / "wav2vec2-tiny.json"
@@ -65,7 +65,7 @@ def main() -> None:
     torch.manual_seed(config.seed)
     before = figures(build(config.architecture, len(LABELS), config.parameters, config.frontend_table), test, config)
     began, epochs = time.monotonic(), list[Epoch]()
-    model = fit(train, Side([], []), len(LABELS), config, "cpu", Listener(on_epoch=epochs.append))
+    model = fit(train, Subset([], []), len(LABELS), config, "cpu", Callbacks(on_epoch=epochs.append))
     record = {
         "what": "a tiny encoder with random weights: that the parts learn together, not what pretraining reaches",
         "labels": LABELS,
@@ -87,16 +87,16 @@ def speaker(utterance: Utterance) -> str:
     return utterance.speaker.rsplit("/", 1)[-1]
 
 
-def side(utterances: list[Utterance], rate: int) -> Side:
+def side(utterances: list[Utterance], rate: int) -> Subset:
     sounds = []
     for utterance in utterances:
         samples = sound(utterance, rate).samples
         start, end = trim(samples)
         sounds.append(samples[start:end])
-    return Side(sounds, [LABELS.index(u.label) for u in utterances])
+    return Subset(sounds, [LABELS.index(u.label) for u in utterances])
 
 
-def figures(model: EmotionModel, heard: Side, config: TrainConfig) -> float:
+def figures(model: EmotionModel, heard: Subset, config: TrainConfig) -> float:
     """Return the UAR on a side."""
     windows = [speech_windows(samples, config.window_samples, config.rate) for samples in heard.sounds]
     logits = pooled_logits(TorchRuntime(model, "cpu"), windows)

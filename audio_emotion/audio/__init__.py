@@ -10,18 +10,18 @@ from audio_emotion.core.lazy import lazy_names
 if TYPE_CHECKING:
     from audio_emotion.audio.decoding import probe
     from audio_emotion.audio.recordings import blocks, channel_numbers, load
-    from audio_emotion.audio.region import WHOLE, Header, Part, Source
+    from audio_emotion.audio.region import FULL, AudioRegion, AudioSource, Header
     from audio_emotion.audio.resample import MAX_RATE, MIN_RATE, Resampler, from_frames, mono
     from audio_emotion.audio.source import name_of
 
 __all__ = [
+    "FULL",
     "MAX_RATE",
     "MIN_RATE",
-    "WHOLE",
+    "AudioRegion",
+    "AudioSource",
     "Header",
-    "Part",
     "Resampler",
-    "Source",
     "blocks",
     "channel_numbers",
     "from_frames",
@@ -36,11 +36,11 @@ __getattr__ = lazy_names(
     {
         "MAX_RATE": "resample",
         "MIN_RATE": "resample",
-        "WHOLE": "region",
+        "FULL": "region",
         "Header": "region",
-        "Part": "region",
+        "AudioRegion": "region",
         "Resampler": "resample",
-        "Source": "region",
+        "AudioSource": "region",
         "blocks": "recordings",
         "channel_numbers": "recordings",
         "from_frames": "resample",

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_emotion.audio.find import is_mpeg
-from audio_emotion.audio.region import Header, Part, Source
+from audio_emotion.audio.region import AudioRegion, AudioSource, Header
 from audio_emotion.audio.source import binary, name_of
 from audio_emotion.audio.wav_header import counts_too_little, sample_bytes
 from audio_emotion.core.errors import AudioError, reason
@@ -23,7 +23,7 @@ _PIECES = 128  # of a codec's frames, joined to a block
 _RIFF = {"WAV", "WAVEX"}  # as libsndfile calls them
 
 
-def probe(source: Source, stream: int = 1, *, name: str | None = None) -> Header:
+def probe(source: AudioSource, stream: int = 1, *, name: str | None = None) -> Header:
     """Read what a recording says of itself; a fraction of a millisecond for most formats.
 
     Raises :class:`AudioError` as :func:`blocks` does, so far as the header tells.
@@ -49,7 +49,7 @@ def probe(source: Source, stream: int = 1, *, name: str | None = None) -> Header
             return Header(seconds, chosen.rate or 0, chosen.channels, counted=counted)
 
 
-def decoded(file: BinaryIO | FileIO, name: str, part: Part) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+def decoded(file: BinaryIO | FileIO, name: str, part: AudioRegion) -> Iterator[tuple[int, npt.NDArray[Any]]]:
     """Yield (rate, frames (n_frames, n_channels)) from ``part.start`` on.
 
     libsndfile goes first. Where it stops in the middle, or finds nothing, FFmpeg goes on from there: it finds its
@@ -172,7 +172,7 @@ def _lenient(version: str) -> dict[str, Any]:
 
 
 def _decoded_by_ffmpeg(
-    file: BinaryIO | FileIO, name: str, part: Part, start: float
+    file: BinaryIO | FileIO, name: str, part: AudioRegion, start: float
 ) -> Iterator[tuple[int, npt.NDArray[Any]]]:
     """Yield (rate, frames (n_frames, n_channels)) from ``start`` seconds on, packets that are damaged left out."""
     with _container(file, name, part.stream) as (container, stream):

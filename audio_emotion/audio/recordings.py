@@ -10,16 +10,16 @@ from typing import Literal
 import numpy as np
 
 from audio_emotion.audio.decoding import decoded, probe
-from audio_emotion.audio.region import WHOLE, Part, Source
+from audio_emotion.audio.region import FULL, AudioRegion, AudioSource
 from audio_emotion.audio.resample import Resampler, check_rate, mono, no_samples
 from audio_emotion.audio.source import binary, name_of
 from audio_emotion.core.types import FloatArray, Waveform
 
 
 def load(
-    source: Source,
+    source: AudioSource,
     sampling_rate: int,
-    part: Part = WHOLE,
+    part: AudioRegion = FULL,
     *,
     name: str | None = None,
 ) -> Waveform:
@@ -34,9 +34,9 @@ def load(
 
 
 def blocks(
-    source: Source,
+    source: AudioSource,
     sampling_rate: int,
-    part: Part = WHOLE,
+    part: AudioRegion = FULL,
     *,
     name: str | None = None,
 ) -> Iterator[FloatArray]:
@@ -55,15 +55,17 @@ def blocks(
 
 
 def channel_numbers(
-    source: Source, channels: int | Literal["mix", "each"], stream: int = 1, *, name: str | None = None
+    source: AudioSource, channels: int | Literal["mix", "each"], stream: int = 1, *, name: str | None = None
 ) -> tuple[int | None, ...]:
-    """Return what :attr:`Part.channel` is to be, one after the other: ``each`` is every channel by itself."""
+    """Return what :attr:`AudioRegion.channel` is to be, one after the other: ``each`` is every channel by itself."""
     if channels == "each":
         return tuple(range(1, probe(source, stream, name=name).n_channels + 1))
     return (None,) if channels == "mix" else (channels,)
 
 
-def _resampled(source: Source, sampling_rate: int, part: Part, name: str | None) -> Iterator[tuple[int, FloatArray]]:
+def _resampled(
+    source: AudioSource, sampling_rate: int, part: AudioRegion, name: str | None
+) -> Iterator[tuple[int, FloatArray]]:
     """Yield the source's rate with each block of mono samples at ``sampling_rate``."""
     name = name_of(source, name)
     wanted = None if part.end is None else max(1, round((part.end - part.start) * sampling_rate))
@@ -77,7 +79,9 @@ def _resampled(source: Source, sampling_rate: int, part: Part, name: str | None)
             return
 
 
-def _unbounded(source: Source, sampling_rate: int, part: Part, name: str) -> Iterator[tuple[int, FloatArray]]:
+def _unbounded(
+    source: AudioSource, sampling_rate: int, part: AudioRegion, name: str
+) -> Iterator[tuple[int, FloatArray]]:
     resampler = None
     with binary(source, name) as file:
         for rate, frames in decoded(file, name, part):

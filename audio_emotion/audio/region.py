@@ -6,12 +6,12 @@ from typing import BinaryIO
 
 from audio_emotion.core.errors import UsageError
 
-Source = str | os.PathLike[str] | bytes | BinaryIO
+AudioSource = str | os.PathLike[str] | bytes | BinaryIO
 """A recording: its path, its bytes, or a file object open for reading that can be rewound."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class AudioRegion:
     """Which part of a recording is meant.
 
     Attributes:
@@ -39,7 +39,7 @@ class Part:
                 raise UsageError(f"the {name} is {number}; they are counted from 1")
 
 
-WHOLE = Part()
+FULL = AudioRegion()
 
 
 @dataclass(frozen=True, slots=True)

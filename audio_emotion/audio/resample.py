@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from audio_emotion.audio.region import WHOLE, Part
+from audio_emotion.audio.region import FULL, AudioRegion
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import FloatArray, Waveform
 
@@ -20,7 +20,7 @@ def from_frames(
     frames: npt.NDArray[Any],
     source_rate: int,
     sampling_rate: int,
-    part: Part = WHOLE,
+    part: AudioRegion = FULL,
     name: str = "array",
 ) -> Waveform:
     """Mix decoded ``frames``, (n_frames,) or (n_frames, n_channels), to mono and resample to ``sampling_rate``.
@@ -91,7 +91,7 @@ class Resampler:
         return samples
 
 
-def no_samples(name: str, part: Part) -> AudioError:
+def no_samples(name: str, part: AudioRegion) -> AudioError:
     """Return the error of a part in which there is nothing."""
     where = f" after {part.start:g} s, where it was to start" if part.start else "; expected at least one"
     return AudioError(f"{name}: holds no samples{where}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from audio_emotion.core import paths
 from audio_emotion.core.errors import UsageError
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 
 _START_NAMES = ("start", "onset", "begin", "start_time")
 _END_NAMES = ("end", "offset", "stop", "end_time")
@@ -49,14 +49,16 @@ def read(path: Path, recordings: Sequence[str] = ("",)) -> dict[str, list[Segmen
     try:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise UsageError(f"{shown(path)}: is no text in UTF-8; expected RTTM, SRT, WebVTT or CSV") from None
+        raise UsageError(f"{display_path(path)}: is no text in UTF-8; expected RTTM, SRT, WebVTT or CSV") from None
     try:
         found = {recording: _checked(_found(lines, recording)) for recording in recordings}
     except _LineError as error:
-        raise UsageError(f"{shown(path)}, {error}") from None
+        raise UsageError(f"{display_path(path)}, {error}") from None
     if not any(found.values()):
-        of = f" of {', '.join(map(shown, recordings))}" if any(recordings) else ""
-        raise UsageError(f"{shown(path)}: holds no segment{of}; expected RTTM, SRT, WebVTT, or CSV with start and end")
+        of = f" of {', '.join(map(display_path, recordings))}" if any(recordings) else ""
+        raise UsageError(
+            f"{display_path(path)}: holds no segment{of}; expected RTTM, SRT, WebVTT, or CSV with start and end"
+        )
     return found
 
 

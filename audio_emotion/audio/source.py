@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 from audio_emotion.audio.find import expand
-from audio_emotion.audio.region import Source
+from audio_emotion.audio.region import AudioSource
 from audio_emotion.core.errors import AudioError, reason
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 
 
 def name_of(source: object, name: str | None = None) -> str:
     """Return what messages call a source: ``name``, else its path, made one printable line."""
     if name is not None:
-        return shown(name)
+        return display_path(name)
     if isinstance(source, str | os.PathLike):
-        return shown(source)
-    return shown(str(getattr(source, "name", type(source).__name__)))
+        return display_path(source)
+    return display_path(str(getattr(source, "name", type(source).__name__)))
 
 
 @contextmanager
-def binary(source: Source, name: str) -> Iterator[BinaryIO | FileIO]:
+def binary(source: AudioSource, name: str) -> Iterator[BinaryIO | FileIO]:
     """Open a source from its beginning; a file object of the caller's stays open."""
     if isinstance(source, str | os.PathLike):
         _check_is_file(source, name)

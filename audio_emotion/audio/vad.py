@@ -45,7 +45,7 @@ _VAD_PEAK = 0.3  # the detector's answer falls with level, the network's does no
 _local = threading.local()  # a detector keeps a state: each thread has its own
 
 
-def passes(windows: FloatArray, sampling_rate: int, gate: bool = True, vad: bool = False) -> npt.NDArray[np.bool_]:
+def speech_mask(windows: FloatArray, sampling_rate: int, gate: bool = True, vad: bool = False) -> npt.NDArray[np.bool_]:
     """Tell which of ``windows`` (n_windows, window_samples) hold speech, (n_windows,).
 
     Without ``gate`` all do. With ``vad`` the second gate is asked about those that pass the first.

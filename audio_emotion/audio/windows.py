@@ -83,7 +83,7 @@ def pad(samples: FloatArray, window_samples: int) -> FloatArray:
     return np.pad(samples, (missing // 2, missing - missing // 2)) if missing else samples
 
 
-def spans(n_samples: int, window_samples: int) -> list[tuple[int, int]]:
+def window_bounds(n_samples: int, window_samples: int) -> list[tuple[int, int]]:
     """Return (start, end), in samples, of the windows that cover a sound.
 
     Each begins half a window after the last; the last one ends where the sound ends. What is not longer than a
@@ -95,9 +95,11 @@ def spans(n_samples: int, window_samples: int) -> list[tuple[int, int]]:
     return [(start, start + window_samples) for start in [*range(0, last, window_samples // 2), last]]
 
 
-def cover(samples: FloatArray, window_samples: int) -> FloatArray:
-    """Cut a sound into the windows of :func:`spans`, (n_windows, window_samples), the only short one padded."""
-    return np.stack([pad(samples[start:end], window_samples) for start, end in spans(len(samples), window_samples)])
+def frame(samples: FloatArray, window_samples: int) -> FloatArray:
+    """Cut a sound into the windows of :func:`window_bounds`, (n_windows, window_samples), the only short one padded."""
+    return np.stack(
+        [pad(samples[start:end], window_samples) for start, end in window_bounds(len(samples), window_samples)]
+    )
 
 
 def windows_of(samples: FloatArray, window_samples: int) -> FloatArray:
@@ -107,10 +109,10 @@ def windows_of(samples: FloatArray, window_samples: int) -> FloatArray:
     it; the last window of what is longer ends where the utterance ends.
     """
     start, end = trim(samples)
-    return cover(samples[start:end], window_samples)
+    return frame(samples[start:end], window_samples)
 
 
-def cut(sound: Iterable[FloatArray], parts: Iterable[tuple[int, int]]) -> Iterator[FloatArray]:
+def slice_blocks(sound: Iterable[FloatArray], parts: Iterable[tuple[int, int]]) -> Iterator[FloatArray]:
     """Yield the samples of each part, (start, end) in samples, of a sound that comes in blocks.
 
     Parts come in the order of their starts and may overlap. One that reaches over the sound's end is given as far
@@ -143,8 +145,8 @@ def utterance_windows(
         else:
             held.clear()
     start, end = levels.trim()
-    parts = [(start + a, start + b) for a, b in spans(end - start, window_samples)]
-    found = cut(held or read(), parts)
+    parts = [(start + a, start + b) for a, b in window_bounds(end - start, window_samples)]
+    found = slice_blocks(held or read(), parts)
     return levels.n_samples, _batches((pad(window, window_samples) for window in found), batch)
 
 

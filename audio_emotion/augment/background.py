@@ -12,7 +12,7 @@ from audio_emotion.audio.find import expand
 from audio_emotion.augment.noise import add_noise
 from audio_emotion.augment.parameters import number
 from audio_emotion.core.errors import UsageError
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import FloatArray
 
 
@@ -44,12 +44,12 @@ class Background:
         path = files[int(drawn.which * len(files))]
         duration = audio.probe(path).duration or 0.0
         start_s = drawn.place * max(0.0, duration - len(samples) / sampling_rate)
-        part = audio.Part(start_s, start_s + len(samples) / sampling_rate)
+        part = audio.AudioRegion(start_s, start_s + len(samples) / sampling_rate)
         return add_noise(samples, np.resize(audio.load(path, sampling_rate, part).samples, len(samples)), drawn.snr_db)
 
     def tell(self, drawn: BackgroundDraw) -> str:
         files = recordings(self.folder)
-        return f"{shown(files[int(drawn.which * len(files))].stem)}, SNR {drawn.snr_db:.1f} dB"
+        return f"{display_path(files[int(drawn.which * len(files))].stem)}, SNR {drawn.snr_db:.1f} dB"
 
 
 @lru_cache(maxsize=8)
@@ -61,5 +61,5 @@ def recordings(folder: str) -> tuple[Path, ...]:
     """
     files = tuple(path for path in expand([folder], recursive=True) if path.is_file())
     if not Path(folder).is_dir() or not files:
-        raise UsageError(f"{shown(folder)}: expected a folder of recordings to hear in the background")
+        raise UsageError(f"{display_path(folder)}: expected a folder of recordings to hear in the background")
     return files

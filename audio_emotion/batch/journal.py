@@ -32,7 +32,7 @@ _SYNC_S = 2.0  # a power cut loses the results of so many seconds; a killed proc
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class FileStat:
     """What tells whether a file has changed.
 
     Attributes:
@@ -54,22 +54,22 @@ class Entry:
         offset: where its line begins.
     """
 
-    stamp: Stamp
+    stamp: FileStat
     failure: str | None
     offset: int
 
 
-def stamp(path: str) -> Stamp:
+def file_stat(path: str) -> FileStat:
     """Return a file's stamp; one that cannot be looked at has a stamp too."""
     try:
         status = Path(path).stat()
     except (OSError, ValueError):
-        return Stamp(-1, 0)
-    return Stamp(status.st_size, status.st_mtime_ns)
+        return FileStat(-1, 0)
+    return FileStat(status.st_size, status.st_mtime_ns)
 
 
 class Journal:
-    """An open journal; see :func:`opened`.
+    """An open journal; see :func:`open_journal`.
 
     Attributes:
         header: what it was begun with.
@@ -104,7 +104,7 @@ class Journal:
             header = _parsed(lines.readline())
             if header.pop("journal", None) != _FORMAT:
                 raise StorageError(
-                    f"{paths.shown(self._path)}: not a journal that this version can continue; "
+                    f"{paths.display_path(self._path)}: not a journal that this version can continue; "
                     "name another folder, or restart"
                 )
             offset = lines.tell()
@@ -115,19 +115,19 @@ class Journal:
                 n_damaged += not content
                 self.formats.update(content.get("formats", ()))
                 if "path" in content:
-                    seen = Stamp(content["size"], content["mtime_ns"])
+                    seen = FileStat(content["size"], content["mtime_ns"])
                     failure = content.get("failure")
                     entries[content["path"]] = Entry(seen, failure["kind"] if failure else None, offset)
                 offset += len(line)
             lines.detach()
             if n_damaged:
-                _LOG.warning("%s: %d damaged line(s) passed over", paths.shown(self._path), n_damaged)
+                _LOG.warning("%s: %d damaged line(s) passed over", paths.display_path(self._path), n_damaged)
             self._file.truncate(offset)
         except OSError as error:
             raise _storage(self._path, error) from error
         return header, entries, offset
 
-    def add(self, path: str, seen: Stamp, content: Mapping[str, Any]) -> None:
+    def add(self, path: str, seen: FileStat, content: Mapping[str, Any]) -> None:
         """Append what became of an input: ``answer`` or ``failure`` (with its ``kind``), in JSON's terms.
 
         Raises:
@@ -183,7 +183,7 @@ class Journal:
 
 
 @contextmanager
-def opened(
+def open_journal(
     folder: Path, header: Mapping[str, Any], restart: Callable[[Journal], None] | None = None
 ) -> Iterator[Journal]:
     """Open the journal of an output folder for this process alone, and begin one with ``header`` where there is none.
@@ -194,7 +194,9 @@ def opened(
         StorageError: the folder cannot be written, another run has it, or what is there is no journal.
     """
     if folder.is_file():
-        raise StorageError(f"{paths.shown(folder)}: is a file, expected a folder for the answers; name another one")
+        raise StorageError(
+            f"{paths.display_path(folder)}: is a file, expected a folder for the answers; name another one"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = (folder / LOCK).open("ab")
@@ -206,7 +208,8 @@ def opened(
         except OSError as error:
             if error.errno in {errno.EACCES, errno.EAGAIN, errno.EDEADLK}:
                 raise StorageError(
-                    f"{paths.shown(folder)}: another run is writing here; wait until it ends, or name another folder"
+                    f"{paths.display_path(folder)}: another run is writing here; "
+                    "wait until it ends, or name another folder"
                 ) from error
             raise _storage(folder / LOCK, error) from error
         if restart:
@@ -229,7 +232,8 @@ def _earlier(path: Path) -> Journal | None:
         return Journal(path, {}) if path.is_file() and path.stat().st_size else None
     except StorageError:
         _LOG.warning(
-            "%s: cannot be read, so that what earlier runs have written stays beside the new answers", paths.shown(path)
+            "%s: cannot be read, so that what earlier runs have written stays beside the new answers",
+            paths.display_path(path),
         )
         return None
 
@@ -246,8 +250,8 @@ def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path | s
     for name in [*now, *(name for name in then if name not in now)]:
         if then.get(name) != now.get(name):
             raise UsageError(
-                f"{paths.shown(folder)} was begun with {name} {then.get(name)!r}, this run has {now.get(name)!r}; "
-                "their answers must not be mixed: use the same, name another folder, or restart"
+                f"{paths.display_path(folder)} was begun with {name} {then.get(name)!r}, "
+                f"this run has {now.get(name)!r}; their answers must not be mixed: use the same, name another folder, or restart"
             )
 
 
@@ -267,8 +271,8 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 def _storage(path: Path, error: OSError) -> StorageError:
     return StorageError(
-        f"cannot write {paths.shown(path)} ({error.strerror}); free space there, make it writable or name another "
-        "folder: what is done is kept"
+        f"cannot write {paths.display_path(path)} ({error.strerror}); free space there, make it writable or "
+        "name another folder: what is done is kept"
     )
 
 

@@ -13,7 +13,7 @@ from audio_emotion.batch.journal import JOURNAL, Journal
 from audio_emotion.core import paths
 from audio_emotion.core.errors import StorageError
 from audio_emotion.core.types import Prediction
-from audio_emotion.formats import Answer, Writer, as_word, get_writer
+from audio_emotion.formats import Result, Writer, get_writer, percent_encode
 
 RESULTS, FAILURES = "results", "failures"
 """Names of the files for all inputs together, without their suffixes."""
@@ -62,7 +62,7 @@ class Outputs:
         """Tell whether a file of an answered input is missing."""
         return self._per_input and not all(target.is_file() for _, target in self._targets(path, self._formats))
 
-    def write(self, path: str, answer: Answer) -> None:
+    def write(self, path: str, answer: Result) -> None:
         """Write an input's files."""
         if not self._per_input:
             return
@@ -92,17 +92,17 @@ class Outputs:
         for target in targets:
             if os.path.lexists(target):
                 raise StorageError(
-                    f"{paths.shown(target)}: is there already, and no run into this folder has written it; "
+                    f"{paths.display_path(target)}: is there already, and no run into this folder has written it; "
                     "move it away, name another folder, or write over it with restart"
                 )
 
-    def withdraw(self) -> None:
+    def delete_outputs(self) -> None:
         """Take away all that runs have written: what comes now begins anew."""
-        self.withdraw_together()
+        self.delete_combined()
         for path in self._journal.entries:
             self.discard(path)
 
-    def withdraw_together(self) -> None:
+    def delete_combined(self) -> None:
         """Take away the files for all inputs, which speak of a finished batch, while there is something to do."""
         for target in self._together(self._journal.formats).values():
             paths.remove(target)
@@ -113,7 +113,7 @@ class Outputs:
         writers = {name: get_writer(name, self._labels) for name in formats}
         return {name: self._folder / (RESULTS + w.suffix) for name, w in writers.items() if w.combines}
 
-    def write_together(self, names: Iterable[str]) -> tuple[Failed, ...]:
+    def write_combined(self, names: Iterable[str]) -> tuple[Failed, ...]:
         """Write ``results.*`` and ``failures.jsonl`` in the order of the inputs, and return the failures."""
         failures = []
         with ExitStack() as stack:
@@ -131,7 +131,7 @@ class Outputs:
                     failure = {name: paths.encodable(text) for name, text in content["failure"].items()}
                     lines.write(json.dumps(failure, ensure_ascii=False) + "\n")
                     continue
-                answer = unpacked(content)
+                answer = from_json(content)
                 for writer, file in together:
                     file.write(writer.answer(answer))
             for writer, file in together:
@@ -139,22 +139,22 @@ class Outputs:
         return tuple(failures)
 
 
-def packed(record: Answer | Prediction) -> dict[str, Any]:
+def to_json(record: Result | Prediction) -> dict[str, Any]:
     """Return what JSON can write of an answer, with nothing left out or rounded; :func:`unpacked` turns it back."""
     content = {entry.name: getattr(record, entry.name) for entry in fields(record)}
-    if isinstance(record, Answer):
-        segments = None if record.segments is None else [packed(said) for said in record.segments]
-        return content | {"prediction": packed(record.prediction), "segments": segments}
+    if isinstance(record, Result):
+        segments = None if record.segments is None else [to_json(said) for said in record.segments]
+        return content | {"prediction": to_json(record.prediction), "segments": segments}
     return content | {"scores": dict(record.scores)}
 
 
-def unpacked(content: Mapping[str, Any]) -> Answer:
+def from_json(content: Mapping[str, Any]) -> Result:
     """Turn a line of the journal back into what it was made from."""
     packed = dict(content["answer"])
     segments = packed["segments"]
     packed["prediction"] = Prediction(**packed["prediction"])
     packed["segments"] = None if segments is None else tuple(Prediction(**said) for said in segments)
-    return Answer(**packed)
+    return Result(**packed)
 
 
 _REFUSED = '<>:"|?*\\'  # by some file system or shell
@@ -183,7 +183,7 @@ def output_name(path: str, root: str) -> str:
 
 
 def _output_part(part: str) -> str:
-    word = as_word(part, also=_REFUSED)
+    word = percent_encode(part, also=_REFUSED)
     if len(word.encode()) <= _LONGEST:
         return word
     digest = hashlib.sha256(os.fsencode(part)).hexdigest()[:16]
@@ -195,5 +195,5 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(
-            f"cannot make {paths.shown(folder)} ({error.strerror}); make it writable or name another"
+            f"cannot make {paths.display_path(folder)} ({error.strerror}); make it writable or name another"
         ) from error

@@ -7,30 +7,30 @@ from typing import Any
 import numpy as np
 
 from audio_emotion import audio
-from audio_emotion.audio.vad import passes
+from audio_emotion.audio.vad import speech_mask
 from audio_emotion.audio.windows import utterance_windows
-from audio_emotion.batch.workers.ipc import Part
+from audio_emotion.batch.workers.ipc import WindowChunk
 from audio_emotion.core.types import FloatArray
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.inference.segmenter import Cutter
+from audio_emotion.inference.segmenter import Windower
 
 _WINDOWS = 16  # in a message: 3 MB
 
 
 def whole(
-    path: audio.Source,
+    path: audio.AudioSource,
     sampling_rate: int,
     window_samples: int,
     part: Mapping[str, Any] | None = None,
     gate: bool = True,
     vad: bool = False,
     name: str | None = None,
-) -> Iterator[Part]:
+) -> Iterator[WindowChunk]:
     """Yield the windows of a recording that hold speech, for one answer; each note says how long the recording is.
 
-    ``part`` holds the fields of :class:`audio_emotion.audio.Part`; ``name`` is what messages call a file object.
+    ``part`` holds the fields of :class:`audio_emotion.audio.AudioRegion`; ``name`` is what messages call a file object.
     """
-    chosen = audio.Part(**(part or {}))
+    chosen = audio.AudioRegion(**(part or {}))
     blocks = partial(audio.blocks, path, sampling_rate, chosen, name=name)
     yield from whole_of(blocks, sampling_rate, window_samples, chosen.start, gate, vad)
 
@@ -42,43 +42,45 @@ def whole_of(
     start: float,
     gate: bool,
     vad: bool,
-) -> Iterator[Part]:
+) -> Iterator[WindowChunk]:
     """Do as :func:`whole` with a sound whose blocks ``read`` gives from the beginning, each time it is called."""
     n_samples, windows = utterance_windows(read, sampling_rate, window_samples, _WINDOWS)
     end_s = start + n_samples / sampling_rate
-    yield Part(np.empty((0, window_samples), np.float32), end_s, {"end_s": end_s})
+    yield WindowChunk(np.empty((0, window_samples), np.float32), end_s, {"end_s": end_s})
     for batch in windows:
-        yield Part(batch[passes(batch, sampling_rate, gate, vad)], end_s, {"end_s": end_s})
+        yield WindowChunk(batch[speech_mask(batch, sampling_rate, gate, vad)], end_s, {"end_s": end_s})
 
 
 def timeline(
-    path: audio.Source,
+    path: audio.AudioSource,
     sampling_rate: int,
     window_samples: int,
     part: Mapping[str, Any] | None = None,
     config: Mapping[str, Any] | None = None,
     name: str | None = None,
-) -> Iterator[Part]:
+) -> Iterator[WindowChunk]:
     """Yield the speech of a timeline's windows as the recording is decoded.
 
     Each note says how many of the part's windows belong to each of the timeline's, and how many samples came; the last
     timeline window is by itself. ``config`` holds the fields of
     :class:`audio_emotion.inference.config.TimelineConfig`.
     """
-    chosen = audio.Part(**(part or {}))
+    chosen = audio.AudioRegion(**(part or {}))
     blocks = audio.blocks(path, sampling_rate, chosen, name=name)
     yield from timeline_of(blocks, sampling_rate, window_samples, chosen.start, TimelineConfig(**(config or {})))
 
 
 def timeline_of(
     blocks: Iterable[FloatArray], sampling_rate: int, window_samples: int, start: float, config: TimelineConfig
-) -> Iterator[Part]:
+) -> Iterator[WindowChunk]:
     """Do as :func:`timeline` with the blocks of a sound."""
-    cutter = Cutter(sampling_rate, window_samples, config)
+    cutter = Windower(sampling_rate, window_samples, config)
 
-    def message(speech: list[FloatArray]) -> Part:
+    def message(speech: list[FloatArray]) -> WindowChunk:
         end_s = start + cutter.n_samples / sampling_rate
-        return Part(np.concatenate(speech), end_s, {"counts": [len(own) for own in speech], "n": cutter.n_samples})
+        return WindowChunk(
+            np.concatenate(speech), end_s, {"counts": [len(own) for own in speech], "n": cutter.n_samples}
+        )
 
     for block in blocks:
         for speech in cutter.push(block):

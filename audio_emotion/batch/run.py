@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from audio_emotion.batch.journal import Journal, Stamp, check_same, opened, stamp
-from audio_emotion.batch.outputs import Failed, Outputs, packed, unpacked
+from audio_emotion.batch.journal import FileStat, Journal, check_same, file_stat, open_journal
+from audio_emotion.batch.outputs import Failed, Outputs, from_json, to_json
 from audio_emotion.batch.scoring import Scored, Task, score
 from audio_emotion.batch.workers import Limits
 from audio_emotion.formats import get_writer
@@ -93,17 +93,17 @@ def run_batch(
         get_writer(format_name, model.config.labels)
 
     def forget(earlier: Journal) -> None:
-        Outputs(folder, earlier, (), model.config.labels).withdraw()
+        Outputs(folder, earlier, (), model.config.labels).delete_outputs()
 
-    with opened(folder, header, forget if restart else None) as journal:
-        check_same(in_words(journal.header["fingerprint"]), in_words(made_with), folder)
+    with open_journal(folder, header, forget if restart else None) as journal:
+        check_same(flatten_params(journal.header["fingerprint"]), flatten_params(made_with), folder)
         outputs = Outputs(folder, journal, formats, model.config.labels, per_input)
         if journal.is_new and not restart:
             outputs.check_free(names)
         journal.is_kept = True
         todo = _left_to_do(names, journal, outputs)
         if todo:
-            outputs.withdraw_together()
+            outputs.delete_combined()
         counts = Progress(len(names), len(names) - len(todo), 0, 0, 0.0)
         progress(counts)
         files = [names[path] for path, _ in todo]
@@ -112,7 +112,7 @@ def run_batch(
                 path, seen = todo[result.item]
                 if isinstance(result, Scored):
                     outputs.write(path, result.answer)
-                    journal.add(path, seen, {"answer": packed(result.answer)})
+                    journal.add(path, seen, {"answer": to_json(result.answer)})
                     counts = replace(counts, done=counts.done + 1, sound_s=counts.sound_s + result.duration_s)
                 else:
                     failed = Failed(names[path], result.kind, result.reason)
@@ -121,7 +121,7 @@ def run_batch(
                     on_failure(failed)
                     counts = replace(counts, failed=counts.failed + 1)
                 progress(counts)
-        failures = outputs.write_together(names)
+        failures = outputs.write_combined(names)
     return BatchResult(counts.done, len(names) - len(failures) - counts.done, failures)
 
 
@@ -133,12 +133,12 @@ def fingerprint(config: ModelConfig, backend: str, task: Task) -> dict[str, Any]
     return {**what, **task.settings, **task.parameters}
 
 
-def in_words(made_with: Mapping[str, Any]) -> dict[str, Any]:
+def flatten_params(made_with: Mapping[str, Any]) -> dict[str, Any]:
     """Return a fingerprint without levels, its parameters called what a user calls them."""
     said: dict[str, Any] = {}
     for name, value in made_with.items():
         if isinstance(value, Mapping):
-            said |= in_words(value)
+            said |= flatten_params(value)
         elif name == "reader":
             said["kind of answer"] = str(value).rpartition(":")[2]
         else:
@@ -154,13 +154,13 @@ def _common_folder(files: Sequence[str]) -> str:
         return ""
 
 
-def _left_to_do(names: Mapping[str, str], journal: Journal, outputs: "Outputs") -> list[tuple[str, Stamp]]:
+def _left_to_do(names: Mapping[str, str], journal: Journal, outputs: "Outputs") -> list[tuple[str, FileStat]]:
     """Return the inputs that need work, with their present stamps; give the others the output files they lack."""
     todo = []
     for path in names:
-        entry, seen = journal.entries.get(path), stamp(path)
+        entry, seen = journal.entries.get(path), file_stat(path)
         if entry is None or entry.stamp != seen or entry.failure not in {None, FINAL}:
             todo.append((path, seen))
         elif entry.failure is None and outputs.lacks(path):
-            outputs.write(path, unpacked(journal.read(entry)))
+            outputs.write(path, from_json(journal.read(entry)))
     return todo

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from audio_emotion.audio.region import WHOLE, Part
-from audio_emotion.batch.workers import Child, Failure, Limits, Pool, Reader, Windows
+from audio_emotion.audio.region import FULL, AudioRegion
+from audio_emotion.batch.workers import Failure, Limits, Reader, WindowBatch, WorkerProcess, WorkerStream
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.types import FloatArray, Prediction
-from audio_emotion.formats import Answer
+from audio_emotion.formats import Result
 from audio_emotion.inference import batching
 from audio_emotion.inference.backends import cores
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.inference.model import Model, sure_enough
-from audio_emotion.inference.segmenter import Assembler
+from audio_emotion.inference.model import Model, apply_min_confidence
+from audio_emotion.inference.segmenter import SegmentBuilder
 from audio_emotion.inference.timeline import overall
 from audio_emotion.models.checkpoint import ModelConfig
 
@@ -23,7 +23,7 @@ BATCH = 64  # windows at once; somewhat more where a reader hands over several
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class DecodedRecording:
     """All that is known of a recording when its last window has been through the model.
 
     Attributes:
@@ -37,27 +37,31 @@ class Heard:
     end_s: float
 
 
-Said = tuple[Prediction, tuple[Prediction, ...] | None]
+PredictionWithSegments = tuple[Prediction, tuple[Prediction, ...] | None]
 """The answer for a recording as a whole, and along its time or None."""
 
 
-def one_answer(part: Part = WHOLE, min_confidence: float = 0.0) -> Callable[[Heard, ModelConfig], Said]:
+def one_answer(
+    part: AudioRegion = FULL, min_confidence: float = 0.0
+) -> Callable[[DecodedRecording, ModelConfig], PredictionWithSegments]:
     """Return what answers for a recording as a whole, from the windows of :func:`audio_emotion.batch.readers.whole`."""
 
-    def said(heard: Heard, config: ModelConfig) -> Said:
+    def said(heard: DecodedRecording, config: ModelConfig) -> PredictionWithSegments:
         n_windows = len(heard.logits)
         logits = heard.logits.mean(axis=0) if n_windows else None
         answer = batching.answer(logits, config, part.start, heard.end_s, n_windows, part.channel)
-        return sure_enough(answer, min_confidence), None
+        return apply_min_confidence(answer, min_confidence), None
 
     return said
 
 
-def timeline_answer(timeline: TimelineConfig, part: Part = WHOLE) -> Callable[[Heard, ModelConfig], Said]:
+def timeline_answer(
+    timeline: TimelineConfig, part: AudioRegion = FULL
+) -> Callable[[DecodedRecording, ModelConfig], PredictionWithSegments]:
     """Return what answers over time, from the windows of :func:`~audio_emotion.batch.readers.timeline`."""
 
-    def said(heard: Heard, config: ModelConfig) -> Said:
-        assembler = Assembler(config, timeline, part.start, part.channel)
+    def said(heard: DecodedRecording, config: ModelConfig) -> PredictionWithSegments:
+        assembler = SegmentBuilder(config, timeline, part.start, part.channel)
         counts = [count for note in heard.notes for count in note["counts"]]
         *logits, last = np.split(heard.logits, np.cumsum(counts)[:-1])
         segments = assembler.take(logits) + assembler.finish(last, heard.notes[-1]["n"])
@@ -80,11 +84,11 @@ class Task:
 
     reader: str = "audio_emotion.batch.readers:whole"
     settings: Mapping[str, Any] = field(default_factory=dict)
-    answer: Callable[[Heard, ModelConfig], Said] = field(default_factory=one_answer)
+    answer: Callable[[DecodedRecording, ModelConfig], PredictionWithSegments] = field(default_factory=one_answer)
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-def task_of(timeline: TimelineConfig, part: Part = WHOLE, *, along_time: bool = False) -> Task:
+def task_of(timeline: TimelineConfig, part: AudioRegion = FULL, *, along_time: bool = False) -> Task:
     """Return the task that answers each recording as a whole, or along its time.
 
     For an answer as a whole, ``gate``, ``vad`` and ``min_confidence`` of ``timeline`` count.
@@ -108,7 +112,7 @@ class Scored:
     """
 
     item: int
-    answer: Answer
+    answer: Result
     duration_s: float
 
 
@@ -124,7 +128,7 @@ def score(
     *,
     jobs: int | None = None,
     limits: Limits | None = None,
-    idle: list[Child] | None = None,
+    idle: list[WorkerProcess] | None = None,
 ) -> Generator[Scored | Failure, None, None]:
     """Answer many recordings; each comes as it is finished, which need not be in their order, and none twice.
 
@@ -140,8 +144,8 @@ def score(
         raise UsageError(f"{jobs} decode workers cannot work; use 1 or more")
     shape = {"sampling_rate": model.config.sampling_rate, "window_samples": model.config.window_samples}
     reader = Reader(task.reader, {**shape, **task.settings})
-    desk = _Desk(model, task, files)
-    with Pool(files, reader, min(jobs, len(files)), limits or Limits(), idle) as pool:
+    desk = _BatchScheduler(model, task, files)
+    with WorkerStream(files, reader, min(jobs, len(files)), limits or Limits(), idle) as pool:
         for events in pool:
             for event in events:
                 yield from desk.take(event)
@@ -161,7 +165,7 @@ class _Open:
     complete: bool = False
 
 
-class _Desk:
+class _BatchScheduler:
     """Where windows of many recordings wait for the model, and recordings for their last window."""
 
     def __init__(self, model: Model, task: Task, files: Sequence[str]) -> None:
@@ -172,7 +176,7 @@ class _Desk:
         self._waiting: list[tuple[int, FloatArray]] = []
         self._n_waiting = 0
 
-    def take(self, event: Windows | Failure) -> Iterator[Scored | Failure]:
+    def take(self, event: WindowBatch | Failure) -> Iterator[Scored | Failure]:
         """Put windows to those that wait; give out what needs no more waiting."""
         if isinstance(event, Failure):
             self._open.pop(event.item, None)
@@ -210,7 +214,7 @@ class _Desk:
         del self._open[item]
         config = self._model.config
         none = np.empty((0, len(config.labels)), np.float32)
-        heard = Heard(np.concatenate([none, *recording.logits]), tuple(recording.notes), recording.end_s)
+        heard = DecodedRecording(np.concatenate([none, *recording.logits]), tuple(recording.notes), recording.end_s)
         said, segments = self._task.answer(heard, config)
-        answer = Answer(self._files[item], config.name, self._model.runtime.device, said, segments)
+        answer = Result(self._files[item], config.name, self._model.runtime.device, said, segments)
         yield Scored(item, answer, heard.end_s)

@@ -18,7 +18,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from audio_emotion.cli import _messages
 from audio_emotion.cli._messages import DEBUG, ERROR, INFO, PANEL, silence
 from audio_emotion.core.errors import AudioEmotionError, reason
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 
 if TYPE_CHECKING:
     from audio_emotion.corpora import LeftOut
@@ -35,17 +35,17 @@ _LAST = (PANEL, "Options")  # sections of the help that stand behind those that 
 
 def say(message: str) -> None:
     """Tell what went wrong."""
-    _messages.told(ERROR, message)
+    _messages.log(ERROR, message)
 
 
 def note(message: str) -> None:
     """Tell what is good to know, unless ``--quiet`` asks for errors alone."""
-    _messages.told(INFO, message)
+    _messages.log(INFO, message)
 
 
 def detail(message: str) -> None:
     """Tell whoever asked for it with ``--verbose``, or with ``--log-file``, how something is done."""
-    _messages.told(DEBUG, message)
+    _messages.log(DEBUG, message)
 
 
 def tell_left_out(files: "Iterable[LeftOut]") -> None:
@@ -54,7 +54,7 @@ def tell_left_out(files: "Iterable[LeftOut]") -> None:
 
     for why, paths in by_reason(files).items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        note(f"left out: {shown(paths[0])}{more}: {why}")
+        note(f"left out: {display_path(paths[0])}{more}: {why}")
 
 
 # --- what the parser does with commands -------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ def open_streams() -> None:
 
 def _stream_failed(error: OSError) -> int:
     """Say which file could not be used; the ones that nobody else speaks of are the standard streams."""
-    where = shown(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else "standard output"
+    where = display_path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else "standard output"
     silence(sys.stdout)
     say(f"{where} cannot be written ({reason(error)}); free space there, or send it elsewhere")
     return NOTHING_DONE
@@ -251,11 +251,11 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             result = function(*args, **kwargs)
             sys.stdout.flush()
         except AudioEmotionError as error:
-            _messages.told(ERROR, str(error), error)
+            _messages.log(ERROR, str(error), error)
             raise typer.Exit(error.exit_code) from error
         except ModuleNotFoundError as error:
             told = f"this needs {error.name}, which is not installed; audio-emotion doctor says how to install it"
-            _messages.told(ERROR, told, error)
+            _messages.log(ERROR, told, error)
             raise typer.Exit(NOTHING_DONE) from error
         except KeyboardInterrupt as error:
             say(f"interrupted; {error}" if str(error) else "interrupted")

@@ -10,7 +10,7 @@ import typer
 from audio_emotion.cli import _messages
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, Advance, note, progress_bars, say
 from audio_emotion.cli._request import Request
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 from audio_emotion.inference.model import Model
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _conclude(result: "BatchResult", told: set[str], output_dir: str) -> None:
     _name_earlier(result, told)
     note(
         f"{result.done} answered, {result.skipped} answered before, {len(result.failed)} failed; "
-        f"answers are in {shown(output_dir)}"
+        f"answers are in {display_path(output_dir)}"
     )
     if result.failed:
         raise typer.Exit(SOME_FAILED if result.done + result.skipped else NOTHING_DONE)

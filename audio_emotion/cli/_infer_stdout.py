@@ -9,21 +9,21 @@ from typing import BinaryIO
 import typer
 
 from audio_emotion import audio
-from audio_emotion.audio.region import Part
+from audio_emotion.audio.region import AudioRegion
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, detail, note, say
 from audio_emotion.cli._request import STDIN, STDIN_NAME, Request, standard_input
 from audio_emotion.cli._warnings import Cautions
 from audio_emotion.core.errors import AudioError
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import Prediction
-from audio_emotion.formats import Answer, Source, Writer
-from audio_emotion.inference.model import Model, sure_enough
+from audio_emotion.formats import Result, Source, Writer
+from audio_emotion.inference.model import Model, apply_min_confidence
 from audio_emotion.inference.timeline import overall, score_segments, timeline
 
 Sound = Path | BinaryIO
 
 
-class Page:
+class StdoutWriter:
     """Standard output, on which nothing stands before the first answer."""
 
     def __init__(self, writer: Writer, heading: str) -> None:
@@ -51,7 +51,9 @@ class Page:
             print((self._heading if answered else "") + self.writer.head() + self.writer.tail(), end="")
 
 
-def to_stdout(recordings: Sequence[Path], model: Model, request: Request, page: Page, plot: Path | None) -> None:
+def to_stdout(
+    recordings: Sequence[Path], model: Model, request: Request, page: StdoutWriter, plot: Path | None
+) -> None:
     """Answer each recording; one that cannot be answered is told, and the others go on."""
     cautions = Cautions(model)
     done = failed = 0
@@ -62,8 +64,8 @@ def to_stdout(recordings: Sequence[Path], model: Model, request: Request, page: 
                 done += 1
                 if plot:
                     _draw(recording, request, answer, model, plot)
-                    note(f"plot written to {shown(plot)}")
-            detail(f"{shown(recording)}: heard in {1000 * (time.monotonic() - began):.0f} ms")
+                    note(f"plot written to {display_path(plot)}")
+            detail(f"{display_path(recording)}: heard in {1000 * (time.monotonic() - began):.0f} ms")
         except AudioError as error:
             failed += 1
             say(str(error))
@@ -74,7 +76,9 @@ def to_stdout(recordings: Sequence[Path], model: Model, request: Request, page: 
         raise typer.Exit(SOME_FAILED if done else NOTHING_DONE)
 
 
-def _answers(recording: Path, model: Model, request: Request, page: Page, cautions: Cautions) -> Iterator[Answer]:
+def _answers(
+    recording: Path, model: Model, request: Request, page: StdoutWriter, cautions: Cautions
+) -> Iterator[Result]:
     """Answer one recording, channel by channel, writing as it is heard."""
     name = _called(recording)
     source: Sound = standard_input() if name else recording
@@ -88,15 +92,15 @@ def _answers(recording: Path, model: Model, request: Request, page: Page, cautio
             trouble = trouble or stopped
         else:
             said = model.predict(source, part=part, gate=settings.gate, vad=settings.vad, name=name)
-            answer = Answer(told.file, told.model, told.device, sure_enough(said, settings.min_confidence))
+            answer = Result(told.file, told.model, told.device, apply_min_confidence(said, settings.min_confidence))
             page.write(page.writer.answer(answer))
             if page.is_text:
-                cautions.see(name or shown(recording), said)
+                cautions.see(name or display_path(recording), said)
         heard_s = answer.prediction.end
         yield answer
     is_whole = request.segments is None and request.end is None and not request.timeline.min_duration_s
     header = audio.probe(source, request.stream, name=name)
-    cautions.read(name or shown(recording), header, heard_s if is_whole else None)
+    cautions.read(name or display_path(recording), header, heard_s if is_whole else None)
     if trouble:
         raise trouble
 
@@ -106,7 +110,7 @@ def _called(recording: Path) -> str | None:
     return STDIN_NAME if str(recording) == STDIN else None
 
 
-def _heard(model: Model, source: Sound, request: Request, part: Part, recording: Path) -> Iterator[Prediction]:
+def _heard(model: Model, source: Sound, request: Request, part: AudioRegion, recording: Path) -> Iterator[Prediction]:
     """Yield what is said of each window, or of each segment that was given."""
     settings, name = request.timeline, _called(recording)
     if request.segments is None:
@@ -114,14 +118,16 @@ def _heard(model: Model, source: Sound, request: Request, part: Part, recording:
         return
     given = request.segments[recording]
     if not given:
-        raise AudioError(f"{shown(recording)}: has no turn in the file of segments, which is of several recordings")
+        raise AudioError(
+            f"{display_path(recording)}: has no turn in the file of segments, which is of several recordings"
+        )
     for _, said in score_segments(model, source, given, part=part, gate=settings.gate, vad=settings.vad, name=name):
-        yield sure_enough(said, settings.min_confidence)
+        yield apply_min_confidence(said, settings.min_confidence)
 
 
 def _along_time(
-    heard: Iterator[Prediction], told: Source, model: Model, channel: int | None, page: Page
-) -> tuple[Answer, AudioError | None]:
+    heard: Iterator[Prediction], told: Source, model: Model, channel: int | None, page: StdoutWriter
+) -> tuple[Result, AudioError | None]:
     """Write segments as they come, then what closes them; also return what ended them before their time, if anything.
 
     Raises:
@@ -137,12 +143,12 @@ def _along_time(
         if not said:
             raise
         stopped = error
-    answer = Answer(told.file, told.model, told.device, overall(said, model.config, channel), tuple(said))
+    answer = Result(told.file, told.model, told.device, overall(said, model.config, channel), tuple(said))
     page.write(("" if said else page.writer.begin(told)) + page.writer.end(answer))
     return answer, stopped
 
 
-def _draw(recording: Path, request: Request, answer: Answer, model: Model, target: Path) -> None:
+def _draw(recording: Path, request: Request, answer: Result, model: Model, target: Path) -> None:
     from audio_emotion.formats.plot import draw_timeline, save
 
     waveform = audio.load(recording, model.config.sampling_rate, request.part(answer.prediction.channel))

@@ -16,10 +16,10 @@ from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, note, say
 from audio_emotion.cli._infer_stdout import text_stream_of
 from audio_emotion.cli._streams import libraries_silenced
 from audio_emotion.core.errors import AudioEmotionError, StorageError
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 from audio_emotion.inference import live
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.inference.live import Heard, LineFile, Session, Summary, Waiting, WavFile
+from audio_emotion.inference.live import LineFile, LiveResult, Session, Summary, Waiting, WavFile
 from audio_emotion.inference.model import Model
 from audio_emotion.inference.timeline import Stream
 
@@ -49,7 +49,7 @@ class Request:
         for path in filter(None, (self.save, self.record)):
             if path.exists():
                 raise StorageError(
-                    f"{shown(path)} is there already, and would be lost; remove it, or name another file"
+                    f"{display_path(path)} is there already, and would be lost; remove it, or name another file"
                 )
 
 
@@ -80,7 +80,7 @@ def list_devices() -> None:
         raise typer.Exit(NOTHING_DONE)
 
 
-def _listen(source: live.Source, model: Model, request: Request) -> None:
+def _listen(source: live.LiveSource, model: Model, request: Request) -> None:
     text_stream_of("jsonl" if request.form == "jsonl" else "text")
     session = Session(Stream(model, source.form.sampling_rate, request.timeline))
     told = formats.Source(source.name, model.config.name, model.runtime.device)
@@ -108,14 +108,16 @@ def _listen(source: live.Source, model: Model, request: Request) -> None:
         raise typer.Exit(SOME_FAILED)
 
 
-def _output(request: Request, source: live.Source, model: Model, told: formats.Source, files: ExitStack) -> live.Output:
+def _output(
+    request: Request, source: live.LiveSource, model: Model, told: formats.Source, files: ExitStack
+) -> live.Output:
     if request.form == "view":
         from audio_emotion.cli._live_view import View
 
         return files.enter_context(View(told, model.config.labels))
     rate, needed = source.form.sampling_rate, model.config.sampling_rate
     lacks = f", below the model's {needed} Hz: it lacks what the model heard in training" if rate < needed else ""
-    note(f"listening to {shown(source.name)} at {rate} Hz{lacks}; Ctrl-C ends")
+    note(f"listening to {display_path(source.name)} at {rate} Hz{lacks}; Ctrl-C ends")
     return Lines(formats.get_writer("jsonl" if request.form == "jsonl" else "text", model.config.labels), told)
 
 
@@ -148,17 +150,17 @@ class Lines:
         self._writer, self._told = writer, told
         self._is_waiting = False
 
-    def heard(self, heard: Heard) -> None:
+    def on_result(self, heard: LiveResult) -> None:
         print(self._writer.segment(self._told, heard.said), end="", flush=True)
 
     def moved(self, session: Session) -> None:
         if self._is_waiting:
-            say(f"{shown(self._told.file)}: the device is back")
+            say(f"{display_path(self._told.file)}: the device is back")
         self._is_waiting = False
 
     def waiting(self, waiting: Waiting) -> None:
         if not self._is_waiting:
-            say(f"{shown(self._told.file)}: the device is gone; waiting {waiting.limit_s:g} s for it")
+            say(f"{display_path(self._told.file)}: the device is gone; waiting {waiting.limit_s:g} s for it")
         self._is_waiting = True
 
 
@@ -168,7 +170,7 @@ class Saved:
     def __init__(self, writer: formats.Writer, told: formats.Source, file: LineFile) -> None:
         self._writer, self._told, self._file = writer, told, file
 
-    def heard(self, heard: Heard) -> None:
+    def on_result(self, heard: LiveResult) -> None:
         self._file.write(self._writer.segment(self._told, heard.said))
 
     def moved(self, session: Session) -> None:

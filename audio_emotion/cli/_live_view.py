@@ -14,9 +14,9 @@ from rich.text import Text
 
 from audio_emotion import formats
 from audio_emotion.core.emotions import NO_SPEECH
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import Prediction
-from audio_emotion.inference.live import Heard, Session, Waiting
+from audio_emotion.inference.live import LiveResult, Session, Waiting
 
 _COLOURS = ("white", "cyan", "yellow", "blue", "red", "magenta", "green", "bright_magenta")
 _HALF_LIFE_S = 0.75
@@ -82,7 +82,7 @@ class View:
     ) -> None:
         self._live.stop()
 
-    def heard(self, heard: Heard) -> None:
+    def on_result(self, heard: LiveResult) -> None:
         self._smoothed.take(heard.said)
         self._past.append(heard.said)
         while self._past[0].end < heard.said.end - _STRIP_S:
@@ -111,7 +111,7 @@ class View:
             headline = Text(NO_SPEECH, style="dim")
         else:
             headline = Text(f"{best} {100 * scores[best]:.0f}%", style=f"bold {self._colours[best]}")
-        heading = Text(f"{shown(self._told.file)} · {self._told.model} on {self._told.device}", style="dim")
+        heading = Text(f"{display_path(self._told.file)} · {self._told.model} on {self._told.device}", style="dim")
         return Group(heading, headline, self._bars(scores), self._strip(), self._footer())
 
     def _bars(self, scores: Mapping[str, float]) -> RenderableType:

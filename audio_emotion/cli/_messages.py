@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 import typer
 
 from audio_emotion.core.errors import StorageError, reason
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -76,8 +76,8 @@ def begin() -> None:
         _logger()
         from audio_emotion.core.version import __version__
 
-        asked = " ".join(map(shown, sys.argv[1:]))
-        told(TRACE, f"audio-emotion {__version__}, Python {platform.python_version()}, {platform.platform()}: {asked}")
+        asked = " ".join(map(display_path, sys.argv[1:]))
+        log(TRACE, f"audio-emotion {__version__}, Python {platform.python_version()}, {platform.platform()}: {asked}")
 
 
 def listen() -> None:
@@ -88,13 +88,13 @@ def listen() -> None:
 def end(code: int) -> None:
     """Write how a command ended, and after how long."""
     if _sink.log_file or _sink.verbose:
-        told(DEBUG, f"ended with {code} after {time.monotonic() - _sink.began:.2f} s")
+        log(DEBUG, f"ended with {code} after {time.monotonic() - _sink.began:.2f} s")
 
 
 # --- messages ---------------------------------------------------------------------------------------------------------
 
 
-def told(level: int, message: str, error: BaseException | None = None) -> None:
+def log(level: int, message: str, error: BaseException | None = None) -> None:
     """Tell a message where its level is wanted; the log file gets the error's way through the code too."""
     try:
         logger = _logger()
@@ -141,7 +141,7 @@ def _handlers() -> list[Any]:
 
         def handleError(self, _: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
             self.setLevel(logging.CRITICAL + 1)
-            told(ERROR, f"{shown(name)}: cannot be written ({_reason_now()}); the log is not whole")
+            log(ERROR, f"{display_path(name)}: cannot be written ({_reason_now()}); the log is not whole")
 
     try:
         if name.is_file() and b"\0" in name.open("rb").read(64):
@@ -150,7 +150,9 @@ def _handlers() -> list[Any]:
         to_file = LogFile(name, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         _sink.log_file = None
-        raise StorageError(f"{shown(name)}: cannot be written ({reason(error)}); name another --log-file") from error
+        raise StorageError(
+            f"{display_path(name)}: cannot be written ({reason(error)}); name another --log-file"
+        ) from error
     to_file.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")
     )

@@ -10,9 +10,9 @@ from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from audio_emotion.audio.find import names_in
-from audio_emotion.audio.region import Part
+from audio_emotion.audio.region import AudioRegion
 from audio_emotion.core.errors import AudioError, reason
-from audio_emotion.core.paths import content, shown
+from audio_emotion.core.paths import content, display_path
 from audio_emotion.inference.config import TimelineConfig
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ class Request:
     channels: Channels = "mix"
     stream: int = 1
 
-    def part(self, channel: int | None) -> Part:
+    def part(self, channel: int | None) -> AudioRegion:
         """Return the part of a recording that is heard."""
-        return Part(self.start, self.end, channel, self.stream)
+        return AudioRegion(self.start, self.end, channel, self.stream)
 
 
 def listed(path: Path) -> list[str]:
@@ -63,7 +63,7 @@ def listed(path: Path) -> list[str]:
         AudioError: as :func:`standard_input`.
     """
     if str(path) != STDIN:
-        return names_in(content(path, "a list with the name of a recording on each line"), shown(path))
+        return names_in(content(path, "a list with the name of a recording on each line"), display_path(path))
     with standard_input() as file:
         file.seek(0)
         return names_in(file.read(), STDIN_NAME)

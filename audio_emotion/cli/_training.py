@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 from audio_emotion.cli._app import note, progress_bars, tell_left_out
 from audio_emotion.core.errors import UsageError
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 
 if TYPE_CHECKING:
     from audio_emotion.corpora.base import Progress, Utterance
     from audio_emotion.corpora.splits import Split
     from audio_emotion.training import TrainConfig
     from audio_emotion.training.cross_validation import FoldsPlan
-    from audio_emotion.training.dataset import Material
+    from audio_emotion.training.dataset import Dataset
     from audio_emotion.training.run_dir import Keeping
 
 
 @dataclass(frozen=True)
-class What:
+class DataOptions:
     """Which recordings, and where: the options that no config holds."""
 
     data: tuple[str, ...]
@@ -46,7 +46,7 @@ def check(folds: str | None, without: dict[str, object], only_with: dict[str, ob
         )
 
 
-def dry_run(what: What, config: "TrainConfig", folds: str | None) -> None:
+def dry_run(what: DataOptions, config: "TrainConfig", folds: str | None) -> None:
     """Print the run as a config file, its data and cost as comments in it."""
     from audio_emotion.training.estimate import estimate
 
@@ -57,23 +57,23 @@ def dry_run(what: What, config: "TrainConfig", folds: str | None) -> None:
     print("\n".join(f"# {line}" for line in ["", *plan.lines()]))
 
 
-def _material(what: What, config: "TrainConfig", progress: "Progress", split: str) -> "tuple[Material, Split]":
+def _material(what: DataOptions, config: "TrainConfig", progress: "Progress", split: str) -> "tuple[Dataset, Split]":
     """Decode the recordings, say which cannot be used, and split the rest."""
     from audio_emotion.corpora.sources import parse_sources
     from audio_emotion.corpora.splits import cross_corpus, split_utterances
     from audio_emotion.training.accelerator import is_main
-    from audio_emotion.training.dataset import load_material
+    from audio_emotion.training.dataset import load_dataset
 
     validate = config.patience > 0
-    material = load_material(what.data, what.labels, what.strict, progress, config.rate)
+    material = load_dataset(what.data, what.labels, what.strict, progress, config.rate)
     if is_main():
         tell_left_out(material.left_out)
         if what.data:
-            read_as = ", ".join(f"{shown(one.path)} as {one.adapter.name}" for one in parse_sources(what.data))
+            read_as = ", ".join(f"{display_path(one.path)} as {one.adapter.name}" for one in parse_sources(what.data))
             note(f"{len(material.corpus.utterances)} recordings; read {read_as}")
     utterances = material.corpus.utterances
     if what.test_data:
-        tested = load_material(what.test_data, what.labels, what.strict, progress, config.rate, for_training=False)
+        tested = load_dataset(what.test_data, what.labels, what.strict, progress, config.rate, for_training=False)
         if is_main():
             tell_left_out(tested.left_out)
         chosen = cross_corpus(utterances, tested.corpus.utterances, config.seed, validate)
@@ -86,13 +86,13 @@ def _material(what: What, config: "TrainConfig", progress: "Progress", split: st
 
 def _caution(utterances: "Sequence[Utterance]") -> None:
     """Say on stderr what few recordings mean for the figures."""
-    from audio_emotion.training.cautions import cautions
+    from audio_emotion.training.cautions import data_warnings
 
-    for caution in cautions(utterances):
+    for caution in data_warnings(utterances):
         note(f"caution: {caution}")
 
 
-def train_one(what: What, name: str, config: "TrainConfig", keeping: "Keeping") -> None:
+def train_one(what: DataOptions, name: str, config: "TrainConfig", keeping: "Keeping") -> None:
     from audio_emotion.training.accelerator import is_main
     from audio_emotion.training.train import train_material
 
@@ -129,10 +129,10 @@ def train_folds(plan: "FoldsPlan", restart: bool, html: Path | None, as_json: bo
     """Run the folds; print each run's UAR, mean and deviation over seeds, and the figures of all test sides."""
     from audio_emotion.evaluation import html_report, report
     from audio_emotion.training.cross_validation import fold_means, histories, reports, run_folds
-    from audio_emotion.training.dataset import load_material
+    from audio_emotion.training.dataset import load_dataset
 
     with progress_bars() as progress:
-        material = load_material(plan.data, plan.labels, plan.strict, progress, plan.config.rate)
+        material = load_dataset(plan.data, plan.labels, plan.strict, progress, plan.config.rate)
         tell_left_out(material.left_out)
         runs = run_folds(plan, material, restart, progress)
     _caution(material.corpus.utterances)

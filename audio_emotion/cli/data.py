@@ -20,7 +20,7 @@ from audio_emotion.cli._app import (
     tell_left_out,
 )
 from audio_emotion.cli._completion import one_of
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 
 if TYPE_CHECKING:
     from audio_emotion.corpora import Corpus, LeftOut
@@ -240,7 +240,7 @@ def _gather(texts: Sequence[str], labels: str) -> "Corpus":
     sources = parse_sources(texts)
     for source in sources:
         if source.recognised:
-            note(f"{shown(source.path)}: recognised as {source.adapter.name}")
+            note(f"{display_path(source.path)}: recognised as {source.adapter.name}")
     return gather(sources, chosen)
 
 

@@ -54,14 +54,14 @@ def _lines(diagnosis: "Diagnosis") -> list[str]:
 def _told(finding: "Finding") -> list[str]:
     """Return a finding's lines; what is to be done stands below it, unbroken, so that it can be copied."""
     lines = textwrap.wrap(
-        f"{_MARKS[finding.status]}  {finding.told}",
+        f"{_MARKS[finding.status]}  {finding.message}",
         _WIDTH,
         initial_indent="  ",
         subsequent_indent=" " * 8,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return [*lines, f"        → {finding.mend}"] if finding.mend else lines
+    return [*lines, f"        → {finding.fix}"] if finding.fix else lines
 
 
 def _summary(diagnosis: "Diagnosis") -> str:

@@ -12,8 +12,8 @@ import typer
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, note, progress_bars, say, tell_left_out
 from audio_emotion.cli._options import Device, Model
 from audio_emotion.core.errors import CorpusError
-from audio_emotion.core.paths import shown
-from audio_emotion.models.checkpoint import chosen
+from audio_emotion.core.paths import display_path
+from audio_emotion.models.checkpoint import default_model
 
 if TYPE_CHECKING:
     from audio_emotion.corpora import Utterance
@@ -52,7 +52,7 @@ def evaluate(
 
     with ExitStack() as stack:
         page = stack.enter_context(paths.writing_file(html)) if html else None  # fails before the work, not after it
-        loaded = load_model(model or chosen(), device)
+        loaded = load_model(model or default_model(), device)
         reports = _reports(loaded, sources, seed)
         if not reports:
             raise typer.Exit(NOTHING_DONE)
@@ -66,7 +66,7 @@ def evaluate(
     else:
         print(report.text(reports), end="")
     if html:
-        note(f"report written to {shown(html)}")
+        note(f"report written to {display_path(html)}")
     if len(reports) < len(sources) or any(report.evaluation.problems for report in reports):
         raise typer.Exit(SOME_FAILED)
 
@@ -82,9 +82,9 @@ def _reports(loaded: "Loaded", sources: Sequence[str], seed: int) -> "list[Repor
             try:
                 utterances = _utterances(source)
                 began = time.monotonic()
-                note(f"testing {loaded.config.name} on {len(utterances)} utterances of {shown(source)} ...")
+                note(f"testing {loaded.config.name} on {len(utterances)} utterances of {display_path(source)} ...")
                 evaluation = evaluate_utterances(loaded, utterances, _counter(progress, source, len(utterances)))
-                note(f"{shown(source)}: tested in {time.monotonic() - began:.1f} s")
+                note(f"{display_path(source)}: tested in {time.monotonic() - began:.1f} s")
             except CorpusError as error:
                 say(str(error))
                 continue
@@ -121,10 +121,10 @@ def _draw(reports: "Sequence[Report]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from audio_emotion.evaluation.report import cautions, head, overview_table, tables
+    from audio_emotion.evaluation.report import head, overview_table, report_warnings, tables
 
     console = Console()
-    for caution in cautions(reports):
+    for caution in report_warnings(reports):
         console.print(Text(f"CAUTION: {caution}", style="bold yellow"))
     for report in reports:
         console.print(Text(f"\n{head(report)}"))

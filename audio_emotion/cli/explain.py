@@ -67,19 +67,19 @@ def explain(
     end: End = None,
 ) -> None:
     """Draw which part of a recording spoke for the answer."""
-    from audio_emotion.audio.region import Part
+    from audio_emotion.audio.region import AudioRegion
     from audio_emotion.explanation import check_method
     from audio_emotion.explanation import explain as run
     from audio_emotion.formats.plot import kind_of, save
     from audio_emotion.inference.model import load_model
-    from audio_emotion.models.checkpoint import chosen
+    from audio_emotion.models.checkpoint import default_model
 
     target = out or (None if as_json else Path("explain.png"))
     if target:
         kind_of(target)
-    part = Part(start, end)
+    part = AudioRegion(start, end)
     backend = "torch" if check_method(method) == "gradients" else "auto"
-    loaded = load_model(model or chosen(), device, backend)  # type: ignore[arg-type]
+    loaded = load_model(model or default_model(), device, backend)  # type: ignore[arg-type]
     explanation = run(loaded, file, part=part, label=label, method=method, gate=gate)  # type: ignore[arg-type]
     if target:
         from audio_emotion.explanation.plot import draw_explanation
@@ -87,9 +87,9 @@ def explain(
         save(draw_explanation(explanation, str(file)), target)
     print(_json(explanation, file, loaded.config.name, loaded.runtime.device) if as_json else _text(explanation))
     if target:
-        from audio_emotion.core.paths import shown
+        from audio_emotion.core.paths import display_path
 
-        note(f"picture written to {shown(target)}")
+        note(f"picture written to {display_path(target)}")
 
 
 def _json(explanation: "Explanation", file: Path, model: str, device: str) -> str:
@@ -125,7 +125,7 @@ def _strongest(explanation: "Explanation", against: bool) -> str:
     """Return the strongest stretches; of those that are within noise, only that they are there."""
     from audio_emotion.explanation import NOISE
 
-    strongest = explanation.stretches(against=against)[:3]
+    strongest = explanation.regions(against=against)[:3]
     told = [f"{start:.1f}-{end:.1f} s ({top:+.2f})" for start, end, top in strongest if abs(top) >= NOISE]
     if len(told) < len(strongest):
         told.append(f"{'the rest is' if told else 'nothing but'} noise, below {NOISE:g}")

@@ -10,11 +10,11 @@ from audio_emotion.cli._app import command, note, tell_left_out
 from audio_emotion.cli._completion import one_of
 from audio_emotion.cli._options import Model
 from audio_emotion.core.errors import UsageError
-from audio_emotion.core.paths import shown
-from audio_emotion.models.checkpoint import chosen
+from audio_emotion.core.paths import display_path
+from audio_emotion.models.checkpoint import default_model
 
 if TYPE_CHECKING:
-    from audio_emotion.export.bundle import Checked, Heard
+    from audio_emotion.export.bundle import Checked, EvalSet
     from audio_emotion.inference.model import Model as Loaded
     from audio_emotion.models.checkpoint import ModelConfig
 
@@ -73,7 +73,7 @@ def export(
 ) -> None:
     """Write a model as files for other programs: waveform in, probabilities out."""
     if web:
-        _page(target, model or chosen(), registry, bool(kinds or data))
+        _page(target, model or default_model(), registry, bool(kinds or data))
         return
     from dataclasses import replace
 
@@ -86,7 +86,7 @@ def export(
     from audio_emotion.models import checkpoint, entry
     from audio_emotion.models.descriptors import maker
 
-    model = model or chosen()
+    model = model or default_model()
     config = checkpoint.read(checkpoint.find(model))
     loaded = load_model(model, "cpu", "torch" if config.graph == "none" else "onnx")
     heard = _recordings(loaded, data, clips) if data else calibration.made(loaded, np.random.default_rng(0))
@@ -101,7 +101,7 @@ def export(
         note("compared on sounds made here; to see accuracy on real recordings, name some with --data")
     elif config.training.get("speakers"):
         note("if the model was trained on speakers of these recordings, the figures compare forms and say no more")
-    note(f"written to {shown(target)}")
+    note(f"written to {display_path(target)}")
 
 
 def _page(target: Path, model: str, registry: str | None, forms: bool) -> None:
@@ -113,11 +113,12 @@ def _page(target: Path, model: str, registry: str | None, forms: bool) -> None:
         raise UsageError("--as and --data do not go with --web, whose page has the model in one form; leave them out")
     write_page(find(model), target, registry or REGISTRY)
     note(
-        f"written to {shown(target)}; any file host will do, on this machine: python -m http.server -d {shown(target)}"
+        f"written to {display_path(target)}; any file host will do, on this machine: "
+        f"python -m http.server -d {display_path(target)}"
     )
 
 
-def _recordings(loaded: "Loaded", data: list[str], clips: int) -> "Heard":
+def _recordings(loaded: "Loaded", data: list[str], clips: int) -> "EvalSet":
     from audio_emotion.corpora.sources import gather, parse_sources
     from audio_emotion.export import calibration
 

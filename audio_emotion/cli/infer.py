@@ -12,8 +12,8 @@ from audio_emotion.cli._app import command, limited, note
 from audio_emotion.cli._completion import BACKENDS, FORMATS, one_of
 from audio_emotion.cli._options import Device, End, Gate, Hop, MinConfidence, Model, Start, Vad, Window
 from audio_emotion.core.errors import UsageError
-from audio_emotion.core.paths import is_address, shown
-from audio_emotion.models.checkpoint import chosen
+from audio_emotion.core.paths import display_path, is_address
+from audio_emotion.models.checkpoint import default_model
 
 if TYPE_CHECKING:
     from audio_emotion.audio.segments import Segment
@@ -209,7 +209,7 @@ def infer(
 
         _check_named(named)
         check_cluster(ctx, engine, named, request, output_dir)
-        choice = ModelChoice(model or chosen(), device, backend)
+        choice = ModelChoice(model or default_model(), device, backend)
         into = output_dir or ""
         to_cluster(named, recursive, into, choice, request, jobs, Limits(*allowed), partition, restart)
         return
@@ -217,7 +217,7 @@ def infer(
     if segments:
         request = replace(request, segments=_segments(segments, recordings))
     check_fit(recordings, request, kinds, plot, output_dir is not None, top_k)
-    loaded = load_model(model or chosen(), device, backend)  # type: ignore[arg-type]
+    loaded = load_model(model or default_model(), device, backend)  # type: ignore[arg-type]
     if along_time:
         grid(loaded.config.sampling_rate, loaded.config.window_samples, config)  # refuses a hop beyond the window
     if output_dir is not None:
@@ -226,7 +226,7 @@ def infer(
 
         to_folder(recordings, Path(output_dir), loaded, request, kinds, jobs, Limits(*allowed), restart)
         return
-    from audio_emotion.cli._infer_stdout import Page, text_stream_of, to_stdout
+    from audio_emotion.cli._infer_stdout import StdoutWriter, text_stream_of, to_stdout
 
     if top_k is not None and kinds[0] != "text":
         note(f"note: --top-k shortens the text form only; {kinds[0]} has every probability")
@@ -234,7 +234,7 @@ def infer(
     many = files_from is not None or recordings != list(map(Path, named)) or len(recordings) > 1
     writer = get_writer(kinds[0], loaded.config.labels, many=many or channels == "each", top_k=top_k)
     heading = f"Using device: {loaded.runtime.device}\n\n" if kinds[0] == "text" else ""
-    to_stdout(recordings, loaded, request, Page(writer, heading), plot)
+    to_stdout(recordings, loaded, request, StdoutWriter(writer, heading), plot)
 
 
 def _segments(path: Path, recordings: Sequence[Path]) -> "dict[Path, list[Segment]]":
@@ -256,5 +256,5 @@ def _recordings(named: Sequence[str], recursive: bool) -> list[Path]:
     """Return what is to be heard, folders and patterns replaced by what they hold."""
     _check_named(named)
     if addresses := [name for name in named if is_address(name)]:
-        raise UsageError(f"{shown(addresses[0])} is in an object store; add --engine ray --output-dir DIR")
+        raise UsageError(f"{display_path(addresses[0])} is in an object store; add --engine ray --output-dir DIR")
     return expand(named, recursive)

@@ -8,7 +8,7 @@ import typer
 from audio_emotion.cli._app import command, is_given, limited
 from audio_emotion.cli._options import Device, Gate, Hop, MinConfidence, Model, Vad, Window
 from audio_emotion.core.errors import UsageError
-from audio_emotion.models.checkpoint import chosen
+from audio_emotion.models.checkpoint import default_model
 
 EXAMPLES = """
     audio-emotion listen
@@ -97,7 +97,7 @@ def listen(
     form = "jsonl" if jsonl else "view" if not plain and _listening.can_be_redrawn() else "plain"
     config = TimelineConfig(window, hop, gate=gate, vad=vad, min_confidence=min_confidence)
     request = _listening.Request(config, form, save, record, duration)
-    loaded = load_model(model or chosen(), device)
+    loaded = load_model(model or default_model(), device)
     if file is not None:
         _listening.listen_to_file(file, realtime, loaded, request)
     else:

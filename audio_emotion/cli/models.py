@@ -123,7 +123,7 @@ def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None
 def _stored() -> "list[dict[str, Any]]":
     """Return what there is to say of each stored model; one that cannot be read is told."""
     try:
-        chosen = checkpoint.chosen()
+        chosen = checkpoint.default_model()
     except ModelError as error:
         say(str(error))
         chosen = ""
@@ -164,7 +164,7 @@ def show(
     ] = False,
 ) -> None:
     """Say what a model is, what it was trained on and how it did; check its files."""
-    called = name or checkpoint.chosen()
+    called = name or checkpoint.default_model()
     folder = checkpoint.find(called)
     config = checkpoint.read_config(folder)
     if as_json:
@@ -197,7 +197,7 @@ def show(
 @command
 def path(name: Named = None) -> None:
     """Print a model's folder."""
-    print(checkpoint.find(name or checkpoint.chosen()))
+    print(checkpoint.find(name or checkpoint.default_model()))
 
 
 @app.command("default", cls=Command, epilog=_EXAMPLES["default"])
@@ -216,7 +216,7 @@ def default(
     if name is not None:
         checkpoint.choose(name)
         note(f"{name} is taken from now on when none is named")
-    print(checkpoint.chosen())
+    print(checkpoint.default_model())
 
 
 @app.command("remove", cls=Command, epilog=_EXAMPLES["remove"])
@@ -292,6 +292,6 @@ def pull(
     pulled = share.pull(source, name, replace=replace)
     if pulled.left_out:
         more = f" and {len(pulled.left_out) - 1} more" if pulled.left_out[1:] else ""
-        note(f"left where it was, being no part of a model: {paths.shown(Path(pulled.left_out[0]))}{more}")
+        note(f"left where it was, being no part of a model: {paths.display_path(Path(pulled.left_out[0]))}{more}")
     note(f"its licence: {pulled.config.training.get('licence', 'unknown')}")
     print(f"Stored in {pulled.folder}; use it with: audio-emotion infer FILE --model {pulled.name}")

@@ -14,8 +14,8 @@ from audio_emotion.cli._app import command, limited, note
 from audio_emotion.cli._completion import one_of
 from audio_emotion.cli._options import Device
 from audio_emotion.core.errors import PackageError, StorageError, UsageError, reason
-from audio_emotion.core.paths import shown
-from audio_emotion.models.checkpoint import chosen, stored
+from audio_emotion.core.paths import display_path
+from audio_emotion.models.checkpoint import default_model, stored
 from audio_emotion.web.settings import ServeConfig
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def serve(
     _check_installed()
     config = ServeConfig(
         host=host,
-        models=tuple(model) if model else (chosen(), *(name for name in stored() if name != chosen())),
+        models=tuple(model) if model else (default_model(), *(name for name in stored() if name != default_model())),
         device=device,
         backend=backend,
         token=_token(token_file) if token_file else None,
@@ -167,7 +167,9 @@ def _token(file: Path) -> str:
     try:
         return file.read_text("utf-8").strip()
     except (OSError, ValueError) as error:
-        raise StorageError(f"{shown(file)}: cannot be read ({reason(error)}); expected a file with a token") from error
+        raise StorageError(
+            f"{display_path(file)}: cannot be read ({reason(error)}); expected a file with a token"
+        ) from error
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -199,9 +201,9 @@ def server_of(config: ServeConfig) -> "Server":
     import uvicorn
 
     from audio_emotion.web.app import create_app
-    from audio_emotion.web.service import Hearing
+    from audio_emotion.web.service import InferenceService
 
-    hearing = Hearing(config)
+    hearing = InferenceService(config)
     try:
         hearing.start()
     except BaseException:

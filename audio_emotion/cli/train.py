@@ -190,7 +190,7 @@ def train(
         {"--seeds": seeds, "--jobs": jobs, "--html": html, "--json": as_json},
     )
     checkpoint.new_folder(name or chosen.architecture)  # a name that is none is told before the decoding
-    what = _training.What(
+    what = _training.DataOptions(
         tuple(data or ()), tuple(test_data or ()), split or "speaker", labels, device, allow_missing, strict
     )
     if dry_run:

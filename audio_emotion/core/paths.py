@@ -78,7 +78,7 @@ def pretrained_weights(name: str) -> Path:
     return _PACKAGE / "weights" / name / "model.safetensors"
 
 
-def shown(name: str | os.PathLike[str]) -> str:
+def display_path(name: str | os.PathLike[str]) -> str:
     r"""Return a file's name as one printable line, control characters and undecodable bytes escaped.
 
     >>> print(shown("two\nlines.wav"))
@@ -127,9 +127,9 @@ def content(path: Path, expected: str) -> bytes:
         with path.open("rb") as file:
             found = file.read(_MOST_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise StorageError(f"{shown(path)}: cannot be read ({reason(error)}); expected {expected}") from error
+        raise StorageError(f"{display_path(path)}: cannot be read ({reason(error)}); expected {expected}") from error
     if len(found) > _MOST_BYTES:
-        raise UsageError(f"{shown(path)}: is larger than {_MOST_BYTES // 2**20} MiB; expected {expected}")
+        raise UsageError(f"{display_path(path)}: is larger than {_MOST_BYTES // 2**20} MiB; expected {expected}")
     return found
 
 

@@ -13,7 +13,7 @@ from audio_emotion.corpora.table import SUFFIXES
 
 
 @dataclass(frozen=True)
-class Source:
+class CorpusSource:
     """Where a corpus lies.
 
     Attributes:
@@ -27,7 +27,7 @@ class Source:
     recognised: bool = False
 
 
-def parse_sources(texts: Sequence[str]) -> tuple[Source, ...]:
+def parse_sources(texts: Sequence[str]) -> tuple[CorpusSource, ...]:
     """Read sources written as ``NAME=PATH``, or as a path alone, of which the corpus is recognised.
 
     Raises:
@@ -37,13 +37,13 @@ def parse_sources(texts: Sequence[str]) -> tuple[Source, ...]:
     return tuple(_parse(text) for text in texts)
 
 
-def _parse(text: str) -> Source:
+def _parse(text: str) -> CorpusSource:
     name, equals, rest = text.partition("=")
     if not equals or Path(text).exists():  # a path may hold an equals sign itself
         path = _existing(text)
-        return Source(_recognise(path), path, recognised=True)
+        return CorpusSource(_recognise(path), path, recognised=True)
     adapter = adapter_of(name)
-    return Source(adapter, _existing(rest))
+    return CorpusSource(adapter, _existing(rest))
 
 
 def _existing(text: str) -> Path:
@@ -80,7 +80,7 @@ def _recognise(path: Path) -> Adapter:
     )
 
 
-def gather(sources: Sequence[Source], labels: LabelSet | None = None) -> Corpus:
+def gather(sources: Sequence[CorpusSource], labels: LabelSet | None = None) -> Corpus:
     """Find the recordings of all sources and join them, with ``labels`` (the eight, if None).
 
     Speakers carry their corpus's name and so stay apart; RAVDESS speech and song share theirs, who are the same

@@ -259,7 +259,7 @@ def evaluate_utterances(
     probabilities = np.full((len(asked), len(labels)), 1 / len(labels))
     for row, utterance in zip(probabilities, asked, strict=True):
         try:
-            prediction = model.judge(sound(utterance, model.config.sampling_rate))
+            prediction = model.predict_waveform(sound(utterance, model.config.sampling_rate))
         except AudioError as error:
             answers.append(UNREADABLE)
             problems.append(str(error))

@@ -20,11 +20,11 @@ from audio_emotion.evaluation.report import (
     N_PAIRS,
     Report,
     Table,
-    cautions,
     counted,
     figure,
     overview_table,
     percent,
+    report_warnings,
     summary_table,
     tables,
 )
@@ -72,7 +72,7 @@ def render(
     several = len(reports) > 1
     body = [
         f"<header><h1>{_text(title)}</h1></header>",
-        _cautions(cautions(reports)),
+        _cautions(report_warnings(reports)),
         "<main>",
         _panel(overview_table(reports)) if several else "",
         _panel(summary_table(summary)) if summary else "",

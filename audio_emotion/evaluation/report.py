@@ -159,7 +159,7 @@ class Report:
         return f"{low} to {high}" + (f" (no width: {why})" if low == high else "")
 
     @property
-    def cautions(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """What to know before any figure is read, gravest first."""
         return (*self._cautions_on_speakers(), *self._cautions_on_labels())
 
@@ -208,7 +208,7 @@ class Report:
             "source": self.source,
             "model": asdict(self.model) | {"speaker_dependent": self.model.speaker_dependent},
             "protocol": self.protocol,
-            "cautions": list(self.cautions),
+            "cautions": list(self.warnings),
             "shared_speakers": self.shared_speakers,
             "figures": {
                 "n_utterances": len(evaluation.utterances),
@@ -318,10 +318,10 @@ def summary_table(summary: Mapping[str, Summary]) -> Table:
     return Table("Over all runs", ("figure", "mean", "SD"), rows)
 
 
-def cautions(reports: Sequence[Report]) -> list[str]:
+def report_warnings(reports: Sequence[Report]) -> list[str]:
     """Return what to know before any figure of any set is read; where there are several, each says which it is of."""
     prefix = "{}: " if len(reports) > 1 else ""
-    return [prefix.format(report.source) + caution for report in reports for caution in report.cautions]
+    return [prefix.format(report.source) + caution for report in reports for caution in report.warnings]
 
 
 def head(report: Report) -> str:
@@ -331,7 +331,7 @@ def head(report: Report) -> str:
 
 def text(reports: Sequence[Report], summary: Mapping[str, Summary] | None = None) -> str:
     """Return everything as plain text, fit for a pipe."""
-    blocks = ["\n".join(f"CAUTION: {caution}" for caution in cautions(reports))]
+    blocks = ["\n".join(f"CAUTION: {caution}" for caution in report_warnings(reports))]
     for report in reports:
         blocks += [head(report), *map(str, tables(report))]
     if len(reports) > 1:
@@ -345,7 +345,7 @@ def to_json(reports: Sequence[Report], summary: Mapping[str, Summary] | None = N
     """Return everything as one JSON object; see the top of this module."""
     content = {
         "schema": SCHEMA,
-        "cautions": cautions(reports),
+        "cautions": report_warnings(reports),
         "summary": {name: asdict(s) for name, s in summary.items()} if summary else None,
         "sets": [report.as_dict() for report in reports],
     }

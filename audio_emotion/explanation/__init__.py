@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_emotion import audio
-from audio_emotion.audio.region import WHOLE, Part, Source
+from audio_emotion.audio.region import FULL, AudioRegion, AudioSource
 from audio_emotion.core.errors import AudioError, UsageError
 from audio_emotion.core.types import FloatArray, Prediction, Waveform
-from audio_emotion.explanation.attribution import Weighed, hear
+from audio_emotion.explanation.attribution import Attribution, window_audio
 from audio_emotion.explanation.occlusion import occlude
 from audio_emotion.inference.batching import BATCH, answer
 from audio_emotion.inference.model import Model
@@ -50,14 +50,14 @@ class Explanation:
     prediction: Prediction
     label: str
     method: str
-    weighed: Weighed
+    weighed: Attribution
 
     @property
     def times(self) -> npt.NDArray[np.float64]:
         """Where spans begin and end, seconds from the beginning of the recording, (n_spans + 1,)."""
         return self.waveform.start + self.weighed.edges / self.waveform.sampling_rate
 
-    def stretches(self, least: float = 0.5, against: bool = False) -> list[tuple[float, float, float]]:
+    def regions(self, least: float = 0.5, against: bool = False) -> list[tuple[float, float, float]]:
         """Return the stretches that spoke for the label (or ``against`` it), the strongest first.
 
         A stretch is what lies together above ``least`` times the strongest span; each is (start and end in seconds
@@ -78,10 +78,10 @@ class Explanation:
 
 def explain(
     model: Model,
-    source: Source | npt.NDArray[Any],
+    source: AudioSource | npt.NDArray[Any],
     sampling_rate: int | None = None,
     *,
-    part: Part = WHOLE,
+    part: AudioRegion = FULL,
     label: str | None = None,
     method: Method = "occlusion",
     gate: bool = True,
@@ -113,7 +113,7 @@ def explain(
     told = audio.name_of(source, name or ("array" if isinstance(source, np.ndarray) else None))
     config = model.config
     samples = _samples(model, source, sampling_rate, part, told)
-    heard = hear(samples, config.sampling_rate, config.window_samples, gate)
+    heard = window_audio(samples, config.sampling_rate, config.window_samples, gate)
     if not len(heard.windows):
         raise AudioError(
             f"{told}: holds no speech, so there is no answer to explain; --no-gate explains it all the same"
@@ -152,7 +152,7 @@ def _index(model: Model, label: str | None) -> int | None:
 
 
 def _samples(
-    model: Model, source: Source | npt.NDArray[Any], sampling_rate: int | None, part: Part, name: str
+    model: Model, source: AudioSource | npt.NDArray[Any], sampling_rate: int | None, part: AudioRegion, name: str
 ) -> FloatArray:
     """Decode at most half a minute."""
     blocks, n_samples = list[FloatArray](), 0

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from audio_emotion.audio.vad import passes
-from audio_emotion.audio.windows import cover, spans, trim
+from audio_emotion.audio.vad import speech_mask
+from audio_emotion.audio.windows import frame, trim, window_bounds
 from audio_emotion.core.types import FloatArray, IntArray
 
 BACKGROUND = 0.1
@@ -14,7 +14,7 @@ BACKGROUND = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class WindowedAudio:
     """A recording as :func:`~audio_emotion.audio.windows.windows_of` cuts it.
 
     Attributes:
@@ -35,7 +35,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Weighed:
+class Attribution:
     """The importance of each part of a recording for one label, in log-odds.
 
     Attributes:
@@ -55,15 +55,15 @@ class Weighed:
     background: float
 
 
-def hear(samples: FloatArray, sampling_rate: int, window_samples: int, gate: bool) -> Heard:
+def window_audio(samples: FloatArray, sampling_rate: int, window_samples: int, gate: bool) -> WindowedAudio:
     """Cut a recording into the windows that hold speech; maybe none."""
     start, end = trim(samples)
-    windows = cover(samples[start:end], window_samples)
+    windows = frame(samples[start:end], window_samples)
     firsts = np.array(
-        [start + a - max(0, window_samples - (b - a)) // 2 for a, b in spans(end - start, window_samples)]
+        [start + a - max(0, window_samples - (b - a)) // 2 for a, b in window_bounds(end - start, window_samples)]
     )
-    kept = passes(windows, sampling_rate, gate)
-    return Heard(samples, sampling_rate, start, end, windows[kept], firsts[kept])
+    kept = speech_mask(windows, sampling_rate, gate)
+    return WindowedAudio(samples, sampling_rate, start, end, windows[kept], firsts[kept])
 
 
 def log_odds(logits: FloatArray, index: int, temperature: float) -> npt.NDArray[np.float64]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.types import FloatArray
-from audio_emotion.explanation.attribution import BACKGROUND, Heard, Weighed
+from audio_emotion.explanation.attribution import BACKGROUND, Attribution, WindowedAudio
 from audio_emotion.inference.backends import Runtime
 from audio_emotion.inference.backends.torch import TorchRuntime
 from audio_emotion.models.frontends import LogMelSpectrogram, MelMfcc
@@ -24,7 +24,7 @@ STEPS = 64
 """Gradients along the way; twice as many change a contribution by less than 1 %."""
 
 
-def integrate(runtime: Runtime, heard: Heard, index: int, temperature: float) -> Weighed:
+def integrate(runtime: Runtime, heard: WindowedAudio, index: int, temperature: float) -> Attribution:
     """Weigh each cell of the log-mel spectrogram: four frames in four of the frontend's bands.
 
     Raises:
@@ -65,8 +65,8 @@ def _log_mel(frontend: MelMfcc | LogMelSpectrogram, samples: FloatArray, runtime
 
 
 def _placed(
-    heard: Heard, frontend: MelMfcc | LogMelSpectrogram, given: FloatArray, reached: float, quiet: float
-) -> Weighed:
+    heard: WindowedAudio, frontend: MelMfcc | LogMelSpectrogram, given: FloatArray, reached: float, quiet: float
+) -> Attribution:
     """Add up the contributions of all windows, (n_windows, n_frames, n_mels), where they are in the recording."""
     from librosa import mel_frequencies
 
@@ -80,4 +80,4 @@ def _placed(
     corners = mel_frequencies(config.n_mels + 2, fmin=config.f_min, fmax=config.f_max)
     begins = np.arange(0, config.n_mels, CELL)
     hertz = ((corners[1:] + corners[:-1]) / 2)[[*begins, config.n_mels]]
-    return Weighed(edges, hertz, np.add.reduceat(heat.T, begins), heat.sum(axis=1), reached, quiet)
+    return Attribution(edges, hertz, np.add.reduceat(heat.T, begins), heat.sum(axis=1), reached, quiet)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from audio_emotion.audio.mel import to_hertz, to_mel
 from audio_emotion.core.types import FloatArray, IntArray
-from audio_emotion.explanation.attribution import BACKGROUND, Heard, Weighed, log_odds
+from audio_emotion.explanation.attribution import BACKGROUND, Attribution, WindowedAudio, log_odds
 from audio_emotion.inference.backends import Runtime
 
 SPAN_S, BANDS = 0.1, 12
@@ -40,7 +40,7 @@ class Piece:
         return self.first + int(self.samples.shape[-1])
 
 
-def occlude(runtime: Runtime, heard: Heard, logits: FloatArray, index: int, temperature: float) -> Weighed:
+def occlude(runtime: Runtime, heard: WindowedAudio, logits: FloatArray, index: int, temperature: float) -> Attribution:
     """Weigh each span and band by what the label's log-odds lose without it.
 
     ``logits`` are those of ``heard.windows``, (n_windows, n_labels); ``index`` is the label's.
@@ -62,10 +62,10 @@ def occlude(runtime: Runtime, heard: Heard, logits: FloatArray, index: int, temp
     )
     quiet = float(log_odds(background, index, temperature)[0])
     across, along = _places(n_spans, wide), _places(BANDS, PATCH)
-    return Weighed(edges, hertz, heat / np.outer(along, across), over_time / across, usual, quiet)
+    return Attribution(edges, hertz, heat / np.outer(along, across), over_time / across, usual, quiet)
 
 
-def grid(heard: Heard) -> tuple[IntArray, npt.NDArray[np.float64]]:
+def grid(heard: WindowedAudio) -> tuple[IntArray, npt.NDArray[np.float64]]:
     """Return the edges of spans in samples and of bands in Hz, these evenly spaced in mel."""
     n_samples, rate = len(heard.samples), heard.sampling_rate
     n_spans = max(1, round(n_samples / (SPAN_S * rate)))
@@ -96,7 +96,7 @@ def _rise(x: npt.NDArray[Any], edges: npt.NDArray[np.float64], half: float) -> n
     return np.asarray((1 - np.cos(np.pi * phase)) / 2)
 
 
-def _excess(heard: Heard, edges: IntArray, hertz: npt.NDArray[np.float64]) -> list[Piece]:
+def _excess(heard: WindowedAudio, edges: IntArray, hertz: npt.NDArray[np.float64]) -> list[Piece]:
     """Return by how much each part of each span stands out of its band's background."""
     pieces = list(parts(heard.samples, heard.sampling_rate, edges, hertz))
     energies = np.array([np.square(piece.samples, dtype=np.float64).sum(axis=1) for piece in pieces])
@@ -129,7 +129,7 @@ def _patches(bands: Piece) -> Piece:
     return Piece(bands.first, np.stack([*places, bands.samples.sum(axis=0)]))
 
 
-def _without(runtime: Runtime, heard: Heard, logits: FloatArray, taken: Piece) -> FloatArray:
+def _without(runtime: Runtime, heard: WindowedAudio, logits: FloatArray, taken: Piece) -> FloatArray:
     """Return the answer's logits without each of some pieces of one place, (n_pieces, n_labels)."""
     first, end = max(taken.first, heard.start), min(taken.end, heard.end)
     length = heard.windows.shape[1]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from audio_emotion.core.errors import StorageError
-from audio_emotion.core.paths import shown, writing
+from audio_emotion.core.paths import display_path, writing
 from audio_emotion.core.types import FloatArray
 from audio_emotion.evaluation import metrics
 from audio_emotion.export.variants import Origin, metadata, runner, write
@@ -54,7 +54,7 @@ for label, share in sorted(zip(about["labels"], mean / mean.sum()), key=lambda p
 
 
 @dataclass(frozen=True)
-class Heard:
+class EvalSet:
     """Recordings that a model's forms are compared on.
 
     Attributes:
@@ -95,7 +95,7 @@ class Checked:
     accuracy: float | None = None
 
 
-def export(origin: Origin, target: Path, kinds: Sequence[str], heard: Heard, expected: FloatArray) -> list[Checked]:
+def export(origin: Origin, target: Path, kinds: Sequence[str], heard: EvalSet, expected: FloatArray) -> list[Checked]:
     """Write a model's forms into the folder ``target``, checked; return what each is worth.
 
     Args:
@@ -110,7 +110,7 @@ def export(origin: Origin, target: Path, kinds: Sequence[str], heard: Heard, exp
         UsageError: a form that this model cannot be had in.
     """
     if target.exists() and not (target / ABOUT).is_file() and not (target.is_dir() and not any(target.iterdir())):
-        raise StorageError(f"{shown(target)}: is there already, and is no export; name a new folder")
+        raise StorageError(f"{display_path(target)}: is there already, and is no export; name a new folder")
     with writing(target) as folder:
         found = [check(kind, write(kind, origin, folder), heard, expected) for kind in kinds]
         lists = {"labels": list(origin.config.labels), "files": [asdict(one) for one in found]}
@@ -123,7 +123,7 @@ def export(origin: Origin, target: Path, kinds: Sequence[str], heard: Heard, exp
     return found
 
 
-def check(kind: str, file: Path, heard: Heard, expected: FloatArray) -> Checked:
+def check(kind: str, file: Path, heard: EvalSet, expected: FloatArray) -> Checked:
     """Say what an exported file is worth, beside what the model itself says of the same windows."""
     run = runner(file)
     said = np.concatenate([run(heard.windows[i : i + 16]) for i in range(0, len(heard.windows), 16)])
@@ -143,7 +143,7 @@ def check(kind: str, file: Path, heard: Heard, expected: FloatArray) -> Checked:
     )
 
 
-def _answers(probabilities: FloatArray, heard: Heard) -> np.ndarray:
+def _answers(probabilities: FloatArray, heard: EvalSet) -> np.ndarray:
     """Return the label's number of each recording, by the mean over its windows of the logarithms."""
     of = np.asarray(heard.of)
     logs = np.log(np.maximum(probabilities, 1e-12))

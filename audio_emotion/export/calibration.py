@@ -8,13 +8,13 @@ from audio_emotion.core.errors import AudioError, CorpusError
 from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.corpora.load import sound
-from audio_emotion.export.bundle import Heard
+from audio_emotion.export.bundle import EvalSet
 from audio_emotion.inference.model import Model, speech_windows
 
 _MADE = 32
 
 
-def recordings(model: Model, utterances: Sequence[Utterance], most: int) -> Heard:
+def recordings(model: Model, utterances: Sequence[Utterance], most: int) -> EvalSet:
     """Return the windows of speech of at most so many utterances, spread evenly over all that are given.
 
     Raises:
@@ -38,14 +38,14 @@ def recordings(model: Model, utterances: Sequence[Utterance], most: int) -> Hear
             windows.append(found)
     if not targets:
         raise CorpusError(f"no recording holds speech under one of the labels {', '.join(config.labels)}")
-    return Heard(np.concatenate(windows), of, targets)
+    return EvalSet(np.concatenate(windows), of, targets)
 
 
-def made(model: Model, rng: np.random.Generator) -> Heard:
+def made(model: Model, rng: np.random.Generator) -> EvalSet:
     """Return windows that are nobody's speech: voiced, with a pitch and a loudness that move, and some noise."""
     config = model.config
     windows = [_voiced(config.window_samples, config.sampling_rate, rng) for _ in range(_MADE)]
-    return Heard(np.stack(windows), range(_MADE))
+    return EvalSet(np.stack(windows), range(_MADE))
 
 
 def _voiced(n_samples: int, sampling_rate: int, rng: np.random.Generator) -> FloatArray:

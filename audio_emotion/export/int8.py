@@ -108,7 +108,7 @@ def _narrow_the_margin(graph: Path) -> None:
     if not margin.step:
         return
     narrow = replace(margin, samples=min(margin.samples, 2 * margin.step))
-    onnx.helper.set_model_props(model, narrow.told())
+    onnx.helper.set_model_props(model, narrow.to_metadata())
     onnx.save(model, graph)
 
 

@@ -40,7 +40,9 @@ def write_page(model_folder: Path, target: Path, registry: str = REGISTRY) -> No
             "choose one of another architecture"
         )
     if target.exists() and not _is_ours(target):
-        raise UsageError(f"{paths.shown(target)}: holds something else than a page; name a new or an empty folder")
+        raise UsageError(
+            f"{paths.display_path(target)}: holds something else than a page; name a new or an empty folder"
+        )
     archive = _fetched(registry)
     with paths.writing(target) as folder:
         for source in (*_OWN.iterdir(), *(_STYLE / name for name in _SHARED)):

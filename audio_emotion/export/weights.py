@@ -71,5 +71,5 @@ def write_graph(model: EmotionModel, path: Path, window_samples: int) -> None:
             dynamic_shapes=(sizes,),
         )
         assert program is not None
-        program.model.metadata_props.update(margin.told() if 1 in sizes else {})
+        program.model.metadata_props.update(margin.to_metadata() if 1 in sizes else {})
         program.save(path, external_data=False)

@@ -10,12 +10,12 @@ from audio_emotion.core.errors import UsageError
 from audio_emotion.formats.csv_writers import AudformatWriter, CsvWriter
 from audio_emotion.formats.json_writers import JsonlWriter, JsonWriter, schema
 from audio_emotion.formats.label_tracks import AudacityWriter, RttmWriter
-from audio_emotion.formats.result import Answer, Source, as_word, shares
+from audio_emotion.formats.result import Result, Source, percent_encode, shares
 from audio_emotion.formats.subtitles import SrtWriter, VttWriter
 from audio_emotion.formats.text import TextWriter, text
 from audio_emotion.formats.writer import Writer
 
-__all__ = ["FORMATS", "Answer", "Source", "Writer", "as_word", "get_writer", "schema", "shares", "text"]
+__all__ = ["FORMATS", "Result", "Source", "Writer", "get_writer", "percent_encode", "schema", "shares", "text"]
 
 _WRITERS: dict[str, type[Writer]] = {
     "text": TextWriter,

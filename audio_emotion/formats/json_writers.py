@@ -7,7 +7,7 @@ from typing import Any
 
 from audio_emotion.core.paths import encodable
 from audio_emotion.core.types import Prediction
-from audio_emotion.formats.result import Answer, Source
+from audio_emotion.formats.result import Result, Source
 from audio_emotion.formats.writer import Writer
 
 
@@ -46,7 +46,7 @@ class JsonWriter(Writer):
     def head(self) -> str:
         return "[" if self.many else ""
 
-    def end(self, answer: Answer) -> str:
+    def end(self, answer: Result) -> str:
         more = {} if answer.segments is None else {"segments": [_said(said) for said in answer.segments]}
         content = json.dumps(as_dict(answer.source, answer.prediction, **more), indent=2, ensure_ascii=False)
         if not self.many:

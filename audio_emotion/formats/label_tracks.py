@@ -4,7 +4,7 @@ from pathlib import PurePath
 
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.types import Prediction
-from audio_emotion.formats.result import Source, as_word
+from audio_emotion.formats.result import Source, percent_encode
 from audio_emotion.formats.writer import Writer
 
 
@@ -33,7 +33,7 @@ def _file_id(file: str) -> str:
     'my%20calls/one%201'
     """
     path = PurePath(file)
-    return as_word(str(path.with_suffix("")) if path.name else file, also=" ;")
+    return percent_encode(str(path.with_suffix("")) if path.name else file, also=" ;")
 
 
 class AudacityWriter(Writer):

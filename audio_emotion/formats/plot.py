@@ -13,7 +13,7 @@ from audio_emotion.audio.mel import to_mel
 from audio_emotion.core import paths
 from audio_emotion.core.errors import PackageError, UsageError
 from audio_emotion.core.types import FloatArray, Prediction, Waveform
-from audio_emotion.formats import Answer
+from audio_emotion.formats import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ FRAME, BANDS = 1024, 96
 _FLOOR_DB = 80.0  # below the loudest cell
 
 
-def draw_timeline(waveform: Waveform, answer: Answer) -> "Figure":
+def draw_timeline(waveform: Waveform, answer: Result) -> "Figure":
     """Draw a recording and what was said of it; the figure belongs to no window and no global state.
 
     A recording without a timeline is one segment. Stretches without speech are blank among the emotions, those that
@@ -40,7 +40,7 @@ def draw_timeline(waveform: Waveform, answer: Answer) -> "Figure":
     axes = figure.subplots(3, 1, sharex=True, height_ratios=[1, 1.5, 1.5])
     _draw_wave(axes[0], waveform)
     draw_mel(axes[1], waveform)
-    _draw_emotions(axes[2], answer.stretches)
+    _draw_emotions(axes[2], answer.rows)
     axes[0].set_xlim(waveform.start, waveform.start + max(waveform.duration, 1e-3))
     axes[0].set_title(title_of(answer.file))
     axes[2].set_xlabel("time (s)")
@@ -64,7 +64,7 @@ def kind_of(target: Path) -> str:
         raise PackageError("drawing needs a package that is not installed; run: pip install matplotlib")
     kind = target.suffix.lower().removeprefix(".")
     if kind not in {"png", "svg"} or target.is_dir():
-        raise UsageError(f"{paths.shown(target)}: a plot is a .png or an .svg file; name it so")
+        raise UsageError(f"{paths.display_path(target)}: a plot is a .png or an .svg file; name it so")
     return kind
 
 

@@ -22,7 +22,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Result:
     """What is said of one recording, and where it comes from.
 
     Attributes:
@@ -45,17 +45,17 @@ class Answer:
         return Source(self.file, self.model, self.device)
 
     @property
-    def stretches(self) -> tuple[Prediction, ...]:
+    def rows(self) -> tuple[Prediction, ...]:
         """The segments of a timeline, else the one answer: what a format made of rows writes."""
         return (self.prediction,) if self.segments is None else self.segments
 
 
-def as_word(name: str, also: str) -> str:
+def percent_encode(name: str, also: str) -> str:
     r"""Return a file name without what is not printable, bytes that are not UTF-8, ``%`` and ``also``, as a URL has it.
 
     No two names become the same word.
 
-    >>> as_word("50% of\ncalls.wav", also=" ")
+    >>> percent_encode("50% of\ncalls.wav", also=" ")
     '50%25%20of%0Acalls.wav'
     """
     return "".join(c if c.isprintable() and c not in also and c != "%" else _percent(c) for c in name)

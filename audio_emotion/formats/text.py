@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from audio_emotion.core.emotions import NO_SPEECH
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import Prediction
-from audio_emotion.formats.result import Answer, Source, shares
+from audio_emotion.formats.result import Result, Source, shares
 from audio_emotion.formats.writer import Writer, clock
 
 
@@ -48,7 +48,7 @@ class TextWriter(Writer):
     def begin(self, source: Source) -> str:
         gap = "\n" if self._started else ""
         self._started = True
-        return f"{gap}{shown(source.file)}\n" if self.many else gap
+        return f"{gap}{display_path(source.file)}\n" if self.many else gap
 
     def segment(self, source: Source, said: Prediction) -> str:
         channel = "" if said.channel is None else f"[{said.channel}] "
@@ -60,13 +60,13 @@ class TextWriter(Writer):
             return f"{when}  ({', '.join(f'{label} {100 * score:.2f}%' for label, score in best.items())})\n"
         return f"{when} {100 * said.score:.2f}%\n"
 
-    def end(self, answer: Answer) -> str:
+    def end(self, answer: Result) -> str:
         if not answer.segments:
             return ""
         parts = ", ".join(f"{label} {100 * share:.1f}%" for label, share in shares(answer.segments).items())
         return f"\nShare of time: {parts}\n"
 
-    def answer(self, answer: Answer) -> str:
+    def answer(self, answer: Result) -> str:
         if answer.segments is None:
             return self.begin(answer.source) + text(answer.prediction, self.top_k)
         return super().answer(answer)

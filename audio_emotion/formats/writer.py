@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from audio_emotion.core.types import Prediction
-from audio_emotion.formats.result import Answer, Source
+from audio_emotion.formats.result import Result, Source
 
 
 class Writer:
@@ -37,7 +37,7 @@ class Writer:
         """Return one segment, or the one answer for a whole recording."""
         return ""
 
-    def end(self, answer: Answer) -> str:
+    def end(self, answer: Result) -> str:
         """Return what stands after a recording's segments, all of them known."""
         return ""
 
@@ -45,12 +45,12 @@ class Writer:
         """Return what stands after the last recording."""
         return ""
 
-    def answer(self, answer: Answer) -> str:
+    def answer(self, answer: Result) -> str:
         """Return one recording's whole answer."""
-        rows = (self.segment(answer.source, said) for said in answer.stretches)
+        rows = (self.segment(answer.source, said) for said in answer.rows)
         return "".join([self.begin(answer.source), *rows, self.end(answer)])
 
-    def render(self, answers: Iterable[Answer]) -> str:
+    def render(self, answers: Iterable[Result]) -> str:
         """Return a whole document."""
         return "".join([self.head(), *(self.answer(answer) for answer in answers), self.tail()])
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 
 import numpy as np
 
-from audio_emotion.audio.vad import passes
+from audio_emotion.audio.vad import speech_mask
 from audio_emotion.audio.windows import utterance_windows
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import AudioError
@@ -18,7 +18,7 @@ Judging = Generator[FloatArray, FloatArray, Prediction]
 """Yields windows (n, window_samples), is sent their logits (n, n_labels), and returns the answer."""
 
 
-def judging(
+def iter_window_batches(
     config: ModelConfig,
     read: Callable[[], Iterable[FloatArray]],
     start: float = 0.0,
@@ -34,14 +34,14 @@ def judging(
     n_samples, windows = utterance_windows(read, config.sampling_rate, config.window_samples, BATCH)
     logits: list[FloatArray] = []
     for batch in windows:
-        speech = batch[passes(batch, config.sampling_rate, gate, vad)]
+        speech = batch[speech_mask(batch, config.sampling_rate, gate, vad)]
         if len(speech):
             logits.append((yield speech))
     pooled = np.concatenate(logits).mean(axis=0) if logits else None
     return answer(pooled, config, start, start + n_samples / config.sampling_rate, sum(map(len, logits)), channel)
 
 
-def together(
+def predict_batched(
     recordings: Sequence[Judging], logits: Callable[[FloatArray], FloatArray]
 ) -> list[Prediction | AudioError]:
     """Return the answer of each recording, or the error that it met; a window of each goes into every batch."""

@@ -16,16 +16,16 @@ import numpy.typing as npt
 
 from audio_emotion import audio
 from audio_emotion.audio.find import expand
-from audio_emotion.audio.region import WHOLE, Part, Source
-from audio_emotion.audio.vad import check_vad, passes
+from audio_emotion.audio.region import FULL, AudioRegion, AudioSource
+from audio_emotion.audio.vad import check_vad, speech_mask
 from audio_emotion.audio.windows import windows_of
 from audio_emotion.core.emotions import NO_SPEECH, UNKNOWN
 from audio_emotion.core.errors import AudioError, ModelError, UsageError
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import FloatArray, Prediction, Waveform
 from audio_emotion.inference.backends import Runtime, choose_device, cores
 from audio_emotion.inference.backends.onnx import OnnxRuntime
-from audio_emotion.inference.batching import BATCH, Judging, judging, together
+from audio_emotion.inference.batching import BATCH, Judging, iter_window_batches, predict_batched
 from audio_emotion.models import checkpoint, entry
 from audio_emotion.models.checkpoint import ModelConfig
 from audio_emotion.models.descriptors import maker
@@ -66,10 +66,10 @@ class Model:
 
     def predict(
         self,
-        source: Source | npt.NDArray[Any],
+        source: AudioSource | npt.NDArray[Any],
         sampling_rate: int | None = None,
         *,
-        part: Part = WHOLE,
+        part: AudioRegion = FULL,
         gate: bool = True,
         vad: bool = False,
         name: str | None = None,
@@ -103,7 +103,7 @@ class Model:
         self,
         paths: Iterable[str | PathLike[str]],
         *,
-        part: Part = WHOLE,
+        part: AudioRegion = FULL,
         gate: bool = True,
         vad: bool = False,
     ) -> Iterator[tuple[Path, Prediction | AudioError]]:
@@ -123,7 +123,7 @@ class Model:
             begun = [
                 self._judging(self.reader(path, None, part), part.start, part.channel, gate, vad) for path in group
             ]
-            return together(begun, logits)
+            return predict_batched(begun, logits)
 
         logits = self.runtime.logits_here if isinstance(self.runtime, OnnxRuntime) else self.runtime.logits
         threads = ThreadPoolExecutor(cores())
@@ -154,15 +154,19 @@ class Model:
         """
         found = expand([folder], recursive)
         if found == [Path(folder)]:
-            raise AudioError(f"{shown(folder)}: not a folder with recordings, such as *.wav, *.flac or *.mp3")
+            raise AudioError(f"{display_path(folder)}: not a folder with recordings, such as *.wav, *.flac or *.mp3")
         return self.predict_files(found, gate=gate, vad=vad)
 
-    def judge(self, waveform: Waveform, gate: bool = True, vad: bool = False) -> Prediction:
+    def predict_waveform(self, waveform: Waveform, gate: bool = True, vad: bool = False) -> Prediction:
         """Say which emotion a waveform at the model's own sampling rate holds."""
         return self._judge(lambda: [waveform.samples], waveform.start, None, gate, vad)
 
     def reader(
-        self, source: Source | npt.NDArray[Any], sampling_rate: int | None, part: Part = WHOLE, name: str | None = None
+        self,
+        source: AudioSource | npt.NDArray[Any],
+        sampling_rate: int | None,
+        part: AudioRegion = FULL,
+        name: str | None = None,
     ) -> Callable[[], Iterable[FloatArray]]:
         """Return what gives a recording's blocks at the model's rate, from the beginning each time it is called."""
         if not isinstance(source, np.ndarray):
@@ -175,7 +179,7 @@ class Model:
     def _judge(
         self, read: Callable[[], Iterable[FloatArray]], start: float, channel: int | None, gate: bool, vad: bool
     ) -> Prediction:
-        (said,) = together([self._judging(read, start, channel, gate, vad)], self.runtime.logits)
+        (said,) = predict_batched([self._judging(read, start, channel, gate, vad)], self.runtime.logits)
         if isinstance(said, AudioError):
             raise said
         return said
@@ -183,7 +187,7 @@ class Model:
     def _judging(
         self, read: Callable[[], Iterable[FloatArray]], start: float, channel: int | None, gate: bool, vad: bool
     ) -> Judging:
-        return judging(self.config, read, start, channel, gate, vad)
+        return iter_window_batches(self.config, read, start, channel, gate, vad)
 
 
 def load_model(
@@ -220,7 +224,7 @@ def load_model(
     model = Model(config, _runtime(folder, config, device, chosen, threads), chosen)
     _LOG.debug(
         "model %s (%s) in %s, with %s on %s, loaded in %.0f ms",
-        *(config.name, config.architecture, shown(folder), chosen, device, 1000 * (time.monotonic() - began)),
+        *(config.name, config.architecture, display_path(folder), chosen, device, 1000 * (time.monotonic() - began)),
     )
     return model
 
@@ -256,7 +260,7 @@ def _onnx_runtime(graph: Path, config: ModelConfig, threads: int | None) -> Runt
     return runtime
 
 
-def sure_enough(said: Prediction, least: float) -> Prediction:
+def apply_min_confidence(said: Prediction, least: float) -> Prediction:
     """Answer ``unknown`` where no label's score reaches ``least``, 0 to 1."""
     return said if said.label == NO_SPEECH or said.score >= least else replace(said, label=UNKNOWN)
 
@@ -266,7 +270,7 @@ def speech_windows(
 ) -> FloatArray:
     """Return the windows of an utterance that hold speech, (n_windows, window_samples); maybe none."""
     windows = windows_of(samples, window_samples)
-    return windows[passes(windows, sampling_rate, gate, vad)]
+    return windows[speech_mask(windows, sampling_rate, gate, vad)]
 
 
 def pooled_logits(runtime: Runtime, utterances: Sequence[FloatArray]) -> list[FloatArray | None]:

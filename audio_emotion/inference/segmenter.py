@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from audio_emotion.audio.vad import check_vad, passes
-from audio_emotion.audio.windows import cover, windows_of
+from audio_emotion.audio.vad import check_vad, speech_mask
+from audio_emotion.audio.windows import frame, windows_of
 from audio_emotion.core.types import FloatArray, Prediction
 from audio_emotion.inference.batching import BATCH, answer
 from audio_emotion.inference.config import TimelineConfig, grid
 from audio_emotion.inference.model import Model
-from audio_emotion.inference.smoothing import stages, through
+from audio_emotion.inference.smoothing import run_stages, stages
 from audio_emotion.models.checkpoint import ModelConfig
 
 
-class Cutter:
+class Windower:
     """Mono sound at the model's rate, block by block → of each window the speech in it.
 
     Each window is given as what the model reads of it and what holds speech, (n_speech_windows, window_samples); of
@@ -38,20 +38,20 @@ class Cutter:
         held, self._held = self._held, self._held[ready * self.hop :]
         for first in range(0, ready, BATCH):
             starts = [number * self.hop for number in range(first, min(first + BATCH, ready))]
-            yield self._speech([cover(held[start : start + self.window], self._window_samples) for start in starts])
+            yield self._speech([frame(held[start : start + self.window], self._window_samples) for start in starts])
 
     def flush(self) -> list[FloatArray]:
         """Return the speech of the last window, behind which there is no sound, whether the sound fills it or not."""
         alone = len(self._held) == self.n_samples
-        return self._speech([(windows_of if alone else cover)(self._held, self._window_samples)])
+        return self._speech([(windows_of if alone else frame)(self._held, self._window_samples)])
 
     def _speech(self, covers: list[FloatArray]) -> list[FloatArray]:
-        passed = passes(np.concatenate(covers), self._rate, self._config.gate, self._config.vad)
+        passed = speech_mask(np.concatenate(covers), self._rate, self._config.gate, self._config.vad)
         borders = np.cumsum([len(windows) for windows in covers])[:-1]
         return [windows[own] for windows, own in zip(covers, np.split(passed, borders), strict=True)]
 
 
-class Assembler:
+class SegmentBuilder:
     """The model's logits of each window in turn → segments."""
 
     def __init__(
@@ -70,12 +70,12 @@ class Assembler:
 
     def take(self, windows: Iterable[FloatArray]) -> list[Prediction]:
         """Take the logits of the next windows, (n_speech_windows, n_labels) each; return the segments now known."""
-        return through(self._stages, [self._answer(logits) for logits in windows])
+        return run_stages(self._stages, [self._answer(logits) for logits in windows])
 
     def finish(self, logits: FloatArray, n_samples: int) -> list[Prediction]:
         """Take those of the last window, of ``n_samples`` in all; return the segments that are left."""
         last = replace(self._answer(logits), end=self._seconds(n_samples))
-        return through(self._stages, [last], last=True)
+        return run_stages(self._stages, [last], last=True)
 
     def _answer(self, logits: FloatArray) -> Prediction:
         start = self._seconds(self.begins)
@@ -88,14 +88,14 @@ class Assembler:
         return self._start + n_samples / self._model.sampling_rate
 
 
-class Windows:
+class TimelinePipeline:
     """Mono sound at the model's rate, block by block → segments; a cutter, the model and an assembler in a row."""
 
     def __init__(self, model: Model, config: TimelineConfig, start: float, channel: int | None) -> None:
         self._runtime = model.runtime
         self._n_labels = len(model.config.labels)
-        self._cutter = Cutter(model.config.sampling_rate, model.config.window_samples, config)
-        self._assembler = Assembler(model.config, config, start, channel)
+        self._cutter = Windower(model.config.sampling_rate, model.config.window_samples, config)
+        self._assembler = SegmentBuilder(model.config, config, start, channel)
 
     @property
     def begins(self) -> int:

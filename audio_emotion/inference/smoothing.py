@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.types import IntArray, Prediction
-from audio_emotion.inference.model import sure_enough
+from audio_emotion.inference.model import apply_min_confidence
 
 _MEDIAN_REACH = 2  # windows to either side
 _STAY = 0.9
@@ -41,13 +41,13 @@ def stages(
     if smooth:
         asked.append(Median() if smooth == "median" else Viterbi())
     if min_confidence:
-        asked.append(Confident(min_confidence))
+        asked.append(ConfidenceFilter(min_confidence))
     if merge or min_duration_s:
         asked.append(Merge(min_duration_s))
     return asked
 
 
-def through(asked: list[Stage], answers: list[Prediction], last: bool = False) -> list[Prediction]:
+def run_stages(asked: list[Stage], answers: list[Prediction], last: bool = False) -> list[Prediction]:
     """Put the next answers through the stages; return what comes out at the end, with ``last`` all that was held."""
     for stage in asked:
         answers = [said for answer_ in answers for said in stage.push(answer_)] + (stage.flush() if last else [])
@@ -140,14 +140,14 @@ def _labelled(said: Prediction, number: int) -> Prediction:
     return replace(said, label=label, score=said.scores[label])
 
 
-class Confident:
+class ConfidenceFilter:
     """``unknown`` where the answer's score is below what was asked for."""
 
     def __init__(self, least: float) -> None:
         self._least = least
 
     def push(self, said: Prediction) -> list[Prediction]:
-        return [sure_enough(said, self._least)]
+        return [apply_min_confidence(said, self._least)]
 
     def flush(self) -> list[Prediction]:
         return []

@@ -20,16 +20,16 @@ from typing import Any
 import numpy.typing as npt
 
 from audio_emotion import audio
-from audio_emotion.audio.region import WHOLE, Part, Source
+from audio_emotion.audio.region import FULL, AudioRegion, AudioSource
 from audio_emotion.audio.segments import Segment
-from audio_emotion.audio.windows import cut
+from audio_emotion.audio.windows import slice_blocks
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import Prediction, Waveform
 from audio_emotion.inference.batching import answer
 from audio_emotion.inference.config import DEFAULTS, TimelineConfig
 from audio_emotion.inference.model import Model
-from audio_emotion.inference.segmenter import Windows
+from audio_emotion.inference.segmenter import TimelinePipeline
 from audio_emotion.models.checkpoint import ModelConfig
 
 _LONG_S = 600.0  # segments longer than this are decoded by themselves, in a stream
@@ -37,10 +37,10 @@ _LONG_S = 600.0  # segments longer than this are decoded by themselves, in a str
 
 def timeline(
     model: Model,
-    source: Source | npt.NDArray[Any],
+    source: AudioSource | npt.NDArray[Any],
     sampling_rate: int | None = None,
     config: TimelineConfig = DEFAULTS,
-    part: Part = WHOLE,
+    part: AudioRegion = FULL,
     *,
     name: str | None = None,
 ) -> Iterator[Prediction]:
@@ -59,7 +59,7 @@ def timeline(
     >>> [(said.start, said.end, said.label) for said in merged]
     [(0.0, 10.0, 'no speech')]
     """
-    windows = Windows(model, config, part.start, part.channel)
+    windows = TimelinePipeline(model, config, part.start, part.channel)
     read = model.reader(source, sampling_rate, part, name)
 
     def segments() -> Iterator[Prediction]:
@@ -88,10 +88,10 @@ def overall(segments: Sequence[Prediction], model: ModelConfig, channel: int | N
 
 def score_segments(
     model: Model,
-    source: Source | npt.NDArray[Any],
+    source: AudioSource | npt.NDArray[Any],
     segments: Sequence[Segment],
     sampling_rate: int | None = None,
-    part: Part = WHOLE,
+    part: AudioRegion = FULL,
     *,
     gate: bool = True,
     vad: bool = False,
@@ -106,11 +106,11 @@ def score_segments(
         AudioError: as :meth:`Model.predict`, or a segment starts where the recording has ended.
     """
     rate = model.config.sampling_rate
-    part = Part(channel=part.channel, stream=part.stream)
+    part = AudioRegion(channel=part.channel, stream=part.stream)
     ordered = sorted(segments, key=lambda segment: (segment.start, segment.end))
     short = [segment for segment in ordered if segment.end - segment.start <= _LONG_S]
     parts = [(round(s.start * rate), max(round(s.end * rate), round(s.start * rate) + 1)) for s in short]
-    found = cut(model.reader(source, sampling_rate, part, name)(), parts)
+    found = slice_blocks(model.reader(source, sampling_rate, part, name)(), parts)
     for segment in ordered:
         if segment.end - segment.start > _LONG_S:
             stretch = replace(part, start=segment.start, end=segment.end)
@@ -123,7 +123,7 @@ def score_segments(
                 "the recording has ended; are these the segments of another one, or was it cut off?"
             )
         waveform = Waveform(samples, rate, rate, segment.start)
-        yield segment, replace(model.judge(waveform, gate, vad), channel=part.channel)
+        yield segment, replace(model.predict_waveform(waveform, gate, vad), channel=part.channel)
 
 
 class Stream:
@@ -169,7 +169,7 @@ class Stream:
         """Forget all sound; the next chunk is the beginning of another."""
         self._n_frames = 0
         self._resampler = audio.Resampler(self.sampling_rate, self.model.config.sampling_rate)
-        self._windows = Windows(self.model, self.config, self.start, self.channel)
+        self._windows = TimelinePipeline(self.model, self.config, self.start, self.channel)
 
     def push(self, frames: npt.NDArray[Any]) -> list[Prediction]:
         """Take the next chunk, (n_frames,) or (n_frames, n_channels), of any length; return what is answered by it.

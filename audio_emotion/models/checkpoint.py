@@ -108,7 +108,7 @@ def stored() -> tuple[str, ...]:
     return (DEFAULT, *(name for name in own if not name.startswith(".")))
 
 
-def chosen() -> str:
+def default_model() -> str:
     """Return the name of the model to take where none is named: what :func:`choose` was told, else ``default``.
 
     Raises:
@@ -209,7 +209,7 @@ def read_config(folder: Path) -> ModelConfig:
             raise TypeError("labels is not a list")
         config = ModelConfig(**{**content, "labels": tuple(content["labels"])})
     except FileNotFoundError as error:
-        raise ModelError(f"{paths.shown(folder)}: is a folder without {CONFIG}; name that of a model") from error
+        raise ModelError(f"{paths.display_path(folder)}: is a folder without {CONFIG}; name that of a model") from error
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelError(f"{folder / CONFIG}: not a readable model description ({error})") from error
     wrong = [what for what, right in _checks(config).items() if not right]

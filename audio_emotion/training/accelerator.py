@@ -57,7 +57,7 @@ def main_process_first(device: str) -> Iterator[None]:
         yield
 
 
-def over_all(accelerator: "Accelerator", number: Tensor) -> Tensor:
+def all_reduce_sum(accelerator: "Accelerator", number: Tensor) -> Tensor:
     """Return the sum of a number over all processes."""
     if accelerator.num_processes == 1:
         return number
@@ -65,11 +65,11 @@ def over_all(accelerator: "Accelerator", number: Tensor) -> Tensor:
     return summed
 
 
-def anywhere(accelerator: "Accelerator", said: bool) -> bool:
+def any_process(accelerator: "Accelerator", said: bool) -> bool:
     """Whether any process says so."""
     if accelerator.num_processes == 1:
         return said
-    return bool(over_all(accelerator, torch.tensor(float(said), device=accelerator.device)))
+    return bool(all_reduce_sum(accelerator, torch.tensor(float(said), device=accelerator.device)))
 
 
 def precision(config: TrainConfig, device: str) -> torch.dtype | None:
@@ -93,7 +93,7 @@ def precision(config: TrainConfig, device: str) -> torch.dtype | None:
 
 
 @contextmanager
-def memory_told(config: TrainConfig, device: str) -> Iterator[None]:
+def oom_hint(config: TrainConfig, device: str) -> Iterator[None]:
     """Turn an out-of-memory error into one that says which settings to change."""
     try:
         yield

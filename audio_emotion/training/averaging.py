@@ -53,7 +53,7 @@ class Average:
             self._mean.load_state_dict(state)
 
 
-def refresh_norms(model: EmotionModel, heard: Iterator[FloatArray], dtype: torch.dtype | None) -> None:
+def update_batchnorm(model: EmotionModel, heard: Iterator[FloatArray], dtype: torch.dtype | None) -> None:
     """Make batch normalisation's means and variances those of windows (batch, window_samples) as they are.
 
     Those that training leaves are of sounds augmented, mixed and with units dropped, and of other weights than a mean
@@ -78,7 +78,7 @@ def refresh_norms(model: EmotionModel, heard: Iterator[FloatArray], dtype: torch
     model.eval()
 
 
-def as_they_are(sounds: Sequence[FloatArray], config: TrainConfig) -> Iterator[FloatArray]:
+def clean_batches(sounds: Sequence[FloatArray], config: TrainConfig) -> Iterator[FloatArray]:
     """Yield the windows of utterances as an answer reads them, in batches of mixed utterances."""
     order = np.random.default_rng(config.seed).permutation(len(sounds))
     for first in range(0, len(order), config.batch_size):

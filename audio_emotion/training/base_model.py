@@ -59,7 +59,7 @@ def completed(table: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return merged, problems
 
 
-def passed_on(name: str, training: Mapping[str, Any]) -> dict[str, Any]:
+def merge_provenance(name: str, training: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a model's record of its training takes from the model it was made from.
 
     Corpora and speakers are those of both, so that a test on either's is told of; the licence is both together.
@@ -69,7 +69,10 @@ def passed_on(name: str, training: Mapping[str, Any]) -> dict[str, Any]:
         "corpora": list(dict.fromkeys([*before.get("corpora", ()), *training["corpora"]])),
         "licence": joined(*(str(one.get("licence", "unknown")) for one in (before, training))),
         "speakers": dict(training["speakers"])
-        | {side: sorted({*heard(name, side), *training["speakers"][side]}) for side in ("train", "validation")},
+        | {
+            side: sorted({*training_recordings(name, side), *training["speakers"][side]})
+            for side in ("train", "validation")
+        },
     }
 
 
@@ -82,7 +85,7 @@ def joined(*licences: str) -> str:
     return " AND ".join(dict.fromkeys(word for one in licences if one for word in one.split(" AND ")))
 
 
-def heard(name: str, side: str = "train") -> tuple[str, ...]:
+def training_recordings(name: str, side: str = "train") -> tuple[str, ...]:
     """Return the speakers of one side of a model's training, those of the model it was made from among them."""
     return tuple(describe(name).training.get("speakers", {}).get(side, ()))
 

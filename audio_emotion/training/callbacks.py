@@ -23,7 +23,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Listener:
+class Callbacks:
     """Who is told: after each step, after each epoch (its state is kept by then), and of long preparations."""
 
     on_step: Callable[[Step], None] = _nothing

@@ -12,7 +12,7 @@ FEW_UTTERANCES = 10
 """Utterances of a label below which a single answer moves its recall by more than a tenth."""
 
 
-def cautions(utterances: Sequence[Utterance]) -> Iterator[str]:
+def data_warnings(utterances: Sequence[Utterance]) -> Iterator[str]:
     """Yield a line for each way in which the recordings of a run, those tested among them, are few."""
     counts = Counter(utterance.label for utterance in utterances)
     if len(counts) <= FEW_LABELS:

@@ -38,7 +38,7 @@ class Epoch:
 
 
 @dataclass
-class Standing:
+class TrainState:
     """How far a run has come.
 
     Attributes:
@@ -80,7 +80,7 @@ class Standing:
         return done >= epochs or bool(patience and self.best and done - self.best >= patience)
 
 
-class Keeper:
+class CheckpointWriter:
     """Writes a run's state into a file, at once or not at all, and reads it.
 
     Attributes:
@@ -93,9 +93,9 @@ class Keeper:
         self._every_s = 60 * minutes
         self._last = time.monotonic()
 
-    def beside(self, name: str) -> "Keeper":
+    def beside(self, name: str) -> "CheckpointWriter":
         """Return one that keeps another run's state as often, in a file of that name in the same folder."""
-        return Keeper(self.file.with_name(name), self._every_s / 60)
+        return CheckpointWriter(self.file.with_name(name), self._every_s / 60)
 
     def is_due(self) -> bool:
         """Whether the last state is old enough for another one within an epoch."""
@@ -154,21 +154,21 @@ def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors, groups:
     optimizer.load_state_dict({"state": state, "param_groups": restored})
 
 
-def standing_of(numbers: Mapping[str, Any]) -> Standing:
-    """Read a :class:`Standing` from JSON."""
-    return Standing(**{**numbers, "history": [Epoch(**epoch) for epoch in numbers["history"]]})
+def standing_of(numbers: Mapping[str, Any]) -> TrainState:
+    """Read a :class:`TrainState` from JSON."""
+    return TrainState(**{**numbers, "history": [Epoch(**epoch) for epoch in numbers["history"]]})
 
 
-def under(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
+def add_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
     """Return tensors with ``PREFIX/`` before their names."""
     return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
 
 
-def below(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
+def strip_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
     """Return those tensors whose names :func:`under` made, without the prefix."""
     return {name.removeprefix(f"{prefix}/"): t for name, t in tensors.items() if name.startswith(f"{prefix}/")}
 
 
-def as_numbers(standing: Standing) -> dict[str, Any]:
+def as_numbers(standing: TrainState) -> dict[str, Any]:
     """Return a standing for JSON."""
     return asdict(standing)

@@ -23,7 +23,7 @@ from audio_emotion.evaluation.report import Provenance, Report
 from audio_emotion.inference.backends import choose_device
 from audio_emotion.models import checkpoint
 from audio_emotion.training import TrainConfig, base_model, schema
-from audio_emotion.training.dataset import Material, load_material
+from audio_emotion.training.dataset import Dataset, load_dataset
 from audio_emotion.training.run_dir import finish
 from audio_emotion.training.train import train_split
 
@@ -79,10 +79,10 @@ class FoldRun:
     evaluation: Evaluation
 
 
-def run_folds(plan: FoldsPlan, material: Material, restart: bool = False, progress: Progress = silent) -> list[FoldRun]:
+def run_folds(plan: FoldsPlan, material: Dataset, restart: bool = False, progress: Progress = silent) -> list[FoldRun]:
     """Train and test every fold with every seed; what an earlier call with this plan has finished is not run again.
 
-    ``material`` is what :func:`audio_emotion.training.train.load_material` makes of the plan's data.
+    ``material`` is what :func:`audio_emotion.training.train.load_dataset` makes of the plan's data.
 
     Raises:
         UsageError: the folder holds runs of another plan or other recordings, and ``restart`` is false.
@@ -113,7 +113,7 @@ def reports(plan: FoldsPlan, runs: Sequence[FoldRun], corpora: tuple[str, ...]) 
     for seed in dict.fromkeys(run.seed for run in runs):
         evaluation = pool([run.evaluation for run in runs if run.seed == seed])
         heard = evaluation.speakers if plan.folds.startswith("random") else ()
-        heard += base_model.heard(plan.config.origin) if plan.config.origin else ()
+        heard += base_model.training_recordings(plan.config.origin) if plan.config.origin else ()
         model = Provenance(plan.name, plan.config.architecture, corpora, plan.folds, {"train": heard})
         intervals = evaluation.intervals(np.random.default_rng(seed))
         made.append(Report(f"{plan.folds}, all folds, seed {seed}", model, evaluation, intervals))
@@ -167,7 +167,7 @@ def _run(plan: FoldsPlan, name: str, seed: int, threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    material = load_material(plan.data, plan.labels, plan.strict, sampling_rate=plan.config.rate)
+    material = load_dataset(plan.data, plan.labels, plan.strict, sampling_rate=plan.config.rate)
     number = int(name.removeprefix(f"{plan.folds}-"))
     (split,) = make_folds(
         plan.folds,
@@ -194,7 +194,7 @@ def _read(plan: FoldsPlan, name: str, seed: int) -> Evaluation:
     return Evaluation.from_dict(json.loads((_run_folder(plan, name, seed) / _EVALUATION).read_text("utf-8")))
 
 
-def _open(plan: FoldsPlan, material: Material, restart: bool) -> None:
+def _open(plan: FoldsPlan, material: Dataset, restart: bool) -> None:
     """Make the folder of the runs, or check that it belongs to this plan and these recordings."""
     if restart and (plan.folder / _PLAN).exists():  # what is not of folds stays
         paths.remove_folder(plan.folder)
@@ -215,7 +215,7 @@ def _open(plan: FoldsPlan, material: Material, restart: bool) -> None:
         file.write(json.dumps(mark, indent=1) + "\n")
 
 
-def _mark(plan: FoldsPlan, material: Material) -> dict[str, object]:
+def _mark(plan: FoldsPlan, material: Dataset) -> dict[str, object]:
     """Return all that must be the same for runs to belong together; more seeds may be added."""
     mark = {
         "folds": plan.folds,

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from audio_emotion import augment as augmentation
-from audio_emotion.audio.windows import pad, spans
+from audio_emotion.audio.windows import pad, window_bounds
 from audio_emotion.augment.features import Features
 from audio_emotion.augment.pipeline import Sounds
 from audio_emotion.core.types import FloatArray, IntArray
@@ -22,7 +22,7 @@ from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.models.frontends import LogMelSpectrogram, MelMfcc
 from audio_emotion.training import spectrogram_cache
 from audio_emotion.training.config import TrainConfig
-from audio_emotion.training.spectrogram_cache import Repeated, needed_bytes
+from audio_emotion.training.spectrogram_cache import SpectrogramCache, needed_bytes
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _READ = 32  # utterances whose features are computed at once
 
 
 @dataclass(frozen=True)
-class Side:
+class Subset:
     """Decoded utterances of one side.
 
     Attributes:
@@ -54,14 +54,14 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Share:
+class Shard:
     """Which part of each batch this process reads: every ``of``-th utterance, from ``number`` on."""
 
     number: int = 0
     of: int = 1
 
 
-def groups(n: int, config: TrainConfig, epoch: int, share: Share) -> list[IntArray]:
+def groups(n: int, config: TrainConfig, epoch: int, share: Shard) -> list[IntArray]:
     """Return the numbers of the utterances of each batch of an epoch, every utterance once.
 
     A last batch that leaves a process fewer than two is left out: batch normalisation cannot take it.
@@ -81,7 +81,7 @@ class Loader:
     """
 
     def __init__(
-        self, side: Side, model: EmotionModel, n_labels: int, config: TrainConfig, share: Share, progress: Progress
+        self, side: Subset, model: EmotionModel, n_labels: int, config: TrainConfig, share: Shard, progress: Progress
     ) -> None:
         self._side, self._model, self._config, self._share = side, model, config, share
         ids = side.ids or None
@@ -125,7 +125,7 @@ class Loader:
             x = self._model.network.get_submodule("normalise")(self._changes.raw(x, rng))
         return self._changes.normalised(x, targets, rng)
 
-    def _repeating(self) -> Repeated | None:
+    def _repeating(self) -> SpectrogramCache | None:
         """Return what keeps spectrograms, where the table asks for it, the model has any and memory has room."""
         table = augmentation.DEFAULT if self._config.augment is None else self._config.augment
         frontend, after = self._model.frontend, int(table.get("repeat_after", 0))
@@ -135,7 +135,7 @@ class Loader:
         if needed > spectrogram_cache.LIMIT_BYTES:
             _LOG.info("no epoch repeats another: %d of them would take %.1f GB of memory", after, needed / 1e9)
             return None
-        return Repeated(self._sounds, frontend, after)
+        return SpectrogramCache(self._sounds, frontend, after)
 
     def _of_bank(self, epoch: int, numbers: IntArray) -> FloatArray:
         """Return the features of a version of each utterance, drawn by its number and the epoch."""
@@ -175,6 +175,6 @@ def raw_features(model: EmotionModel, windows: FloatArray) -> FloatArray:
 
 def middle(samples: FloatArray, window: int) -> FloatArray:
     """Return the window in the middle of an utterance, (window,), padded where that is shorter."""
-    covering = spans(len(samples), window)
+    covering = window_bounds(len(samples), window)
     start, end = covering[len(covering) // 2]
     return pad(samples[start:end], window)

@@ -16,13 +16,13 @@ from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, sil
 from audio_emotion.corpora.labels import LabelSet, label_set
 from audio_emotion.corpora.load import digest, made_of_each, sound
 from audio_emotion.corpora.sources import gather, parse_sources
-from audio_emotion.training.data import Side
+from audio_emotion.training.data import Subset
 
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Material:
+class Dataset:
     """Decoded recordings, ready to be split.
 
     Attributes:
@@ -50,10 +50,10 @@ class Material:
         """Every file that is not used: foreign to the corpora, or unreadable."""
         return self.corpus.left_out + self.unreadable
 
-    def side(self, utterances: Sequence[Utterance]) -> Side:
+    def side(self, utterances: Sequence[Utterance]) -> Subset:
         """Return some of the utterances as the loop reads them."""
         labels = self.labels.labels
-        return Side(
+        return Subset(
             [self.sounds[u.digest] for u in utterances],
             [labels.index(u.label) for u in utterances],
             [str(u.path) for u in utterances],
@@ -61,14 +61,14 @@ class Material:
         )
 
 
-def load_material(
+def load_dataset(
     data: Sequence[str],
     labels: str = "eight",
     strict: bool = False,
     progress: Progress = silent,
     sampling_rate: int = 16_000,
     for_training: bool = True,
-) -> Material:
+) -> Dataset:
     """Find the recordings of ``data``, as :func:`train` takes it, and decode them at ``sampling_rate`` (Hz).
 
     What is not ``for_training`` may lack some of one's own labels.
@@ -92,7 +92,7 @@ def load_material(
         )
     utterances = tuple(utterance for utterance, _ in heard)
     sounds = {utterance.digest: samples for utterance, samples in heard}
-    return Material(replace(corpus, utterances=utterances), sampling_rate, sounds, chosen, unreadable)
+    return Dataset(replace(corpus, utterances=utterances), sampling_rate, sounds, chosen, unreadable)
 
 
 def _heard(sampling_rate: int, utterance: Utterance) -> tuple[Utterance, FloatArray]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.training.config import TeachersConfig, TrainConfig
-from audio_emotion.training.loop import Aim
+from audio_emotion.training.loop import TargetFn
 
 _APART = 100_000
 
@@ -35,7 +35,7 @@ def recipes(config: TrainConfig) -> list[TrainConfig]:
     ]
 
 
-def taught_by(teachers: Sequence[EmotionModel], share: float) -> Aim:
+def distil(teachers: Sequence[EmotionModel], share: float) -> TargetFn:
     """Return what makes ``share`` of the targets the mean of the teachers' answers to the same features."""
     for teacher in teachers:
         teacher.eval()

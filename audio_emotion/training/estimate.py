@@ -10,11 +10,11 @@ from audio_emotion.corpora.splits import Split
 from audio_emotion.inference.backends import choose_device
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.training import accelerator, distillation, fine_tuning
-from audio_emotion.training.callbacks import Listener
+from audio_emotion.training.callbacks import Callbacks
 from audio_emotion.training.config import TrainConfig
-from audio_emotion.training.data import Side
-from audio_emotion.training.dataset import Material
-from audio_emotion.training.loop import Fitting
+from audio_emotion.training.data import Subset
+from audio_emotion.training.dataset import Dataset
+from audio_emotion.training.loop import Trainer
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Cost:
 
 
 def measure(
-    train: Side,
+    train: Subset,
     n_labels: int,
     config: TrainConfig,
     device: str,
@@ -46,10 +46,10 @@ def measure(
 ) -> Cost:
     """Run a few steps of a model, the first of them uncounted, and forget it; ``begin`` is as of :func:`loop.fit`."""
     n = min(len(train.sounds), n_steps * config.batch_size * config.accumulation)
-    part = Side(train.sounds[:n], train.targets[:n])
-    with torch.random.fork_rng(), accelerator.memory_told(config, device):
+    part = Subset(train.sounds[:n], train.targets[:n])
+    with torch.random.fork_rng(), accelerator.oom_hint(config, device):
         began = time.monotonic()
-        fitting = Fitting(part, n_labels, config, device, Listener(), begin)
+        fitting = Trainer(part, n_labels, config, device, Callbacks(), begin)
         preparing = (time.monotonic() - began) * len(train.sounds) / n
         seconds = fitting.times()
     parameters = sum(p.numel() for p in fitting.model.parameters() if p.requires_grad)
@@ -98,7 +98,7 @@ class Estimate:
         ]
 
 
-def estimate(material: Material, split: Split, config: TrainConfig, device: str = "auto") -> Estimate:
+def estimate(material: Dataset, split: Split, config: TrainConfig, device: str = "auto") -> Estimate:
     """Say what a run is made of and, from a few of its steps, what it would cost; what is frozen costs less.
 
     Raises:

@@ -19,7 +19,7 @@ _NETWORK = "network."
 
 
 @dataclass(frozen=True)
-class Taken:
+class TransferReport:
     """What of a network is another model's.
 
     Attributes:
@@ -39,7 +39,7 @@ class Taken:
     frozen: tuple[str, ...]
 
 
-def begin(config: TrainConfig, labels: Sequence[str]) -> tuple[EmotionModel, Taken | None]:
+def begin(config: TrainConfig, labels: Sequence[str]) -> tuple[EmotionModel, TransferReport | None]:
     """Return the network of a run for these labels, on the CPU, and what of it is another model's.
 
     Without ``config.origin`` all of it is new. Where the labels or their order differ, the head, which is the last
@@ -70,7 +70,7 @@ def begin(config: TrainConfig, labels: Sequence[str]) -> tuple[EmotionModel, Tak
         fresh[name][[labels.index(x) for x in rows]] = state[name][[origin.labels.index(x) for x in rows]]
     model.load_state_dict(fresh | taken)
     frozen = freeze(model, config.freeze or (), head)
-    return model, Taken(config.origin, origin.sha256[checkpoint.TENSORS], len(taken), new, rows, frozen)
+    return model, TransferReport(config.origin, origin.sha256[checkpoint.TENSORS], len(taken), new, rows, frozen)
 
 
 def record(config: TrainConfig, labels: Sequence[str]) -> dict[str, Any]:

@@ -22,24 +22,24 @@ from audio_emotion.core.types import FloatArray, IntArray
 from audio_emotion.models import build
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.training import accelerator
-from audio_emotion.training.averaging import Average, as_they_are, refresh_norms
-from audio_emotion.training.callbacks import Listener, Step
+from audio_emotion.training.averaging import Average, clean_batches, update_batchnorm
+from audio_emotion.training.callbacks import Callbacks, Step
 from audio_emotion.training.checkpointing import (
-    Keeper,
-    Standing,
+    CheckpointWriter,
     Tensors,
+    TrainState,
+    add_prefix,
     as_numbers,
-    below,
     pack_optimizer,
     standing_of,
-    under,
+    strip_prefix,
     unpack_optimizer,
 )
 from audio_emotion.training.config import TrainConfig
-from audio_emotion.training.data import Loader, Share, Side
+from audio_emotion.training.data import Loader, Shard, Subset
 from audio_emotion.training.interrupts import interrupts
 from audio_emotion.training.optim import Loss, Schedule, make_optimizer
-from audio_emotion.training.validation import HeldOut
+from audio_emotion.training.validation import Validator
 
 _LAYOUT: dict[str, Any] = {"memory_format": torch.channels_last}
 """The channels of one place lie together: on a CPU, a step takes a quarter less time so."""
@@ -48,7 +48,7 @@ Chunk = list[tuple[IntArray, FloatArray]]
 """The batches of one step: the utterances of each, and what this process reads of them."""
 
 
-Aim = Callable[[Tensor, Tensor], Tensor]
+TargetFn = Callable[[Tensor, Tensor], Tensor]
 """Features (batch, ...) as the network reads them, and targets (batch, n_labels) → the targets to learn."""
 
 
@@ -58,15 +58,15 @@ def _as_labelled(_: Tensor, targets: Tensor) -> Tensor:
 
 
 def fit(
-    train: Side,
-    validation: Side,
+    train: Subset,
+    validation: Subset,
     n_labels: int,
     config: TrainConfig,
     device: str,
-    listener: Listener = Listener(),  # noqa: B008 (frozen)
-    keeper: Keeper | None = None,
+    listener: Callbacks = Callbacks(),  # noqa: B008 (frozen)
+    keeper: CheckpointWriter | None = None,
     begin: Callable[[], EmotionModel] | None = None,
-    aim: Aim = _as_labelled,
+    aim: TargetFn = _as_labelled,
 ) -> EmotionModel:
     """Train a new model on ``train``, or go on where ``keeper`` says that a run with the same arguments stopped.
 
@@ -80,18 +80,18 @@ def fit(
         StorageError: the state cannot be written or read.
         KeyboardInterrupt: Ctrl-C, when the step was done and its state kept; its message says how to go on.
     """
-    with torch.random.fork_rng(), accelerator.memory_told(config, device):
-        fitting = Fitting(train, n_labels, config, device, listener, begin, aim)
+    with torch.random.fork_rng(), accelerator.oom_hint(config, device):
+        fitting = Trainer(train, n_labels, config, device, listener, begin, aim)
         if keeper and (kept := keeper.load()):
             fitting.restore(*kept)
-        held_out = HeldOut(validation, fitting.model, config, device) if validation.sounds else None
+        held_out = Validator(validation, fitting.model, config, device) if validation.sounds else None
         with interrupts() as interrupted:
             while not fitting.standing.is_over(config.epochs, config.patience):
                 fitting.epoch(held_out, keeper, interrupted)
     return fitting.result()
 
 
-class Fitting:
+class Trainer:
     """A model with everything that changes while it learns.
 
     Attributes:
@@ -101,17 +101,17 @@ class Fitting:
 
     def __init__(
         self,
-        train: Side,
+        train: Subset,
         n_labels: int,
         config: TrainConfig,
         device: str,
-        listener: Listener,
+        listener: Callbacks,
         begin: Callable[[], EmotionModel] | None = None,
-        aim: Aim = _as_labelled,
+        aim: TargetFn = _as_labelled,
     ) -> None:
         self._config, self._side, self._listener, self._aim = config, train, listener, aim
         self._accelerator = accelerator.make_accelerator(device)
-        self._share = Share(self._accelerator.process_index, self._accelerator.num_processes)
+        self._share = Shard(self._accelerator.process_index, self._accelerator.num_processes)
         self._dtype = accelerator.precision(config, device)
         torch.manual_seed(config.seed)
         new = partial(build, config.architecture, n_labels, config.parameters, config.frontend_table)
@@ -127,17 +127,19 @@ class Fitting:
         self._scaler = torch.amp.GradScaler(device, enabled=self._dtype == torch.float16)
         self._network = self._accelerator.prepare(self.model.network)
         self._best: Tensors = {}
-        self.standing = Standing()
+        self.standing = TrainState()
 
     @property
     def evaluated(self) -> EmotionModel:
         """The model that is validated and kept: the mean of some weights, or the trained one itself."""
         return self._average.model
 
-    def epoch(self, held_out: "HeldOut | None", keeper: Keeper | None, interrupted: threading.Event) -> None:
+    def epoch(
+        self, held_out: "Validator | None", keeper: CheckpointWriter | None, interrupted: threading.Event
+    ) -> None:
         """Go through what is left of an epoch, validate, and keep the state."""
         for _ in self._steps():
-            stop = accelerator.anywhere(self._accelerator, interrupted.is_set())
+            stop = accelerator.any_process(self._accelerator, interrupted.is_set())
             if self._accelerator.is_main_process and keeper and (stop or keeper.is_due()):
                 self._keep(keeper)
             if stop:
@@ -168,18 +170,18 @@ class Fitting:
 
     def restore(self, tensors: Tensors, numbers: dict[str, Any]) -> None:
         """Go on where a run was kept."""
-        self.model.load_state_dict(below("model", tensors))
-        self._average.restore(below("average", tensors))
-        unpack_optimizer(self._optimizer, below("optimizer", tensors), numbers["optimizer"])
+        self.model.load_state_dict(strip_prefix("model", tensors))
+        self._average.restore(strip_prefix("average", tensors))
+        unpack_optimizer(self._optimizer, strip_prefix("optimizer", tensors), numbers["optimizer"])
         self._schedule.restore(numbers["schedule"])
         self._scaler.load_state_dict(numbers["scaler"])
-        self._best = below("best", tensors)
+        self._best = strip_prefix("best", tensors)
         self.standing = standing_of(numbers["standing"])
 
-    def _keep(self, keeper: Keeper) -> None:
+    def _keep(self, keeper: CheckpointWriter) -> None:
         of_optimizer, groups = pack_optimizer(self._optimizer)
-        tensors = under("model", self.model.state_dict()) | under("average", self._average.state())
-        tensors |= under("optimizer", of_optimizer) | under("best", self._best)
+        tensors = add_prefix("model", self.model.state_dict()) | add_prefix("average", self._average.state())
+        tensors |= add_prefix("optimizer", of_optimizer) | add_prefix("best", self._best)
         numbers = {
             "standing": as_numbers(self.standing),
             "optimizer": groups,
@@ -218,7 +220,7 @@ class Fitting:
                 # The launcher's processes take the mean of their gradients, and each has read its share of n alone.
                 self._accelerator.backward(self._scaler.scale(loss * (self._share.of / n)))
             loss_sum += loss.detach()
-        total = float(accelerator.over_all(self._accelerator, loss_sum))
+        total = float(accelerator.all_reduce_sum(self._accelerator, loss_sum))
         self._scaler.unscale_(self._optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._config.clip_norm or math.inf)
         if not math.isfinite(total) or not (self._scaler.is_enabled() or math.isfinite(float(norm))):
@@ -246,18 +248,18 @@ class Fitting:
             f"the batch, or take a lower --lr (now {self._lr:g}) or precision fp32: {', '.join(files)}"
         )
 
-    def _validate(self, held_out: "HeldOut") -> float:
+    def _validate(self, held_out: "Validator") -> float:
         """Let the main process judge: batch normalisation's means differ a little between processes."""
         score = torch.zeros((), device=self._accelerator.device)
         if self._accelerator.is_main_process:
             self._refresh()
             score += held_out.uar(self.evaluated)
-        return float(accelerator.over_all(self._accelerator, score))
+        return float(accelerator.all_reduce_sum(self._accelerator, score))
 
     def _refresh(self) -> None:
         """Give a mean of the last epochs' weights what batch normalisation needs: it has none of its own."""
         if self._config.averaging.epochs and self.evaluated is not self.model:
-            refresh_norms(self.evaluated, as_they_are(self._side.sounds, self._config), self._dtype)
+            update_batchnorm(self.evaluated, clean_batches(self._side.sounds, self._config), self._dtype)
 
     @property
     def _lr(self) -> float:

@@ -19,7 +19,7 @@ from typing import Any
 from audio_emotion.core import paths
 from audio_emotion.core.errors import PackageError, StorageError, UsageError
 from audio_emotion.training import schema
-from audio_emotion.training.checkpointing import Epoch, Keeper, standing_of
+from audio_emotion.training.checkpointing import CheckpointWriter, Epoch, standing_of
 from audio_emotion.training.config import TrainConfig
 
 CONFIG, DATA, LOG, CURVES = "config.toml", "data.json", "log.jsonl", "curves.svg"
@@ -69,7 +69,7 @@ class Run:
             StorageError: the folder cannot be written.
         """
         self.folder, self._board = folder, None
-        self.keeper = Keeper(folder / CHECKPOINT / STATE, keeping.minutes)
+        self.keeper = CheckpointWriter(folder / CHECKPOINT / STATE, keeping.minutes)
         mark = {"version": version, "config": json.loads(json.dumps(schema.table_of(config.resolved())))}
         mark["recordings"] = {key: list(value) for key, value in recordings.items()}
         try:

@@ -21,18 +21,18 @@ from audio_emotion.models.checkpoint import ModelConfig
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.training import TrainConfig, base_model, fine_tuning, schema
 from audio_emotion.training.checkpointing import Epoch
-from audio_emotion.training.data import Side
-from audio_emotion.training.dataset import Material
+from audio_emotion.training.data import Subset
+from audio_emotion.training.dataset import Dataset
 
 
 def store(
     target: Path,
     name: str,
-    material: Material,
+    material: Dataset,
     split: Split,
     config: TrainConfig,
     model: EmotionModel,
-    validation: Side,
+    validation: Subset,
     history: Sequence[Epoch],
     progress: Progress,
 ) -> Evaluation | None:
@@ -48,7 +48,7 @@ def store(
         return _test(folder, described, split, progress) if split.test else None
 
 
-def _temperature(model: EmotionModel, validation: Side, config: TrainConfig, device: str) -> float:
+def _temperature(model: EmotionModel, validation: Subset, config: TrainConfig, device: str) -> float:
     """Fit the temperature on the validation side; without one it stays 1."""
     windows = [speech_windows(samples, config.window_samples, config.rate) for samples in validation.sounds]
     logits = pooled_logits(TorchRuntime(model, device), windows) if windows else []
@@ -58,7 +58,7 @@ def _temperature(model: EmotionModel, validation: Side, config: TrainConfig, dev
 
 def _describe(
     name: str,
-    material: Material,
+    material: Dataset,
     split: Split,
     config: TrainConfig,
     model: EmotionModel,
@@ -79,7 +79,7 @@ def _describe(
         | {p: version(p) for p in ("torch", "accelerate", "numpy", "librosa")},
     }
     if config.origin:
-        training |= base_model.passed_on(config.origin, training)
+        training |= base_model.merge_provenance(config.origin, training)
         training["from"] = fine_tuning.record(config, material.labels.labels)
     return ModelConfig(
         name=name,

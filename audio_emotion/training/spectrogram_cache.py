@@ -19,7 +19,7 @@ def needed_bytes(frontend: MelMfcc | LogMelSpectrogram, window_samples: int, n_u
     return 2 * config.n_mels * (1 + window_samples // config.hop) * n_utterances * n_epochs
 
 
-class Repeated:
+class SpectrogramCache:
     """What the network hears where an epoch sounds like the one ``after`` epochs before it.
 
     Each utterance's spectrogram in each of the first ``after`` epochs is computed by itself, on the CPU, when it is

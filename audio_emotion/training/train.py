@@ -17,10 +17,10 @@ from audio_emotion.models import checkpoint
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.training import TrainConfig, base_model, distillation, fine_tuning, run_dir
 from audio_emotion.training.accelerator import is_main, main_process_first
-from audio_emotion.training.callbacks import Listener, Step
-from audio_emotion.training.checkpointing import Epoch, Keeper
-from audio_emotion.training.data import Side
-from audio_emotion.training.dataset import Material, load_material
+from audio_emotion.training.callbacks import Callbacks, Step
+from audio_emotion.training.checkpointing import CheckpointWriter, Epoch
+from audio_emotion.training.data import Subset
+from audio_emotion.training.dataset import Dataset, load_dataset
 from audio_emotion.training.loop import fit
 from audio_emotion.training.run_dir import Keeping, Run
 from audio_emotion.training.save import store
@@ -79,13 +79,13 @@ def train(
         KeyboardInterrupt: Ctrl-C, the state being kept.
     """
     config = config or TrainConfig()
-    material = load_material(data, labels, strict, progress, config.rate)
+    material = load_dataset(data, labels, strict, progress, config.rate)
     name = name or config.architecture
     return train_material(material, name, split, config, device, allow_missing, progress, keeping)
 
 
 def train_material(
-    material: Material,
+    material: Dataset,
     name: str,
     split: str | Split,
     config: TrainConfig,
@@ -114,7 +114,7 @@ def train_split(
     target: Path,
     run_folder: Path,
     name: str,
-    material: Material,
+    material: Dataset,
     split: Split,
     config: TrainConfig,
     device: str,
@@ -128,7 +128,7 @@ def train_split(
     Raises:
         CorpusError: the training side holds one emotion alone.
     """
-    split = replace(split, heard=base_model.heard(config.origin)) if config.origin else split
+    split = replace(split, heard=base_model.training_recordings(config.origin)) if config.origin else split
     emotions = {utterance.label for utterance in split.train}
     if len(emotions) < 2:
         raise CorpusError(f"all {len(split.train)} utterance(s) to train on are {emotions.pop()}; add another emotion")
@@ -139,7 +139,7 @@ def train_split(
     )
     with main_process_first(device):  # it may begin the folder anew, and what it holds is what the others read
         opened = Run(run_folder, config, _sides(split), __version__, keeping) if is_main() else None
-    keeper = opened.keeper if opened else Keeper(run_folder / run_dir.CHECKPOINT / run_dir.STATE)
+    keeper = opened.keeper if opened else CheckpointWriter(run_folder / run_dir.CHECKPOINT / run_dir.STATE)
     if opened:
         run_dir.clear_old_leftovers()
     try:
@@ -159,10 +159,10 @@ def _sides(split: Split) -> dict[str, tuple[str, str]]:
     return {u.recording: (side, u.label) for side in SIDES for u in getattr(split, side)}
 
 
-def _listener(config: TrainConfig, opened: Run | None, progress: Progress) -> Listener:
+def _listener(config: TrainConfig, opened: Run | None, progress: Progress) -> Callbacks:
     """Return what enters epochs into the run's folder and shows how far it is."""
     if opened is None:
-        return Listener()
+        return Callbacks()
     if opened.history:
         progress(TAKEN_UP, len(opened.history), config.epochs, str(opened.folder))
 
@@ -177,11 +177,11 @@ def _listener(config: TrainConfig, opened: Run | None, progress: Progress) -> Li
             "step of the epoch", step.batches, step.n_batches, f"loss {step.loss:.3f}, learning rate {step.lr:.2g}"
         )
 
-    return Listener(on_step, on_epoch, progress)
+    return Callbacks(on_step, on_epoch, progress)
 
 
 def fit_sides(
-    material: Material,
+    material: Dataset,
     train_on: Sequence[Utterance],
     validate_on: Sequence[Utterance],
     config: TrainConfig,
@@ -190,17 +190,17 @@ def fit_sides(
 ) -> EmotionModel:
     """Fit a network on some utterances and validate it on others after each epoch; nothing is stored."""
     train_side, validation_side = (material.side(side) for side in (train_on, validate_on))
-    return _fit(train_side, validation_side, material.labels, config, device, Listener(on_epoch=on_epoch), None)
+    return _fit(train_side, validation_side, material.labels, config, device, Callbacks(on_epoch=on_epoch), None)
 
 
 def _fit(
-    train_on: Side,
-    validate_on: Side,
+    train_on: Subset,
+    validate_on: Subset,
     labels: LabelSet,
     config: TrainConfig,
     device: str,
-    listener: Listener,
-    keeper: Keeper | None,
+    listener: Callbacks,
+    keeper: CheckpointWriter | None,
 ) -> EmotionModel:
     """Fit the network that the config names for these labels: a new one, or one that is another model's.
 
@@ -212,17 +212,17 @@ def _fit(
         heard = _of_teacher(number, config, listener.progress)
         teachers.append(fit(train_on, validate_on, n_labels, recipe, device, heard, kept))
     if teachers:
-        aim = distillation.taught_by(teachers, config.teachers.share)
+        aim = distillation.distil(teachers, config.teachers.share)
         return fit(train_on, validate_on, n_labels, config, device, listener, keeper, aim=aim)
     begin = None if config.origin is None else lambda: fine_tuning.begin(config, labels.labels)[0]
     return fit(train_on, validate_on, n_labels, config, device, listener, keeper, begin)
 
 
-def _of_teacher(number: int, config: TrainConfig, progress: Progress) -> Listener:
+def _of_teacher(number: int, config: TrainConfig, progress: Progress) -> Callbacks:
     """Return what tells how far a teacher is."""
 
     def on_epoch(epoch: Epoch) -> None:
         stage = f"training teacher {number} of {config.teachers.count}"
         progress(stage, epoch.number, config.epochs, f"loss {epoch.loss:.3f}, {epoch.seconds:.1f} s")
 
-    return Listener(on_epoch=on_epoch, progress=progress)
+    return Callbacks(on_epoch=on_epoch, progress=progress)

@@ -9,13 +9,13 @@ from audio_emotion.inference.backends.torch import TorchRuntime
 from audio_emotion.inference.model import pooled_logits, speech_windows
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.training.config import TrainConfig
-from audio_emotion.training.data import Side, raw_features
+from audio_emotion.training.data import Subset, raw_features
 
 
-class HeldOut:
+class Validator:
     """The validation side, its windows cut and, for ``cached`` frontends, their features computed once."""
 
-    def __init__(self, side: Side, model: EmotionModel, config: TrainConfig, device: str) -> None:
+    def __init__(self, side: Subset, model: EmotionModel, config: TrainConfig, device: str) -> None:
         self._device, self._targets = device, side.targets
         self._runtime = FeatureRuntime if getattr(model.frontend, "cached", False) else TorchRuntime
         self._heard = [speech_windows(samples, config.window_samples, config.rate) for samples in side.sounds]

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
 
 from audio_emotion import formats
-from audio_emotion.audio.region import Part
-from audio_emotion.formats import Answer
+from audio_emotion.audio.region import AudioRegion
+from audio_emotion.formats import Result
 from audio_emotion.inference.config import TimelineConfig
 from audio_emotion.web.openapi import ANSWER, PROBLEM, Models
 from audio_emotion.web.params import ModelName, part, timeline_config
-from audio_emotion.web.service import Hearing, Question
+from audio_emotion.web.service import InferenceService, Question
 
 Format = Literal["json", "jsonl", "csv", "srt", "vtt", "rttm", "audacity", "audformat"]
 
@@ -34,13 +34,13 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 router = APIRouter()
 
 
-def hearing_of(request: Request) -> Hearing:
+def hearing_of(request: Request) -> InferenceService:
     """Return what answers the requests of this app."""
-    hearing: Hearing = request.app.state.hearing
+    hearing: InferenceService = request.app.state.hearing
     return hearing
 
 
-Served = Annotated[Hearing, Depends(hearing_of)]
+Served = Annotated[InferenceService, Depends(hearing_of)]
 
 
 @router.post(
@@ -49,11 +49,11 @@ Served = Annotated[Hearing, Depends(hearing_of)]
     response_class=Response,
     responses={200: {"description": "What is heard, in the format asked for.", "content": ANSWER}, **_REFUSALS},
 )
-async def hear(
+async def predict_upload(
     hearing: Served,
     file: Annotated[UploadFile, File(description="A recording or a video: WAV, FLAC, OGG, MP3, M4A, MP4, WEBM ...")],
     timeline: Annotated[TimelineConfig, Depends(timeline_config)],
-    heard: Annotated[Part, Depends(part)],
+    heard: Annotated[AudioRegion, Depends(part)],
     along_time: Annotated[bool, Query(alias="timeline", description="Answer along the time of the recording.")] = False,
     model: ModelName = "",
     output: Annotated[Format, Query(alias="format", description="As `audio-emotion infer --format`.")] = "json",
@@ -92,16 +92,16 @@ def metrics(hearing: Served) -> Response:
     return Response(hearing.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def answered(hearing: Hearing, file: UploadFile, question: Question) -> tuple[Answer, Any]:
+async def answered(hearing: InferenceService, file: UploadFile, question: Question) -> tuple[Result, Any]:
     """Answer an upload in a thread, when one is free; close it."""
-    work = partial(hearing.hear, file.file, shown_name(file.filename or ""), question)
+    work = partial(hearing.predict, file.file, shown_name(file.filename or ""), question)
     try:
         return await asyncio.get_running_loop().run_in_executor(hearing.threads, work)
     finally:
         await file.close()
 
 
-def document(answer: Answer, output: str) -> str:
+def document(answer: Result, output: str) -> str:
     """Return what ``infer --format OUTPUT`` writes of an answer."""
     return formats.get_writer(output, list(answer.prediction.scores)).render([answer])
 

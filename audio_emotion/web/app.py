@@ -15,12 +15,12 @@ from audio_emotion.core.version import __version__
 from audio_emotion.web import api, page, stream
 from audio_emotion.web.guard import Guard
 from audio_emotion.web.openapi import describe
-from audio_emotion.web.service import Hearing
+from audio_emotion.web.service import InferenceService
 
 _ABOUT = "Emotion in speech: recordings in, the answers that `audio-emotion infer` prints out."
 
 
-def create_app(hearing: Hearing) -> ASGIApp:
+def create_app(hearing: InferenceService) -> ASGIApp:
     """Return the service. It starts what answers, if that is not started yet, and closes it at its end (ASGI lifespan).
 
     >>> from audio_emotion.web.app import create_app

@@ -3,7 +3,7 @@
 from starlette.exceptions import HTTPException
 
 
-class Refusal(HTTPException):
+class RequestError(HTTPException):
     """A request that is not answered: a status of HTTP and one line, what was got, what was expected, what to do."""
 
     def __init__(self, status: int, reason: str, retry_after_s: int | None = None) -> None:

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from audio_emotion.web.errors import Refusal
+from audio_emotion.web.errors import RequestError
 from audio_emotion.web.metrics import Metrics
 from audio_emotion.web.settings import ServeConfig
 
@@ -62,9 +62,9 @@ class Guard:
         try:
             self._check(scope)
             if brings and self._n_requests > self._config.jobs + self._config.max_queue:
-                raise Refusal(429, "too many recordings are waiting; try again in a moment", retry_after_s=1)
+                raise RequestError(429, "too many recordings are waiting; try again in a moment", retry_after_s=1)
             await self._app(scope, Body(scope, receive, self._config), told)
-        except Refusal as refusal:
+        except RequestError as refusal:
             if told.status:
                 raise
             await _refused(refusal, Headers(scope=scope))(scope, receive, told)
@@ -82,9 +82,9 @@ class Guard:
         try:
             self._check(scope)
             if self._n_streams > self._config.max_streams:
-                raise Refusal(429, "too many streams are open; try again in a moment", retry_after_s=5)
+                raise RequestError(429, "too many streams are open; try again in a moment", retry_after_s=5)
             await self._app(scope, receive, send)
-        except Refusal as refusal:
+        except RequestError as refusal:
             await receive()  # websocket.connect
             if "websocket.http.response" in scope.get("extensions", {}):
                 await _refused(refusal)(scope, receive, send)
@@ -98,14 +98,18 @@ class Guard:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self._hosts is not None and _without_port(host) not in self._hosts:
-            raise Refusal(421, f"this machine is not known as {host[:100]!r}; start the server with --allow-host NAME")
+            raise RequestError(
+                421, f"this machine is not known as {host[:100]!r}; start the server with --allow-host NAME"
+            )
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2].lower() != host.lower():
-            raise Refusal(403, "the request comes from a page of another site; this service answers its own page alone")
+            raise RequestError(
+                403, "the request comes from a page of another site; this service answers its own page alone"
+            )
         if scope["type"] == "http" and scope["path"] == LOGIN and scope["method"] == "POST":
             return
         if self._config.token is not None and not _shows(headers, self._config.token):
-            raise Refusal(401, "a token is needed; send the header Authorization: Bearer TOKEN")
+            raise RequestError(401, "a token is needed; send the header Authorization: Bearer TOKEN")
 
 
 class Body:
@@ -126,16 +130,18 @@ class Body:
         try:
             message = await asyncio.wait_for(self._receive(), max(0.0, patience_s))
         except TimeoutError:
-            raise Refusal(408, "the request's body did not arrive in time; send it faster, or a smaller one") from None
+            raise RequestError(
+                408, "the request's body did not arrive in time; send it faster, or a smaller one"
+            ) from None
         self._n_bytes += len(message.get("body", b""))
         self._more = message.get("more_body", False)
         if self._n_bytes > self._config.upload_bytes:
             raise self._too_large()
         return message
 
-    def _too_large(self) -> Refusal:
+    def _too_large(self) -> RequestError:
         allowed = f"{self._config.upload_bytes / 2**20:g} MiB allowed"
-        return Refusal(413, f"the request's body is larger than the {allowed}; send a smaller file")
+        return RequestError(413, f"the request's body is larger than the {allowed}; send a smaller file")
 
 
 class _Told:
@@ -184,7 +190,7 @@ def _without_port(host: str) -> str:
     return (name if port.isdecimal() and name else host.lower()).strip("[]")
 
 
-def _refused(refusal: Refusal, headers: Headers | None = None) -> Response:
+def _refused(refusal: RequestError, headers: Headers | None = None) -> Response:
     """Return a refusal as an answer; a person without a token is asked for it."""
     more = dict(refusal.headers or {})
     if refusal.status_code == 401:

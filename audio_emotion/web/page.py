@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
 
-from audio_emotion.audio.region import Part
+from audio_emotion.audio.region import AudioRegion
 from audio_emotion.formats.json_writers import as_dict
 from audio_emotion.inference.config import TimelineConfig
 from audio_emotion.web.api import Served, answered, document
-from audio_emotion.web.errors import Refusal
+from audio_emotion.web.errors import RequestError
 from audio_emotion.web.guard import COOKIE, LOGIN, same, session
 from audio_emotion.web.params import ModelName, part, timeline_config
 from audio_emotion.web.service import Question
@@ -33,11 +33,11 @@ def icon() -> FileResponse:
 
 
 @router.post("/page/hear")
-async def hear(
+async def predict_for_page(
     hearing: Served,
     file: UploadFile,
     timeline: Annotated[TimelineConfig, Depends(timeline_config)],
-    heard: Annotated[Part, Depends(part)],
+    heard: Annotated[AudioRegion, Depends(part)],
     model: ModelName = "",
 ) -> Response:
     """Answer a recording with all that the page shows of it: answer, picture, and the files to download."""
@@ -53,7 +53,7 @@ def login(request: Request, hearing: Served, token: Annotated[str, Form(max_leng
     """Take a token from a person, and leave a cookie that stands for it."""
     expected = hearing.config.token
     if expected is None or not same(token, expected):
-        raise Refusal(401, "that is not the token; go back and try again")
+        raise RequestError(401, "that is not the token; go back and try again")
     answer = RedirectResponse("/", 303)
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, session(expected), httponly=True, samesite="strict", secure=secure)

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from fastapi import Query
 
-from audio_emotion.audio.region import Part
+from audio_emotion.audio.region import AudioRegion
 from audio_emotion.core.errors import UsageError
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.web.errors import Refusal
+from audio_emotion.web.errors import RequestError
 from audio_emotion.web.settings import MAX_WINDOW_S, MIN_HOP_S
 
 _DAY = 86_400.0
@@ -41,13 +41,13 @@ def part(
     end: Annotated[float | None, Query(gt=0, le=_DAY, description="End at this second.")] = None,
     channel: Annotated[int | None, Query(ge=1, le=1024, description="From 1; all of them, mixed, if absent.")] = None,
     stream: Annotated[int, Query(ge=1, le=1024, description="Which audio stream of a video, from 1.")] = 1,
-) -> Part:
+) -> AudioRegion:
     """Return what is heard of a recording.
 
     Raises:
         Refusal: it ends before it starts.
     """
     try:
-        return Part(start, end, channel, stream)
+        return AudioRegion(start, end, channel, stream)
     except UsageError as error:
-        raise Refusal(422, str(error)) from error
+        raise RequestError(422, str(error)) from error

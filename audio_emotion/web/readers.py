@@ -8,7 +8,7 @@ import numpy as np
 
 from audio_emotion import audio
 from audio_emotion.batch import readers
-from audio_emotion.batch.workers.ipc import Part
+from audio_emotion.batch.workers.ipc import WindowChunk
 from audio_emotion.core.types import FloatArray
 from audio_emotion.inference.config import TimelineConfig
 from audio_emotion.web.overview import Overview
@@ -29,13 +29,13 @@ def read(
     config: Mapping[str, Any],
     along_time: bool = False,
     overview: bool = False,
-) -> Iterator[Part]:
+) -> Iterator[WindowChunk]:
     """Yield what :mod:`~audio_emotion.batch.readers` would; with ``overview`` the last note holds an overview.
 
     Of a recording, or the part of it that is asked for, longer than ``duration_s`` the last part's note is
     ``{"too_long": True}``. A header that tells so spares decoding.
     """
-    chosen, timeline = audio.Part(**part), TimelineConfig(**config)
+    chosen, timeline = audio.AudioRegion(**part), TimelineConfig(**config)
     seen = Overview(sampling_rate) if overview else None
 
     def blocks() -> Iterator[FloatArray]:
@@ -63,4 +63,4 @@ def read(
             last = following
         yield last if seen is None else replace(last, note={**last.note, "overview": seen.finish()})
     except _TooLongError:
-        yield Part(np.empty((0, window_samples), np.float32), 0.0, {"too_long": True})
+        yield WindowChunk(np.empty((0, window_samples), np.float32), 0.0, {"too_long": True})

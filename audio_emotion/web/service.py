@@ -15,18 +15,18 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from audio_emotion.audio.region import Part
+from audio_emotion.audio.region import AudioRegion
 from audio_emotion.audio.vad import check_vad
-from audio_emotion.batch.scoring import Heard, task_of
-from audio_emotion.batch.workers import Crew, Failure, Limits, Reader, Windows
-from audio_emotion.formats import Answer
+from audio_emotion.batch.scoring import DecodedRecording, task_of
+from audio_emotion.batch.workers import Failure, Limits, Reader, WindowBatch, WorkerPool
+from audio_emotion.formats import Result
 from audio_emotion.inference.config import TimelineConfig, grid
 from audio_emotion.inference.model import Model, load_model
 from audio_emotion.models import checkpoint
 from audio_emotion.models.checkpoint import ModelConfig
 from audio_emotion.web import readers
 from audio_emotion.web.batcher import Batcher
-from audio_emotion.web.errors import Refusal
+from audio_emotion.web.errors import RequestError
 from audio_emotion.web.metrics import Metrics
 from audio_emotion.web.settings import ServeConfig
 
@@ -47,12 +47,12 @@ class Question:
 
     model: str
     timeline: TimelineConfig
-    part: Part
+    part: AudioRegion
     along_time: bool = False
     overview: bool = False
 
 
-class Hearing:
+class InferenceService:
     """What answers uploads; any number of threads may ask."""
 
     def __init__(self, config: ServeConfig) -> None:
@@ -61,7 +61,7 @@ class Hearing:
         self._models: dict[str, Model] = {}
         self._loading = threading.Lock()
         limits = Limits(inf, config.upload_bytes, config.decode_s, config.memory_bytes)  # the reader measures lengths
-        self._crew = Crew(Reader(readers.NAME, {"duration_s": config.duration_s}), config.jobs, limits)
+        self._crew = WorkerPool(Reader(readers.NAME, {"duration_s": config.duration_s}), config.jobs, limits)
         self.threads = ThreadPoolExecutor(config.jobs, thread_name_prefix="hear")
         self._folder = Path(tempfile.mkdtemp(prefix="audio-emotion-"))  # of mode 0700
 
@@ -102,7 +102,7 @@ class Hearing:
         """
         name = name or self.names[0]
         if name not in self._folders:
-            raise Refusal(404, f"no model {name[:100]!r} is served; there are: {', '.join(self.names)}")
+            raise RequestError(404, f"no model {name[:100]!r} is served; there are: {', '.join(self.names)}")
         with self._loading:
             if name not in self._models:
                 config = self.config
@@ -111,7 +111,7 @@ class Hearing:
                 self._models[name] = Model(loaded.config, runtime, loaded.backend)
             return self._models[name]
 
-    def hear(self, upload: BinaryIO, name: str, question: Question) -> tuple[Answer, Mapping[str, Any] | None]:
+    def predict(self, upload: BinaryIO, name: str, question: Question) -> tuple[Result, Mapping[str, Any] | None]:
         """Answer an upload called ``name``; beside the answer comes the picture of its sound, if it was asked for.
 
         Raises:
@@ -133,10 +133,10 @@ class Hearing:
         said, segments = task.answer(heard, model.config)
         self.metrics.sound.inc(said.end - said.start)
         self.metrics.answers.labels(said.label).inc()
-        answer = Answer(name, model.config.name, model.runtime.device, said, segments)
+        answer = Result(name, model.config.name, model.runtime.device, said, segments)
         return answer, heard.notes[-1].get("overview")
 
-    def _heard(self, path: Path, name: str, model: Model, question: Question) -> Heard:
+    def _heard(self, path: Path, name: str, model: Model, question: Question) -> DecodedRecording:
         config = model.config
         settings = {
             "sampling_rate": config.sampling_rate,
@@ -156,9 +156,9 @@ class Hearing:
                 logits.append(model.runtime.logits(event.windows))
             notes.append(event.note)
             end_s = event.end_s
-        return Heard(np.concatenate(logits), tuple(notes), end_s)
+        return DecodedRecording(np.concatenate(logits), tuple(notes), end_s)
 
-    def _check(self, event: Windows, name: str, until: float) -> None:
+    def _check(self, event: WindowBatch, name: str, until: float) -> None:
         if "too_long" in event.note:
             allowed = f"the {self.config.duration_s:g} s allowed"
             raise self._refusal("limit", f"{name}: lasts longer than {allowed}; cut it, or ask for a part")
@@ -168,6 +168,6 @@ class Hearing:
                 "time", f"{name}: takes longer to answer than {allowed}; ask for a part or a longer hop"
             )
 
-    def _refusal(self, kind: str, reason: str) -> Refusal:
+    def _refusal(self, kind: str, reason: str) -> RequestError:
         self.metrics.failures.labels(kind).inc()
-        return Refusal(_STATUS.get(kind, 500), reason)
+        return RequestError(_STATUS.get(kind, 500), reason)

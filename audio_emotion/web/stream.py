@@ -16,9 +16,9 @@ from audio_emotion.formats import Source
 from audio_emotion.formats.json_writers import as_dict
 from audio_emotion.inference.config import TimelineConfig
 from audio_emotion.inference.timeline import Stream
-from audio_emotion.web.errors import Refusal
+from audio_emotion.web.errors import RequestError
 from audio_emotion.web.params import ModelName, timeline_config
-from audio_emotion.web.service import Hearing
+from audio_emotion.web.service import InferenceService
 
 NAME = "stream"
 """What its answers have in the place of a file."""
@@ -61,7 +61,7 @@ async def stream(
     Sound is binary messages of 16-bit little-endian samples, channels interleaved, cut anywhere. The text message
     ``end`` says that there is no more: what is left is answered, and the socket closed.
     """
-    hearing: Hearing = socket.app.state.hearing
+    hearing: InferenceService = socket.app.state.hearing
     await socket.accept()
     try:
         loaded = await run_in_threadpool(hearing.model, model)
@@ -72,11 +72,11 @@ async def stream(
                 content = await _received(socket, hearing.config.idle_s)
                 await _tell(socket, source, await run_in_threadpool(feed.push, content))
                 if feed.stream.position > hearing.config.duration_s:
-                    raise Refusal(413, f"the stream lasts longer than the {hearing.config.duration_s:g} s allowed")
+                    raise RequestError(413, f"the stream lasts longer than the {hearing.config.duration_s:g} s allowed")
         except _Ended:
             await _tell(socket, source, await run_in_threadpool(feed.stream.flush))
             await socket.close(NORMAL)
-    except (Refusal, AudioEmotionError) as refused:
+    except (RequestError, AudioEmotionError) as refused:
         await _end(socket, str(getattr(refused, "detail", refused)))
     except (WebSocketDisconnect, RuntimeError):  # the client is gone, perhaps in the middle of an answer
         return
@@ -93,13 +93,13 @@ async def _received(socket: WebSocket, idle_s: float) -> bytes:
     try:
         message = await asyncio.wait_for(socket.receive(), idle_s)
     except TimeoutError:
-        raise Refusal(408, f"no sound came for {idle_s:g} s") from None
+        raise RequestError(408, f"no sound came for {idle_s:g} s") from None
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", NORMAL))
     if message.get("text") == "end":
         raise _Ended
     if message.get("bytes") is None:
-        raise Refusal(400, "expected binary messages of 16-bit samples, or the text 'end'")
+        raise RequestError(400, "expected binary messages of 16-bit samples, or the text 'end'")
     content: bytes = message["bytes"]
     return content
 

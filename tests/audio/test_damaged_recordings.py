@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio_emotion import audio
-from audio_emotion.audio.region import Part
+from audio_emotion.audio.region import AudioRegion
 from audio_emotion.core.errors import AudioError
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 from tests.sounds import RATE, contained, encoded, likeness, voice, with_total
 
 VOICE = voice(4)
@@ -164,7 +164,7 @@ def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path: Path) -> None:
             for read in (audio.load, lambda path, rate: audio.probe(path)):
                 with pytest.raises(AudioError, match=message) as error:
                     read(path, RATE)
-                assert str(error.value).startswith(shown(path))
+                assert str(error.value).startswith(display_path(path))
     assert time.monotonic() - began < 5
 
 
@@ -206,7 +206,7 @@ def test_ten_gigabytes_of_nothing(tmp_path: Path) -> None:
     blocks = audio.blocks(path, RATE)
     assert sum(len(next(blocks)) for _ in range(20)) > 20 * RATE
     for start in (20_000, 40_000):  # before and behind the 4 GiB that the header can count
-        assert audio.load(path, RATE, Part(start=start, end=start + 1)).duration == 1
+        assert audio.load(path, RATE, AudioRegion(start=start, end=start + 1)).duration == 1
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 40e6
@@ -239,7 +239,7 @@ def test_any_damage_is_answered_or_refused(file: bytes, changes: list[tuple[int,
     for place, content in changes:
         damaged[place : place + len(content)] = content
     try:
-        waveform = audio.load(bytes(damaged[:length]), RATE, Part(end=60))
+        waveform = audio.load(bytes(damaged[:length]), RATE, AudioRegion(end=60))
         audio.probe(bytes(damaged[:length]))
     except AudioError:
         return

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from audio_emotion import audio
-from audio_emotion.audio.region import Part
+from audio_emotion.audio.region import AudioRegion
 from audio_emotion.core.errors import AudioError, UsageError
 from tests.sounds import RATE, contained, encoded, likeness, voice, with_total
 
@@ -14,7 +14,7 @@ VOICE = voice(4)
 STEREO = np.stack([VOICE, voice(4, seed=1)], axis=1)
 
 
-def joined(source: audio.Source, rate: int = RATE, part: Part = audio.WHOLE) -> np.ndarray:
+def joined(source: audio.AudioSource, rate: int = RATE, part: AudioRegion = audio.FULL) -> np.ndarray:
     return np.concatenate(list(audio.blocks(source, rate, part)))
 
 
@@ -95,23 +95,23 @@ def test_channels() -> None:
     file = encoded(STEREO, subtype="FLOAT")
     assert np.allclose(audio.load(file, RATE).samples, STEREO.mean(axis=1), atol=1e-6)
     for channel in (1, 2):
-        assert np.array_equal(audio.load(file, RATE, Part(channel=channel)).samples, STEREO[:, channel - 1])
+        assert np.array_equal(audio.load(file, RATE, AudioRegion(channel=channel)).samples, STEREO[:, channel - 1])
     assert audio.channel_numbers(file, "each") == (1, 2)
     assert audio.channel_numbers(file, "mix") == (None,)
     assert audio.channel_numbers(file, 2) == (2,)
     with pytest.raises(AudioError, match=r"has 2 channel\(s\), and channel 3 was asked for"):
-        audio.load(file, RATE, Part(channel=3))
+        audio.load(file, RATE, AudioRegion(channel=3))
 
 
 def test_streams() -> None:
     file = contained([voice(3, 48_000), voice(3, 48_000, seed=1)], container="matroska", codec="flac")
     for number, seed in ((1, 0), (2, 1)):
-        samples = audio.load(file, 48_000, Part(stream=number)).samples
+        samples = audio.load(file, 48_000, AudioRegion(stream=number)).samples
         assert likeness(samples, voice(3, 48_000, seed)) > 0.99
     with pytest.raises(AudioError, match=r"has 2 audio stream\(s\), and stream 3 was asked for"):
-        audio.load(file, RATE, Part(stream=3))
+        audio.load(file, RATE, AudioRegion(stream=3))
     with pytest.raises(AudioError, match="stream 2 was asked for"):
-        audio.load(encoded(VOICE), RATE, Part(stream=2))
+        audio.load(encoded(VOICE), RATE, AudioRegion(stream=2))
 
 
 def test_probe() -> None:
@@ -131,11 +131,11 @@ def test_probe() -> None:
 def test_part_is_the_slice(file_format: str) -> None:
     file = encoded(VOICE, RATE, file_format)
     whole = audio.load(file, RATE).samples
-    waveform = audio.load(file, RATE, Part(start=1.25, end=2.5))
+    waveform = audio.load(file, RATE, AudioRegion(start=1.25, end=2.5))
     assert waveform.start == 1.25
     assert np.array_equal(waveform.samples, whole[20_000:40_000])
-    assert np.array_equal(joined(file, part=Part(start=3)), whole[48_000:])
-    assert np.array_equal(joined(file, part=Part(end=9)), whole)
+    assert np.array_equal(joined(file, part=AudioRegion(start=3)), whole[48_000:])
+    assert np.array_equal(joined(file, part=AudioRegion(end=9)), whole)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_part_is_the_slice(file_format: str) -> None:
 def test_part_of_a_container_is_the_slice(container: str, codec: str) -> None:
     file = contained([voice(12, 48_000)], container=container, codec=codec)
     whole = audio.load(file, 48_000).samples
-    piece = audio.load(file, 48_000, Part(start=7.3, end=8.3)).samples
+    piece = audio.load(file, 48_000, AudioRegion(start=7.3, end=8.3)).samples
     assert len(piece) == 48_000
     at = round(7.3 * 48_000)
     # Matroska's times are whole milliseconds: the piece may be off by some samples, and by no more
@@ -156,7 +156,7 @@ def test_part_of_a_container_is_the_slice(container: str, codec: str) -> None:
 @pytest.mark.parametrize("file", [encoded(VOICE), contained([voice(4, 48_000)])])
 def test_part_behind_the_end(file: bytes) -> None:
     with pytest.raises(AudioError, match="holds no samples after 100 s, where it was to start"):
-        audio.load(file, RATE, Part(start=100))
+        audio.load(file, RATE, AudioRegion(start=100))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_part_behind_the_end(file: bytes) -> None:
 )
 def test_parts_that_no_recording_has(values: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=r"expected|counted"):
-        Part(**values)  # type: ignore[arg-type]
+        AudioRegion(**values)  # type: ignore[arg-type]
 
 
 # --- samples ----------------------------------------------------------------------------------------------------------

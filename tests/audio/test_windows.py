@@ -23,7 +23,7 @@ def test_windows_cover_an_utterance() -> None:
     assert np.array_equal(short[0, 1000:2000], VOICE[:1000])
     assert not short[0, :1000].any()
     assert not short[0, 2000:].any()
-    long = windows.cover(VOICE[:10_000], 3000)
+    long = windows.frame(VOICE[:10_000], 3000)
     starts = [0, 1500, 3000, 4500, 6000, 7000]
     assert np.array_equal(long, np.stack([VOICE[start : start + 3000] for start in starts]))
 
@@ -48,5 +48,5 @@ def test_cut_gives_any_parts() -> None:
     starts = np.sort(rng.integers(0, 1200, 50))
     parts = [(int(start), int(start + length)) for start, length in zip(starts, rng.integers(1, 300, 50), strict=True)]
     blocks = np.split(sound, np.sort(rng.integers(0, 1000, 30)))
-    for (start, end), piece in zip(parts, windows.cut(blocks, parts), strict=True):
+    for (start, end), piece in zip(parts, windows.slice_blocks(blocks, parts), strict=True):
         assert np.array_equal(piece, sound[start:end])

@@ -10,30 +10,30 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audio_emotion.batch import journal
-from audio_emotion.batch.journal import JOURNAL, Stamp, check_same, opened
+from audio_emotion.batch.journal import JOURNAL, FileStat, check_same, open_journal
 from audio_emotion.core.errors import StorageError, UsageError
 from tests.conftest import ROOT
 
 HEADER = {"fingerprint": {"model": "m"}}
-SEEN = Stamp(100, 5)
+SEEN = FileStat(100, 5)
 
 
 def fill(folder: Path, n: int) -> None:
-    with opened(folder, HEADER) as record:
+    with open_journal(folder, HEADER) as record:
         for number in range(n):
-            record.add(f"/in/{number}", Stamp(number, number), {"answer": {"n": number}})
+            record.add(f"/in/{number}", FileStat(number, number), {"answer": {"n": number}})
 
 
 def test_what_was_added_is_there_the_next_time(tmp_path: Path):
     odd = os.fsdecode(b"/in/caf\xe9\n.wav")
-    with opened(tmp_path / "new" / "out", HEADER) as record:
+    with open_journal(tmp_path / "new" / "out", HEADER) as record:
         record.add("/in/a", SEEN, {"answer": {"label": "happy"}})
         record.add(odd, SEEN, {"failure": {"kind": "decode", "reason": "broken"}})
-        record.add("/in/a", Stamp(101, 6), {"answer": {"label": "sad"}})
-    with opened(tmp_path / "new" / "out", {"fingerprint": "ignored: the first one counts"}) as record:
+        record.add("/in/a", FileStat(101, 6), {"answer": {"label": "sad"}})
+    with open_journal(tmp_path / "new" / "out", {"fingerprint": "ignored: the first one counts"}) as record:
         assert record.header == HEADER
         assert list(record.entries) == ["/in/a", odd]
-        assert record.entries["/in/a"].stamp == Stamp(101, 6)
+        assert record.entries["/in/a"].stamp == FileStat(101, 6)
         assert record.read(record.entries["/in/a"])["answer"] == {"label": "sad"}
         assert record.entries[odd].failure == "decode"
 
@@ -42,37 +42,43 @@ def test_a_file_or_a_read_only_disk_in_the_place_of_the_folder_is_one_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match=r"file: is a file, expected a folder"), opened(tmp_path / "file", HEADER):
+    with (
+        pytest.raises(StorageError, match=r"file: is a file, expected a folder"),
+        open_journal(tmp_path / "file", HEADER),
+    ):
         pass
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(StorageError, match=r"cannot write .* \(Read-only file system\)"), opened(tmp_path, HEADER):
+    with (
+        pytest.raises(StorageError, match=r"cannot write .* \(Read-only file system\)"),
+        open_journal(tmp_path, HEADER),
+    ):
         pass
 
 
 def test_restart_begins_anew(tmp_path: Path):
     fill(tmp_path, 3)
     before = []
-    with opened(tmp_path, {"fingerprint": 2}, lambda earlier: before.extend(earlier.entries)) as record:
+    with open_journal(tmp_path, {"fingerprint": 2}, lambda earlier: before.extend(earlier.entries)) as record:
         assert (record.header, record.entries) == ({"fingerprint": 2}, {})
     assert before == ["/in/0", "/in/1", "/in/2"]
 
 
 def test_restart_needs_no_journal_that_can_be_read(tmp_path: Path):
     (tmp_path / JOURNAL).write_text("notes of mine\n")
-    with opened(tmp_path, HEADER, lambda earlier: pytest.fail(f"{earlier} was read")) as record:
+    with open_journal(tmp_path, HEADER, lambda earlier: pytest.fail(f"{earlier} was read")) as record:
         assert record.header == HEADER
 
 
 def test_formats_are_noted_once_and_stay_known(tmp_path: Path):
-    with opened(tmp_path, HEADER) as record:
+    with open_journal(tmp_path, HEADER) as record:
         record.add_formats(["json", "csv"])
         record.add("/in/0", SEEN, {"answer": {}})
         record.add_formats(["csv"])
-    with opened(tmp_path, HEADER) as record:
+    with open_journal(tmp_path, HEADER) as record:
         record.add_formats(["rttm", "json"])
         assert record.formats == {"json", "csv", "rttm"}
     lines = [json.loads(line) for line in (tmp_path / JOURNAL).read_text().splitlines()]
@@ -90,10 +96,10 @@ def test_a_journal_torn_anywhere_keeps_its_whole_lines_and_goes_on(tmp_path: Pat
     cut = header + cut % (len(whole) - header + 1)
     path.write_bytes(whole[:cut])
     kept = whole[:cut].count(b"\n") - 1
-    with opened(tmp_path, HEADER) as record:
+    with open_journal(tmp_path, HEADER) as record:
         assert list(record.entries) == [f"/in/{number}" for number in range(kept)]
         record.add("/in/next", SEEN, {"answer": {"n": -1}})
-    with opened(tmp_path, HEADER) as record:
+    with open_journal(tmp_path, HEADER) as record:
         assert list(record.entries) == [*(f"/in/{number}" for number in range(kept)), "/in/next"]
         assert all(record.read(entry)["path"] == name for name, entry in record.entries.items())
 
@@ -113,7 +119,7 @@ def test_a_line_that_is_not_the_journals_own_is_passed_over(tmp_path: Path, line
     fill(tmp_path, 2)
     with (tmp_path / JOURNAL).open("a") as file:
         file.write(f"{line}\n")
-    with opened(tmp_path, HEADER) as record:
+    with open_journal(tmp_path, HEADER) as record:
         assert list(record.entries) == ["/in/0", "/in/1"]
     assert "1 damaged line(s) passed over" in caplog.text
 
@@ -128,7 +134,7 @@ def test_a_byte_that_changed_costs_its_own_line(tmp_path: Path, place: int, byte
     header = whole.index(b"\n") + 1
     whole[header + place % (len(whole) - header - 1)] = byte
     path.write_bytes(whole)
-    with opened(tmp_path, HEADER) as record:
+    with open_journal(tmp_path, HEADER) as record:
         assert all(record.read(entry)["answer"] == {"n": int(name[4:])} for name, entry in record.entries.items())
         assert len(record.entries) >= 6
 
@@ -139,7 +145,7 @@ def test_a_damaged_line_costs_its_own_input_only(tmp_path: Path):
     lines = path.read_bytes().split(b"\n")
     lines[2] = b"\0" * len(lines[2])
     path.write_bytes(b"\n".join(lines))
-    with opened(tmp_path, HEADER) as record:
+    with open_journal(tmp_path, HEADER) as record:
         assert list(record.entries) == ["/in/0", "/in/2"]
         assert record.read(record.entries["/in/2"])["answer"] == {"n": 2}
 
@@ -147,21 +153,21 @@ def test_a_damaged_line_costs_its_own_input_only(tmp_path: Path):
 def test_an_empty_journal_is_begun(tmp_path: Path):
     (tmp_path / JOURNAL).touch()
     fill(tmp_path, 1)
-    with opened(tmp_path, HEADER) as record:
+    with open_journal(tmp_path, HEADER) as record:
         assert list(record.entries) == ["/in/0"]
 
 
 @pytest.mark.parametrize("content", ["someone's own notes\n", '{"journal": 99}\n', "[]\n", '"x"'])
 def test_another_file_of_that_name_is_left_alone(tmp_path: Path, content: str):
     (tmp_path / JOURNAL).write_text(content)
-    with pytest.raises(StorageError, match="not a journal"), opened(tmp_path, HEADER):
+    with pytest.raises(StorageError, match="not a journal"), open_journal(tmp_path, HEADER):
         pass
     assert (tmp_path / JOURNAL).read_text() == content
 
 
 def test_two_runs_on_one_journal(tmp_path: Path):
-    with opened(tmp_path, HEADER):
-        with pytest.raises(StorageError, match="another run is writing"), opened(tmp_path, HEADER):
+    with open_journal(tmp_path, HEADER):
+        with pytest.raises(StorageError, match="another run is writing"), open_journal(tmp_path, HEADER):
             pass
         program = "import sys; from pathlib import Path; from audio_emotion.batch.journal import opened\n"
         program += "with opened(Path(sys.argv[1]), {}): pass"
@@ -169,7 +175,7 @@ def test_two_runs_on_one_journal(tmp_path: Path):
             [sys.executable, "-c", program, tmp_path], cwd=ROOT, capture_output=True, text=True, check=False
         )
         assert "another run is writing" in other.stderr
-    with opened(tmp_path, HEADER):
+    with open_journal(tmp_path, HEADER):
         pass
 
 
@@ -181,7 +187,7 @@ def test_a_killed_run_leaves_no_lock(tmp_path: Path):
         "    os.kill(os.getpid(), getattr(signal, 'SIGKILL', signal.SIGTERM))\n"
     )
     subprocess.run([sys.executable, "-c", program, tmp_path], cwd=ROOT, check=False)
-    with opened(tmp_path, {}) as record:
+    with open_journal(tmp_path, {}) as record:
         assert list(record.entries) == ["/in/a"]
 
 
@@ -205,7 +211,7 @@ class FullDisk:
 def test_a_full_disk_is_one_error_and_the_journal_stays_whole(tmp_path: Path):
     fill(tmp_path, 2)
     before = (tmp_path / JOURNAL).read_bytes()
-    with opened(tmp_path, HEADER) as record:
+    with open_journal(tmp_path, HEADER) as record:
         whole, record._file = record._file, FullDisk(record._file, 20)
         with pytest.raises(StorageError, match=r"No space left on device\); free space"):
             record.add("/in/9", SEEN, {"answer": {}})
@@ -213,13 +219,13 @@ def test_a_full_disk_is_one_error_and_the_journal_stays_whole(tmp_path: Path):
         assert "/in/9" not in record.entries
         assert (tmp_path / JOURNAL).read_bytes() == before
         record.add("/in/10", SEEN, {"answer": {}})
-    with opened(tmp_path, HEADER) as record:
+    with open_journal(tmp_path, HEADER) as record:
         assert list(record.entries) == ["/in/0", "/in/1", "/in/10"]
 
 
 def test_a_folder_that_cannot_be_is_one_error(tmp_path: Path):
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="cannot write"), opened(tmp_path / "file" / "out", HEADER):
+    with pytest.raises(StorageError, match="cannot write"), open_journal(tmp_path / "file" / "out", HEADER):
         pass
 
 
@@ -227,7 +233,7 @@ def test_nothing_is_rewritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A result costs its own line, however many there are, and the disk is waited for now and then only."""
     waits: list[int] = []
     monkeypatch.setattr(journal.os, "fsync", waits.append)
-    with opened(tmp_path, HEADER) as record:
+    with open_journal(tmp_path, HEADER) as record:
         disk = record._file = FullDisk(record._file, 10**9)
         lengths = []
         for number in range(2_000):
@@ -254,5 +260,5 @@ def test_stamps(tmp_path: Path):
     path = tmp_path / "a"
     path.write_text("12345")
     os.utime(path, ns=(1, 7_000_000_000))
-    assert journal.stamp(str(path)) == Stamp(5, 7_000_000_000)
-    assert journal.stamp(str(tmp_path / "none")) == Stamp(-1, 0)
+    assert journal.file_stat(str(path)) == FileStat(5, 7_000_000_000)
+    assert journal.file_stat(str(tmp_path / "none")) == FileStat(-1, 0)

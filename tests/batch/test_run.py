@@ -19,7 +19,7 @@ from audio_emotion.batch import outputs
 from audio_emotion.batch.journal import JOURNAL
 from audio_emotion.batch.outputs import Failed, output_name
 from audio_emotion.batch.run import Progress, run_batch
-from audio_emotion.batch.scoring import BATCH, Heard, Scored, Task, one_answer, score
+from audio_emotion.batch.scoring import BATCH, DecodedRecording, Scored, Task, one_answer, score
 from audio_emotion.batch.workers import Failure, Limits
 from audio_emotion.core import paths
 from audio_emotion.core.emotions import NO_SPEECH
@@ -309,10 +309,10 @@ def test_batches_fill_up_and_no_window_is_lost_or_mixed(tmp_path: Path):
 
 
 def test_a_long_recording_is_answered_from_all_its_windows(tmp_path: Path):
-    def timeline(heard: Heard, config: ModelConfig) -> tuple[Prediction, tuple[Prediction, ...]]:
+    def timeline(heard: DecodedRecording, config: ModelConfig) -> tuple[Prediction, tuple[Prediction, ...]]:
         assert [note["first"] for note in heard.notes] == list(range(0, 200, 7))
         whole, _ = one_answer()(heard, config)
-        one_by_one = (Heard(heard.logits[i : i + 1], (), 1.0) for i in range(len(heard.logits)))
+        one_by_one = (DecodedRecording(heard.logits[i : i + 1], (), 1.0) for i in range(len(heard.logits)))
         return whole, tuple(one_answer()(one, config)[0] for one in one_by_one)
 
     task = Task("tests.poison:windows", {"n_windows": 200, "in_a_part": 7}, timeline)

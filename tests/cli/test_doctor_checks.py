@@ -43,7 +43,7 @@ def found(**versions: str | None) -> list[Finding]:
 
 
 def bad(findings: list[Finding]) -> list[tuple[str, str, str, bool]]:
-    return [(one.name, one.status, one.mend, one.needed) for one in findings if one.status != "ok"]
+    return [(one.name, one.status, one.fix, one.needed) for one in findings if one.status != "ok"]
 
 
 def test_packages_that_are_missing_or_old():
@@ -62,7 +62,7 @@ def test_a_python_that_is_not_supported(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(packages, "PYTHON", ((3, 99), (3, 100)))
     (finding,) = packages.examine_python()
     assert (finding.status, finding.needed) == ("fail", True)
-    assert "a Python from 3.99 on and below 3.100" in finding.mend
+    assert "a Python from 3.99 on and below 3.100" in finding.fix
 
 
 def test_all_else_waits_for_missing_packages(monkeypatch: pytest.MonkeyPatch):
@@ -80,8 +80,8 @@ def test_devices(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(backends, "cuda_cards", lambda: 0)
     before = "torch" in sys.modules
     here = told()
-    assert "torch was not imported" in here["cuda"].told
-    assert here["taken"].told == f"infer takes {backends.choose_device('auto')}"
+    assert "torch was not imported" in here["cuda"].message
+    assert here["taken"].message == f"infer takes {backends.choose_device('auto')}"
     assert before or "torch" not in sys.modules
 
     def refuse(name: str = "auto") -> str:
@@ -92,10 +92,10 @@ def test_devices(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(backends, "cuda_cards", lambda: 2)
     monkeypatch.setattr(backends, "choose_device", refuse)
     card = told(torch="2.13.0+cpu")["cuda"]
-    assert (card.status, "built for CUDA" in card.mend) == ("note", True)
+    assert (card.status, "built for CUDA" in card.fix) == ("note", True)
     monkeypatch.setattr(backends, "choose_device", lambda name="auto": "cuda")
-    assert told(torch="2.13.0")["cuda"].told == "2 NVIDIA card(s), torch 2.13.0"
-    assert told(torch="2.13.0")["taken"].told == "infer takes cuda"
+    assert told(torch="2.13.0")["cuda"].message == "2 NVIDIA card(s), torch 2.13.0"
+    assert told(torch="2.13.0")["taken"].message == "infer takes cuda"
 
 
 @pytest.mark.parametrize("module", ["soundfile", "av", "soxr"])
@@ -104,7 +104,7 @@ def test_a_decoder_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch, module
     monkeypatch.setitem(sys.modules, module, None)
     (broken,) = [one for one in machine.examine_decoders() if one.status != "ok"]
     assert (broken.status, broken.needed) == ("fail", True)
-    assert f"--force-reinstall {module}" in broken.mend
+    assert f"--force-reinstall {module}" in broken.fix
 
 
 class _Devices:
@@ -126,14 +126,14 @@ def test_microphones(monkeypatch: pytest.MonkeyPatch):
         raise DeviceError("needs the PortAudio library, which is not installed; run: apt-get install libportaudio2")
 
     monkeypatch.setattr(machine, "find_spec", lambda name: None)
-    assert told().mend == "pip install 'audio-emotion[live]'"
+    assert told().fix == "pip install 'audio-emotion[live]'"
     monkeypatch.setattr(machine, "find_spec", lambda name: name)
     monkeypatch.setattr("audio_emotion.inference.live.PortAudio", without_library)
-    assert (told().status, told().mend) == ("note", "run: apt-get install libportaudio2")
+    assert (told().status, told().fix) == ("note", "run: apt-get install libportaudio2")
     monkeypatch.setattr("audio_emotion.inference.live.PortAudio", _Devices)
-    assert (told().status, told().told) == ("note", "PortAudio finds no input device")
+    assert (told().status, told().message) == ("note", "PortAudio finds no input device")
     monkeypatch.setattr("audio_emotion.inference.live.PortAudio", lambda: _Devices("USB", "HDMI"))
-    assert (told().status, told().told) == ("ok", "2 input device(s); default: USB")
+    assert (told().status, told().message) == ("ok", "2 input device(s); default: USB")
 
 
 def test_folders_that_cannot_be_written(home: Path, monkeypatch: pytest.MonkeyPatch):
@@ -142,7 +142,7 @@ def test_folders_that_cannot_be_written(home: Path, monkeypatch: pytest.MonkeyPa
     home.write_text("a file where a folder should be")
     data, cache = machine.examine_folders()
     assert (data.status, data.needed, cache.status) == ("fail", False, "ok")
-    assert "AUDIO_EMOTION_HOME" in data.mend
+    assert "AUDIO_EMOTION_HOME" in data.fix
     monkeypatch.setattr(machine, "_LITTLE_GIB", 1e9)
     assert next(iter(reversed([*machine.examine_folders()]))).status == "note"
 
@@ -159,12 +159,12 @@ def test_models(home: Path):
     (home / "models" / "mine" / "model.onnx").write_bytes(b"")
     mine = told()["mine"]
     assert (mine.status, mine.needed) == ("fail", True)
-    assert "does not match the checksum" in mine.told
-    assert mine.mend.endswith("audio-emotion models remove mine")
+    assert "does not match the checksum" in mine.message
+    assert mine.fix.endswith("audio-emotion models remove mine")
     checkpoint.choose("default")
     assert not told()["mine"].needed, "infer takes another one"
     paths.chosen_model_file().write_text("gone")
-    assert told()["chosen"].mend == "audio-emotion models default default"
+    assert told()["chosen"].fix == "audio-emotion models default default"
 
 
 def test_the_made_voice_is_heard_as_one(tmp_path: Path):
@@ -177,11 +177,11 @@ def test_a_self_test_that_cannot_be_passed(monkeypatch: pytest.MonkeyPatch, home
     paths.chosen_model_file().write_text("gone")
     ((finding,), timings) = models.self_test()
     assert (finding.status, finding.needed, timings) == ("fail", True, {})
-    assert "infer ended with 1: audio-emotion: no model 'gone'" in finding.told
-    assert finding.mend
+    assert "infer ended with 1: audio-emotion: no model 'gone'" in finding.message
+    assert finding.fix
     monkeypatch.setattr(models, "_cold", lambda sound: (0.1, {"sad": 1.0, "happy": 0.0}))
     monkeypatch.setattr(models, "_warm", lambda sound: (0.1, {"sad": 0.5, "happy": 0.5}))
-    assert "and then with" in models.self_test()[0][0].told
+    assert "and then with" in models.self_test()[0][0].message
     monkeypatch.setattr(models, "_warm", lambda sound: (0.01, {"sad": 1.0, "happy": 0.0}))
     assert models.self_test()[1] == {"cold": 0.1, "warm": 0.01}
     monkeypatch.setattr(models, "_cold", lambda sound: (60.0, {"sad": 1.0, "happy": 0.0}))
@@ -199,9 +199,9 @@ def test_a_look_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, home:
     diagnosis = _doctor.examine()
     broken = {one.group: one.needed for one in diagnosis.broken}
     assert broken == {"audio": True, "microphone": False}
-    assert "cannot be examined (RuntimeError: out of the blue)" in diagnosis.broken[0].told
+    assert "cannot be examined (RuntimeError: out of the blue)" in diagnosis.broken[0].message
     assert "models" in {one.group for one in diagnosis.findings}
-    assert all(one.mend for one in diagnosis.findings if one.status != "ok")
+    assert all(one.fix for one in diagnosis.findings if one.status != "ok")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     ((broken,),) = (_doctor._looked("self-test", lambda: [__import__("onnxruntime")]),)
-    assert broken.mend == "pip install --force-reinstall onnxruntime"
+    assert broken.fix == "pip install --force-reinstall onnxruntime"

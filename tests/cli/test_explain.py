@@ -12,7 +12,7 @@ from audio_emotion.cli.explain import _text
 from audio_emotion.core.emotions import emotions
 from audio_emotion.core.types import Prediction, Waveform
 from audio_emotion.explanation import Explanation
-from audio_emotion.explanation.attribution import Weighed
+from audio_emotion.explanation.attribution import Attribution
 from tests.cli.test_infer import assert_one_line
 from tests.conftest import ROOT
 from tests.sounds import RATE
@@ -36,7 +36,7 @@ def test_a_picture_and_what_it_shows_in_words(cli, tmp_path: Path):
 def test_stretches_within_noise_are_told_as_such():
     def told(*over_time: float) -> list[str]:
         n_spans = len(over_time)
-        weighed = Weighed(
+        weighed = Attribution(
             RATE * np.arange(n_spans + 1), np.arange(2.0), np.array([over_time]), np.array(over_time), 1.0, 0.0
         )
         said = Prediction(0, n_spans, "sad", 0.7, {"sad": 0.7, "happy": 0.3})

@@ -13,7 +13,7 @@ from audio_emotion.cli._live_view import Smoothed, View
 from audio_emotion.core.emotions import NO_SPEECH, emotions
 from audio_emotion.core.types import Prediction
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.inference.live import Block, Heard, Session, Waiting
+from audio_emotion.inference.live import Block, LiveResult, Session, Waiting
 from audio_emotion.inference.model import load_model
 from audio_emotion.inference.timeline import Stream
 from tests.conftest import ROOT
@@ -57,7 +57,7 @@ def half_a_minute(width: int = 90) -> View:
     for number in range(70):
         end = 1.75 + 0.5 * number
         label = "calm" if number < 30 else NO_SPEECH if number < 40 else "angry"
-        view.heard(Heard(said(end - 0.5 if number else 0.0, end, label), None))
+        view.on_result(LiveResult(said(end - 0.5 if number else 0.0, end, label), None))
     view.moved(heard_for_37_s())
     return view
 
@@ -75,7 +75,7 @@ def test_it_is_drawn_over_and_over_and_leaves_the_terminal_as_it_was():
     console = Console(width=90, file=terminal, force_terminal=True, legacy_windows=False)
     with View(formats.Source("USB headset", "two-channel-cnn", "cpu"), LABELS, console) as view:
         for label in ("calm", "angry"):
-            view.heard(Heard(said(0, 0.5, label, 1.0), time.monotonic()))
+            view.on_result(LiveResult(said(0, 0.5, label, 1.0), time.monotonic()))
             assert f"{label} " in terminal.getvalue()
         view.waiting(Waiting(1.0, 30.0))
         assert "the device is gone" in terminal.getvalue()
@@ -92,7 +92,7 @@ def test_a_slow_terminal_does_not_hold_up_the_listening():
     with View(formats.Source("USB headset", "two-channel-cnn", "cpu"), LABELS, console) as view:
         for number in range(50):
             view.moved(heard_for_37_s())
-            view.heard(Heard(said(number / 2, number / 2 + 0.5, "calm"), began - 5.0))
+            view.on_result(LiveResult(said(number / 2, number / 2 + 0.5, "calm"), began - 5.0))
     assert time.monotonic() - began < 5.0  # 50 times 0.2 s, and more, were each drawn
 
 

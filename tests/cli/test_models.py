@@ -155,7 +155,7 @@ def test_remove_asks_and_never_takes_the_bundled_one(mine: Path, monkeypatch: py
     gone = run("models", "remove", "mine", answer="y\n")
     assert gone.exit_code == 0
     assert "the bundled model is now" in gone.stderr
-    assert (checkpoint.chosen(), list(mine.parent.iterdir())) == ("default", [])
+    assert (checkpoint.default_model(), list(mine.parent.iterdir())) == ("default", [])
 
 
 def test_push_and_pull_by_folder(mine: Path, tmp_path: Path):

@@ -96,9 +96,9 @@ def test_writing_file_below_a_file(tmp_path):
 
 
 def test_shown():
-    assert paths.shown("a\nb") == r"a\nb"
-    assert paths.shown(os.fsdecode(b"a\xffb")) == r"a\xffb"
-    assert paths.shown("Größe 1.wav") == "Größe 1.wav"
+    assert paths.display_path("a\nb") == r"a\nb"
+    assert paths.display_path(os.fsdecode(b"a\xffb")) == r"a\xffb"
+    assert paths.display_path("Größe 1.wav") == "Größe 1.wav"
 
 
 def test_encodable_keeps_line_breaks():

@@ -24,7 +24,7 @@ def heard(train: list[str], validation: list[str], split: str = "speaker") -> di
 def test_a_model_that_has_heard_nobody_tested():
     assert report().protocol == "speaker-independent"
     assert report().shared_speakers == {"train": [], "validation": []}
-    assert not any("speaker-independent" in caution for caution in report().cautions)
+    assert not any("speaker-independent" in caution for caution in report().warnings)
 
 
 def test_training_speakers_in_the_test_set_are_named_first_in_every_format():
@@ -34,7 +34,7 @@ def test_training_speakers_in_the_test_set_are_named_first_in_every_format():
     caution = (
         "The model was trained on 1 of the 2 speakers tested here (own/1): these figures are not speaker-independent."
     )
-    assert leaking.cautions[0] == caution
+    assert leaking.warnings[0] == caution
     assert er.text([leaking]).startswith(f"CAUTION: {caution}\n")
     content = json.loads(er.to_json([leaking]))
     assert content["cautions"][0] == content["sets"][0]["cautions"][0] == caution
@@ -45,13 +45,13 @@ def test_training_speakers_in_the_test_set_are_named_first_in_every_format():
 def test_speakers_who_chose_the_epoch_count_as_heard():
     leaking = report(training=heard([], ["own/2", "own/1"]))
     assert leaking.protocol == "not speaker-independent"
-    assert "epoch and temperature chosen on 2 of the 2 speakers tested here (own/1, own/2)" in leaking.cautions[0]
+    assert "epoch and temperature chosen on 2 of the 2 speakers tested here (own/1, own/2)" in leaking.warnings[0]
 
 
 def test_a_speaker_dependent_model_is_called_so():
     dependent = report(training=heard(["own/8"], [], split="random"))
     assert dependent.model.speaker_dependent
-    assert any("random split, which is speaker-dependent" in caution for caution in dependent.cautions)
+    assert any("random split, which is speaker-dependent" in caution for caution in dependent.warnings)
     assert "split random (speaker-dependent)" in er.text([dependent])
     assert "split speaker (speaker-independent)" in er.text([report()])
 
@@ -59,11 +59,11 @@ def test_a_speaker_dependent_model_is_called_so():
 def test_a_model_that_records_no_speakers():
     unknown = report(training={})
     assert unknown.protocol == "unknown whether speaker-independent"
-    assert any("may have heard these speakers" in caution for caution in unknown.cautions)
+    assert any("may have heard these speakers" in caution for caution in unknown.warnings)
 
 
 def test_labels_and_answers_that_do_not_match_are_said():
-    cautions = " ".join(report(left_out={"bored": 3, "tired": 1}).cautions)
+    cautions = " ".join(report(left_out={"bored": 3, "tired": 1}).warnings)
     assert "4 utterances left out, with labels that the model does not have: bored (3), tired (1)." in cautions
     assert "No utterance is happy: means over labels go over the other 3" in cautions
     assert "none of the labels, which counts as wrong: no speech (1)." in cautions
@@ -74,7 +74,7 @@ def test_one_speaker_alone():
     alone = tuple(Utterance(u.path, u.label, "own/1") for u in whole.utterances)
     single = report(utterances=alone)
     assert single.intervals is None
-    assert any("One speaker alone" in caution for caution in single.cautions)
+    assert any("One speaker alone" in caution for caution in single.warnings)
     assert json.loads(er.to_json([single]))["sets"][0]["intervals"] is None
     assert "8 utterances of 1 speaker," in er.text([single])
 
@@ -82,12 +82,12 @@ def test_one_speaker_alone():
 def test_an_interval_without_width_says_why():
     guessing = report(answers=("sad",) * 8)
     assert guessing.interval("uar") == "33.3 to 33.3 (no width: every answer is sad)"
-    assert any(caution.startswith("Every answer is sad, whatever was heard") for caution in guessing.cautions)
+    assert any(caution.startswith("Every answer is sad, whatever was heard") for caution in guessing.warnings)
     assert "33.3 to 33.3 (no width: every answer is sad)" in er.text([guessing])
     perfect = report(answers=report().evaluation.targets)
     assert perfect.interval("uar") == "100.0 to 100.0 (no width: every speaker came out alike)"
     assert report().interval("wa") == "25.0 to 100.0"
-    assert not [caution for told in (perfect, report()) for caution in told.cautions if "Every answer" in caution]
+    assert not [caution for told in (perfect, report()) for caution in told.warnings if "Every answer" in caution]
     one_label = evaluation().utterances[:4]
     alone = evaluation(utterances=one_label, answers=("sad",) * 4, probabilities=evaluation().probabilities[:4])
     assert alone.only_answer is None, "where all are sad, that is as it should be"

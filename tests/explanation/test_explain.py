@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audio_emotion.audio.region import Part
+from audio_emotion.audio.region import AudioRegion
 from audio_emotion.core.errors import AudioError, UsageError
 from audio_emotion.explanation import MAX_S, Explanation, explain
 from audio_emotion.inference.model import Model, load_model
@@ -50,7 +50,7 @@ def test_another_label_can_be_explained(model: Model, happy: Explanation):
 
 def test_times_are_those_of_the_recording(model: Model):
     sound = np.concatenate([np.zeros(RATE, np.float32), voice(2.0)])
-    found = explain(model, sound, RATE, part=Part(start=1.0))
+    found = explain(model, sound, RATE, part=AudioRegion(start=1.0))
     assert (found.times[0], found.times[-1]) == (1.0, 3.0)
     assert (found.prediction.start, found.prediction.end) == (1.0, 3.0)
 
@@ -59,10 +59,10 @@ def test_stretches_lie_above_half_of_the_strongest(happy: Explanation):
     over_time = np.array([0, 1, 4, 3, 0, 0, -1, 2.5])
     edges = RATE * np.arange(9)
     made = replace(happy, weighed=replace(happy.weighed, over_time=over_time, edges=edges))
-    assert made.stretches() == [(2.0, 4.0, 4.0), (7.0, 8.0, 2.5)]
-    assert made.stretches(against=True) == [(6.0, 7.0, -1.0)]
+    assert made.regions() == [(2.0, 4.0, 4.0), (7.0, 8.0, 2.5)]
+    assert made.regions(against=True) == [(6.0, 7.0, -1.0)]
     none = replace(made, weighed=replace(made.weighed, over_time=np.abs(over_time)))
-    assert none.stretches(against=True) == []
+    assert none.regions(against=True) == []
 
 
 def test_silence_can_be_explained_if_it_must(model: Model):

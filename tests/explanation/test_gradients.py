@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from audio_emotion.core.errors import UsageError
-from audio_emotion.explanation.attribution import hear, log_odds
+from audio_emotion.explanation.attribution import log_odds, window_audio
 from audio_emotion.explanation.gradients import integrate
 from audio_emotion.inference.backends.torch import TorchRuntime
 from audio_emotion.inference.model import Model, load_model
@@ -20,7 +20,7 @@ def model() -> Model:
 def test_contributions_add_up_to_the_change_of_the_log_odds(model: Model, seconds: float, index: int):
     sound = np.concatenate([np.zeros(RATE // 4, np.float32), voice(seconds)])
     sound += 1e-4 * np.random.default_rng(0).standard_normal(len(sound)).astype(np.float32)
-    heard = hear(sound, RATE, 3 * RATE, gate=False)
+    heard = window_audio(sound, RATE, 3 * RATE, gate=False)
     found = integrate(model.runtime, heard, index, 1.3)
     change = found.log_odds - found.background
     assert abs(change) > 0.5
@@ -36,14 +36,14 @@ def test_other_models_of_a_log_mel_spectrogram(name: str):
     torch.manual_seed(0)
     network = build(name, 8)
     rate = network.frontend_config["sampling_rate"]
-    heard = hear(voice(2.0, rate), rate, 3 * rate, gate=False)
+    heard = window_audio(voice(2.0, rate), rate, 3 * rate, gate=False)
     found = integrate(TorchRuntime(network, "cpu"), heard, 2, 1.0)
     change = found.log_odds - found.background
     assert found.heat.sum() == pytest.approx(change, rel=0.05, abs=0.02)
 
 
 def test_what_cannot_be_followed_is_refused(model: Model):
-    heard = hear(voice(1.0), RATE, 3 * RATE, gate=False)
+    heard = window_audio(voice(1.0), RATE, 3 * RATE, gate=False)
     with pytest.raises(UsageError, match="in torch"):
         integrate(load_model(device="cpu").runtime, heard, 0, 1.0)
     of_descriptors = TorchRuntime(build("cnn-1d", 8), "cpu")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from audio_emotion.core.types import FloatArray
-from audio_emotion.explanation.attribution import hear
+from audio_emotion.explanation.attribution import window_audio
 from audio_emotion.explanation.occlusion import BANDS, grid, occlude, parts
 from tests.sounds import RATE, voice
 
@@ -25,14 +25,14 @@ class Energy:
 
 
 def weighed(runtime: Energy, sound: FloatArray):
-    heard = hear(sound, RATE, LENGTH, gate=False)
+    heard = window_audio(sound, RATE, LENGTH, gate=False)
     return occlude(runtime, heard, runtime.logits(heard.windows), 0, 1.0)
 
 
 @pytest.mark.parametrize("n_samples", [1, 700, RATE, 3 * RATE + 17])
 def test_the_parts_add_up_to_the_sound(n_samples: int):
     sound = voice(4.0)[:n_samples]
-    edges, hertz = grid(hear(sound, RATE, LENGTH, gate=False))
+    edges, hertz = grid(window_audio(sound, RATE, LENGTH, gate=False))
     total = np.zeros(n_samples + 2 * RATE, np.float32)
     for piece in parts(sound, RATE, edges, hertz):
         assert len(piece.samples) == BANDS
@@ -44,7 +44,7 @@ def test_the_parts_add_up_to_the_sound(n_samples: int):
 def test_a_tone_is_in_the_part_of_its_time_and_band():
     sound = np.zeros(RATE, np.float32)
     sound[8_000:9_600] = np.sin(2 * np.pi * 1_000 * np.arange(1_600) / RATE)
-    edges, hertz = grid(hear(sound, RATE, LENGTH, gate=False))
+    edges, hertz = grid(window_audio(sound, RATE, LENGTH, gate=False))
     energy = np.array([np.square(piece.samples).sum(axis=1) for piece in parts(sound, RATE, edges, hertz)])
     band = int(np.searchsorted(hertz, 1_000)) - 1
     assert energy[5, band - 1 : band + 2].sum() > 0.9 * energy.sum()
@@ -77,7 +77,7 @@ def test_the_background_is_not_turned_down():
 def test_each_window_that_holds_a_part_is_asked():
     """The middle of a long sound is in two windows, whose mean is the answer; its ends are in one."""
     sound = np.tile(voice(0.5), 12)
-    n_windows = len(hear(sound, RATE, LENGTH, gate=False).windows)
+    n_windows = len(window_audio(sound, RATE, LENGTH, gate=False).windows)
     found = weighed(Energy(), sound)
     middle, ends = found.over_time[25:35].mean(), found.over_time[2:12].mean()
     assert n_windows == 3

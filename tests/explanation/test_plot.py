@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from audio_emotion.audio.mel import to_hertz, to_mel
 from audio_emotion.core.types import Prediction, Waveform
 from audio_emotion.explanation import Explanation
-from audio_emotion.explanation.attribution import Weighed
+from audio_emotion.explanation.attribution import Attribution
 from audio_emotion.explanation.plot import AGAINST, FOR, draw_explanation
 from audio_emotion.formats.plot import BANDS, save
 from tests.conftest import ROOT
@@ -23,7 +23,7 @@ def made(heat: np.ndarray, method: str = "occlusion", start: float = 0.0) -> Exp
     sound = voice(2.0)
     edges = np.linspace(0, len(sound), heat.shape[1] + 1).astype(np.int64)
     hertz = to_hertz(np.linspace(0, to_mel(RATE / 2), len(heat) + 1))
-    weighed = Weighed(edges, hertz, heat, heat.sum(axis=0), 1.5, -2.0)
+    weighed = Attribution(edges, hertz, heat, heat.sum(axis=0), 1.5, -2.0)
     said = Prediction(start, start + 2, "happy", 0.7, SCORES)
     return Explanation(Waveform(sound, RATE, RATE, start), said, "happy", method, weighed)
 

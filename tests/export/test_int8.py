@@ -88,7 +88,7 @@ def test_less_silence_is_read_around_a_sound_than_would_change_nothing(integers:
     assert 0 < narrow.samples < exact.samples
     assert narrow.step == exact.step
     model = onnx.load(integers)
-    onnx.helper.set_model_props(model, exact.told())
+    onnx.helper.set_model_props(model, exact.to_metadata())
     wide = integers.with_name("wide.onnx")
     onnx.save(model, wide)
     short = windows.copy()

@@ -9,14 +9,14 @@ import pytest
 
 from audio_emotion.core.errors import StorageError, UsageError
 from audio_emotion.core.types import Prediction, Waveform
-from audio_emotion.formats import Answer
+from audio_emotion.formats import Result
 from audio_emotion.formats.plot import COLUMNS, draw_timeline, mel_levels, save, score_grid
 from tests.conftest import ROOT
 
 RATE = 16_000
 HAPPY = Prediction(0.0, 1.0, "happy", 0.75, {"sad": 0.25, "happy": 0.75})
 SILENT = Prediction(1.0, 2.0, "no speech", 0.0, {"sad": 0.0, "happy": 0.0})
-ANSWER = Answer(
+ANSWER = Result(
     "a$b\n.wav", "default", "cpu", replace(HAPPY, end=4.0), (HAPPY, SILENT, replace(HAPPY, start=3.0, end=4.0))
 )
 
@@ -28,7 +28,7 @@ def tone(hertz: float, seconds: float = 4.0) -> Waveform:
 
 @pytest.mark.parametrize("answer", [ANSWER, replace(ANSWER, segments=None), replace(ANSWER, segments=())])
 @pytest.mark.parametrize("seconds", [0.001, 4.0])
-def test_a_plot_has_three_panels_over_one_time(tmp_path: Path, answer: Answer, seconds: float):
+def test_a_plot_has_three_panels_over_one_time(tmp_path: Path, answer: Result, seconds: float):
     figure = draw_timeline(tone(440, seconds), answer)
     assert [axes.get_xlim() for axes in figure.axes] == [(0, seconds)] * 3
     assert figure.axes[0].get_title() == r"a\$b .wav"

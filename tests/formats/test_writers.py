@@ -15,7 +15,7 @@ from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.paths import encodable
 from audio_emotion.core.types import Prediction
-from audio_emotion.formats import FORMATS, Answer
+from audio_emotion.formats import FORMATS, Result
 from tests.conftest import ROOT
 
 LABELS = ("neutral", "happy", "sad")
@@ -30,8 +30,8 @@ def said(start: float, end: float, label: str, *scores: float, n_windows: int = 
 HAPPY = said(0.0, 3.0, "happy", 0.0625, 0.8125, 0.125)
 SILENT = said(3.0, 6.0, NO_SPEECH, 0.0, 0.0, 0.0)
 UNSURE = said(6.0, 9.5, "unknown", 0.375, 0.25, 0.375)
-CLIP = Answer("hello.wav", "two-channel-cnn", "cpu", replace(HAPPY, end=2.5))
-CALL = Answer(
+CLIP = Result("hello.wav", "two-channel-cnn", "cpu", replace(HAPPY, end=2.5))
+CALL = Result(
     "call.mp3", "two-channel-cnn", "cpu", said(0.0, 9.5, "happy", 0.25, 0.5, 0.25, n_windows=2), (HAPPY, SILENT, UNSURE)
 )
 ODD_NAMES = [
@@ -44,7 +44,7 @@ ODD_NAMES = [
 ]
 
 
-def render(name: str, *answers: Answer, many: bool = False, top_k: int | None = None) -> str:
+def render(name: str, *answers: Result, many: bool = False, top_k: int | None = None) -> str:
     return formats.get_writer(name, LABELS, many=many, top_k=top_k).render(answers)
 
 
@@ -169,7 +169,7 @@ def test_odd_names_break_no_format(name: str, file: str):
 
 @given(st.binary(min_size=1, max_size=40).map(os.fsdecode), st.binary(min_size=1, max_size=40).map(os.fsdecode))
 def test_any_two_names_stay_apart_as_words(one: str, other: str):
-    words = [formats.as_word(name, also=" ") for name in (one, other)]
+    words = [formats.percent_encode(name, also=" ") for name in (one, other)]
     assert all(len(word.split()) == 1 and word.encode("utf-8") for word in words)
     assert (words[0] == words[1]) == (one == other)
 

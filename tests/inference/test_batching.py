@@ -4,7 +4,7 @@ import pytest
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import FloatArray
-from audio_emotion.inference.batching import judging, together
+from audio_emotion.inference.batching import iter_window_batches, predict_batched
 from audio_emotion.inference.model import load_model
 from tests.sounds import voice
 
@@ -13,7 +13,7 @@ MODEL = load_model(device="cpu")
 
 
 def recording(samples: np.ndarray):
-    return judging(MODEL.config, lambda: [samples.astype(np.float32)])
+    return iter_window_batches(MODEL.config, lambda: [samples.astype(np.float32)])
 
 
 def absent():
@@ -21,7 +21,7 @@ def absent():
         raise AudioError("absent.wav: no such file")
         yield
 
-    return judging(MODEL.config, read)
+    return iter_window_batches(MODEL.config, read)
 
 
 def test_recordings_share_a_batch_and_get_their_own_answers():
@@ -32,7 +32,7 @@ def test_recordings_share_a_batch_and_get_their_own_answers():
         batches.append(len(windows))
         return MODEL.runtime.logits(windows)
 
-    said = together([recording(sound) for sound in sounds], logits)
+    said = predict_batched([recording(sound) for sound in sounds], logits)
     assert batches[0] == 1 + 1 + 16
     assert len(batches) > 1
     for sound, one in zip(sounds, said, strict=True):
@@ -42,11 +42,13 @@ def test_recordings_share_a_batch_and_get_their_own_answers():
 
 
 def test_an_error_stops_no_other():
-    first, second, third = together([recording(voice(1.0)), absent(), recording(np.zeros(RATE))], MODEL.runtime.logits)
+    first, second, third = predict_batched(
+        [recording(voice(1.0)), absent(), recording(np.zeros(RATE))], MODEL.runtime.logits
+    )
     assert first.label in MODEL.config.labels
     assert isinstance(second, AudioError)
     assert third.label == NO_SPEECH
 
 
 def test_of_nothing_there_is_nothing_to_say():
-    assert together([], MODEL.runtime.logits) == []
+    assert predict_batched([], MODEL.runtime.logits) == []

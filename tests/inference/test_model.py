@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from audio_emotion import audio
-from audio_emotion.audio.region import Part
+from audio_emotion.audio.region import AudioRegion
 from audio_emotion.audio.windows import windows_of
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import AudioError, DeviceError, UsageError
@@ -51,7 +51,7 @@ def test_path_bytes_file_and_array_are_answered_alike(model: Model, tmp_path: Pa
         model.predict(io.BytesIO(content)),
         model.predict(LONG, RATE),
         model.predict(LONG[:, None].repeat(2, axis=1), RATE),
-        model.judge(audio.load(content, RATE)),
+        model.predict_waveform(audio.load(content, RATE)),
     ]
     assert all(same(answers[0], other) for other in answers[1:])
 
@@ -90,11 +90,11 @@ def test_part_and_channel(model: Model) -> None:
     frames = np.stack([LONG, np.zeros_like(LONG)], axis=1)
     content = encoded(frames, subtype="FLOAT")
     for source, rate in ((content, None), (frames, RATE)):
-        left, right = (model.predict(source, rate, part=Part(channel=channel)) for channel in (1, 2))
+        left, right = (model.predict(source, rate, part=AudioRegion(channel=channel)) for channel in (1, 2))
         assert (left.channel, right.channel) == (1, 2)
         assert same(left, model.predict(LONG, RATE))
         assert right.label == NO_SPEECH
-        middle = model.predict(source, rate, part=Part(start=11, end=15, channel=1))
+        middle = model.predict(source, rate, part=AudioRegion(start=11, end=15, channel=1))
         assert (middle.start, middle.end) == (11, 15)
         assert np.allclose(
             list(middle.scores.values()),

@@ -8,7 +8,7 @@ import pytest
 from audio_emotion import load_model
 from audio_emotion.corpora.splits import split_utterances
 from audio_emotion.training import TrainConfig
-from audio_emotion.training.dataset import load_material
+from audio_emotion.training.dataset import load_dataset
 from audio_emotion.training.train import train
 from tests.sounds import RATE
 
@@ -53,7 +53,7 @@ def test_infer_in_a_process_of_its_own_has_exactly_the_accuracy_that_training_pr
 
 
 def test_the_twins_of_actor_07_are_one_recording(recordings: Path, home: Path):
-    material = load_material([f"ravdess={recordings / 'ravdess-speech' / 'Actor_07'}"])
+    material = load_dataset([f"ravdess={recordings / 'ravdess-speech' / 'Actor_07'}"])
     digests = [utterance.digest for utterance in material.corpus.utterances]
     assert (len(digests), len(set(digests))) == (60, 59)
     split = split_utterances("random", material.corpus.utterances, seed=0)

@@ -22,8 +22,8 @@ def said(*labels: str, score: float = 0.6) -> list[Prediction]:
 
 def through(answers: list[Prediction], **settings: object) -> list[Prediction]:
     stages = smoothing.stages(**settings)  # type: ignore[arg-type]
-    one_by_one = [out for answer in answers for out in smoothing.through(stages, [answer])]
-    return one_by_one + smoothing.through(stages, [], last=True)
+    one_by_one = [out for answer in answers for out in smoothing.run_stages(stages, [answer])]
+    return one_by_one + smoothing.run_stages(stages, [], last=True)
 
 
 def test_merge() -> None:

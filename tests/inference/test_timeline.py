@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audio_emotion.audio.region import Part
+from audio_emotion.audio.region import AudioRegion
 from audio_emotion.audio.segments import Segment
-from audio_emotion.audio.windows import cover, pad
+from audio_emotion.audio.windows import frame, pad
 from audio_emotion.core.emotions import NO_SPEECH, UNKNOWN
 from audio_emotion.core.errors import AudioError, UsageError
 from audio_emotion.core.types import Prediction
@@ -76,7 +76,7 @@ def test_each_answer_is_its_windows(model: Model) -> None:
 
 def test_a_window_longer_than_the_models_is_a_mean(model: Model) -> None:
     found = whole(model, voice(6), window_s=6, hop_s=6)
-    logits = model.runtime.logits(cover(voice(6), 3 * RATE)).mean(axis=0) / model.config.temperature
+    logits = model.runtime.logits(frame(voice(6), 3 * RATE)).mean(axis=0) / model.config.temperature
     assert found[0].n_windows == 3
     assert np.allclose(scores(found)[0], np.exp(logits) / np.exp(logits).sum(), atol=1e-5)
 
@@ -100,10 +100,10 @@ def test_files_parts_and_channels(model: Model, tmp_path: Path) -> None:
     (tmp_path / "b.wav").write_bytes(encoded(TALK, subtype="FLOAT"))
     agree(list(timeline(model, tmp_path / "b.wav")), whole(model, TALK))
     agree(list(timeline(model, (tmp_path / "b.wav").read_bytes())), whole(model, TALK))
-    late = list(timeline(model, tmp_path / "b.wav", part=Part(start=13.5)))
+    late = list(timeline(model, tmp_path / "b.wav", part=AudioRegion(start=13.5)))
     assert late[0].start == 13.5
     agree([replace(one, start=one.start - 13.5, end=one.end - 13.5) for one in late], whole(model, TALK[216_000:]))
-    one, other = (next(timeline(model, tmp_path / "a.wav", part=Part(channel=channel))) for channel in (1, 2))
+    one, other = (next(timeline(model, tmp_path / "a.wav", part=AudioRegion(channel=channel))) for channel in (1, 2))
     assert (one.channel, one.label, other.channel) == (1, NO_SPEECH, 2)
     assert other.label != NO_SPEECH
 
@@ -229,7 +229,7 @@ def test_segments_are_answered_as_recordings(model: Model, monkeypatch: pytest.M
     found = list(score_segments(model, content, marked))
     assert [segment.start for segment, _ in found] == [0.5, 2, 9.5, 13.2, 17]
     for segment, answer in found:
-        expected = model.predict(content, part=Part(segment.start, segment.end))
+        expected = model.predict(content, part=AudioRegion(segment.start, segment.end))
         agree([answer], [expected])
     assert found[2][1].label == NO_SPEECH
     assert found[-1][1].end == 18.3

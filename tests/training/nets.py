@@ -7,7 +7,7 @@ from audio_emotion.models import registry
 from audio_emotion.models.registry import Entry
 from audio_emotion.training import TrainConfig
 from audio_emotion.training.config import from_table
-from audio_emotion.training.data import Side
+from audio_emotion.training.data import Subset
 from tests.sounds import voice
 
 
@@ -25,11 +25,11 @@ def config(**changes: object) -> TrainConfig:
     return from_table(table | changes)
 
 
-def side(n: int, first: int = 0) -> Side:
+def side(n: int, first: int = 0) -> Subset:
     """``n`` utterances of four labels that differ in pitch."""
     targets = [i % 4 for i in range(n)]
     sounds = [voice(0.4, seed=first + i, pitch_hz=90.0 + 50 * t) for i, t in enumerate(targets)]
-    return Side(sounds, targets, [f"{first + i}.wav" for i in range(n)], [str(first + i) for i in range(n)])
+    return Subset(sounds, targets, [f"{first + i}.wav" for i in range(n)], [str(first + i) for i in range(n)])
 
 
 def register() -> None:

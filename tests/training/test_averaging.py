@@ -10,9 +10,9 @@ from torch.optim.swa_utils import AveragedModel
 from audio_emotion.core.errors import UsageError
 from audio_emotion.models import build, registry
 from audio_emotion.training import TrainConfig, loop
-from audio_emotion.training.averaging import as_they_are, refresh_norms
-from audio_emotion.training.callbacks import Listener
-from audio_emotion.training.checkpointing import Epoch, Keeper, below
+from audio_emotion.training.averaging import clean_batches, update_batchnorm
+from audio_emotion.training.callbacks import Callbacks
+from audio_emotion.training.checkpointing import CheckpointWriter, Epoch, strip_prefix
 from audio_emotion.training.config import from_table
 from audio_emotion.training.fine_tuning import freeze
 from tests.training import nets
@@ -27,17 +27,19 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     nets.register()
 
 
-def run(config: TrainConfig, keeper: Keeper | None = None, on_epoch=lambda _: None) -> dict[str, torch.Tensor]:
-    return dict(loop.fit(TRAIN, HELD_OUT, 4, config, "cpu", Listener(on_epoch=on_epoch), keeper).state_dict())
+def run(
+    config: TrainConfig, keeper: CheckpointWriter | None = None, on_epoch=lambda _: None
+) -> dict[str, torch.Tensor]:
+    return dict(loop.fit(TRAIN, HELD_OUT, 4, config, "cpu", Callbacks(on_epoch=on_epoch), keeper).state_dict())
 
 
 def test_the_kept_weights_are_the_mean_of_the_last_epochs(tmp_path: Path):
-    keeper, after = Keeper(tmp_path / "state.safetensors"), []
+    keeper, after = CheckpointWriter(tmp_path / "state.safetensors"), []
 
     def on_epoch(_: Epoch) -> None:
         kept = keeper.load()
         assert kept is not None
-        after.append(below("model", kept[0]))
+        after.append(strip_prefix("model", kept[0]))
 
     weights = run(nets.config(**AVERAGED), keeper, on_epoch)
     for name in ("network.first.weight", "network.last.bias"):
@@ -58,7 +60,7 @@ def test_statistics_are_those_of_the_utterances_as_they_are():
     last = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d)][-1]
     heard: list[torch.Tensor] = []
     last.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
-    refresh_norms(model, as_they_are(TRAIN.sounds, config), None)
+    update_batchnorm(model, clean_batches(TRAIN.sounds, config), None)
     assert len(heard) == 1
     assert not model.training
     assert not any(
@@ -73,14 +75,16 @@ def test_frozen_statistics_stay():
     model = build(config.architecture, 4, config.parameters, config.frontend_table)
     freeze(model, ["norm"])
     averaged = AveragedModel(model).module
-    refresh_norms(averaged, as_they_are(TRAIN.sounds, config), None)
+    update_batchnorm(averaged, clean_batches(TRAIN.sounds, config), None)
     assert torch.equal(averaged.network.norm.running_mean, model.network.norm.running_mean)
     assert not torch.equal(averaged.network.head[0].running_mean, model.network.head[0].running_mean)
 
 
 def test_the_mean_gets_statistics_of_its_own(monkeypatch: pytest.MonkeyPatch):
     refreshed = []
-    monkeypatch.setattr(loop, "refresh_norms", lambda model, heard, _: refreshed.append((model, sum(map(len, heard)))))
+    monkeypatch.setattr(
+        loop, "update_batchnorm", lambda model, heard, _: refreshed.append((model, sum(map(len, heard))))
+    )
     without = loop.fit(TRAIN, replace(TRAIN, sounds=[], targets=[]), 4, nets.config(patience=0), "cpu")
     assert not refreshed
     kept = loop.fit(TRAIN, replace(TRAIN, sounds=[], targets=[]), 4, nets.config(**AVERAGED), "cpu")
@@ -91,10 +95,10 @@ def test_the_mean_gets_statistics_of_its_own(monkeypatch: pytest.MonkeyPatch):
 def test_every_utterance_is_heard_once_and_silence_not_at_all():
     config = nets.config(batch_size=10, seed=3)
     sounds = [*TRAIN.sounds, np.zeros(4_000, np.float32)]
-    batches = list(as_they_are(sounds, config))
+    batches = list(clean_batches(sounds, config))
     assert sum(map(len, batches)) == len(TRAIN.sounds)
-    assert all(np.array_equal(a, b) for a, b in zip(batches, as_they_are(sounds, config), strict=True))
-    assert not list(as_they_are(sounds[-1:], config))
+    assert all(np.array_equal(a, b) for a, b in zip(batches, clean_batches(sounds, config), strict=True))
+    assert not list(clean_batches(sounds[-1:], config))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from audio_emotion.core.errors import UsageError
 from audio_emotion.training import OptimizerConfig, TrainConfig
 from audio_emotion.training.cross_validation import FoldsPlan, fold_means, reports, run_folds
-from audio_emotion.training.dataset import load_material
+from audio_emotion.training.dataset import load_dataset
 from tests.conftest import ROOT
 
 CONFIG = TrainConfig(
@@ -25,7 +25,7 @@ def plan(home: Path, tmp_path: Path, make_ravdess) -> FoldsPlan:
 
 
 def test_every_utterance_is_tested_once_and_nothing_is_run_twice(plan: FoldsPlan):
-    material = load_material(plan.data)
+    material = load_dataset(plan.data)
     runs = run_folds(plan, material)
     assert [(run.split, run.seed) for run in runs] == [("2-fold-1", 0), ("2-fold-2", 0)]
     (report,) = reports(plan, runs, material.corpus.names)
@@ -52,7 +52,7 @@ def test_a_name_is_one_of_a_folder_and_restart_takes_folds_alone(plan: FoldsPlan
     log.parent.mkdir(parents=True)
     log.touch()
     monkeypatch.setattr("audio_emotion.training.cross_validation._finished", lambda *_: iter(()))
-    material = load_material(plan.data)
+    material = load_dataset(plan.data)
     with pytest.raises(FileNotFoundError):  # no fold was run
         run_folds(plan, material, restart=True)
     assert log.exists(), "a single run of that name is none of the folds'"
@@ -64,11 +64,11 @@ def test_a_name_is_one_of_a_folder_and_restart_takes_folds_alone(plan: FoldsPlan
 SCRIPT = """
 import sys
 from audio_emotion.folds import run_folds
-from audio_emotion.training import load_material
+from audio_emotion.training import load_dataset
 from tests.training.test_cross_validation import CONFIG, FoldsPlan
 if __name__ == "__main__":
     plan = FoldsPlan("study", (sys.argv[1],), "4-fold", 1, "eight", CONFIG, device="cpu", jobs=1)
-    run_folds(plan, load_material(plan.data))
+    run_folds(plan, load_dataset(plan.data))
 """
 
 

@@ -27,7 +27,7 @@ def test_targets_are_the_labels_and_the_mean_of_the_teachers_answers():
     teachers = [build(one.architecture, 3, one.parameters, {}) for one in distillation.recipes(CONFIG)]
     features = torch.randn(2, 2, 64, 60)
     targets = torch.eye(3)[:2]
-    aimed = distillation.taught_by(teachers, 0.25)(features, targets)
+    aimed = distillation.distil(teachers, 0.25)(features, targets)
     said = sum(teacher.eval().network(features).softmax(dim=1) for teacher in teachers) / 2
     torch.testing.assert_close(aimed, 0.75 * targets + 0.25 * said.detach())
     assert not aimed.requires_grad

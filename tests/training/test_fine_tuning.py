@@ -148,7 +148,7 @@ def test_a_fine_tuned_model_says_what_it_was_made_from(home: Path, tmp_path: Pat
     said = evaluate_utterances(load_model("mine", "cpu"), corpus.utterances)
     report = Report.of("heard", described, said, 0)
     assert report.protocol == "not speaker-independent"
-    assert "ravdess/01" in report.cautions[0]
+    assert "ravdess/01" in report.warnings[0]
 
 
 def test_a_test_on_whom_the_origin_heard_is_not_called_independent(home: Path, tmp_path: Path, make_ravdess):

@@ -23,12 +23,12 @@ from audio_emotion.models.frontends import MelMfcc
 from audio_emotion.models.frontends.stft import LogMel
 from audio_emotion.training import LossConfig, OptimizerConfig, ScheduleConfig, TrainConfig, spectrogram_cache
 from audio_emotion.training.accelerator import precision
-from audio_emotion.training.callbacks import Listener, Step
-from audio_emotion.training.checkpointing import Epoch, Keeper
-from audio_emotion.training.data import Share, groups
+from audio_emotion.training.callbacks import Callbacks, Step
+from audio_emotion.training.checkpointing import CheckpointWriter, Epoch
+from audio_emotion.training.data import Shard, groups
 from audio_emotion.training.estimate import measure
-from audio_emotion.training.loop import Fitting, fit
-from audio_emotion.training.validation import HeldOut
+from audio_emotion.training.loop import Trainer, fit
+from audio_emotion.training.validation import Validator
 from tests.conftest import ROOT
 from tests.training import nets
 
@@ -46,8 +46,8 @@ class KilledError(Exception):
     pass
 
 
-def run(config: TrainConfig, keeper: Keeper | None = None, **told) -> dict[str, torch.Tensor]:
-    model = fit(TRAIN, HELD_OUT, 4, config, "cpu", Listener(**told), keeper)
+def run(config: TrainConfig, keeper: CheckpointWriter | None = None, **told) -> dict[str, torch.Tensor]:
+    model = fit(TRAIN, HELD_OUT, 4, config, "cpu", Callbacks(**told), keeper)
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
@@ -88,7 +88,7 @@ def test_a_run_that_was_killed_anywhere_ends_as_one_left_alone(recipe: str, tmp_
     assert len(epochs) > 1
     left = [step for step in (config.accumulation, 3) if step % config.accumulation == 0 or step == 3]
     for number, (epoch, batches) in enumerate([(1, left[0]), (2, 3), (2, left[0])]):
-        keeper = Keeper(tmp_path / f"{number}.safetensors", minutes=1e-9)  # after every step
+        keeper = CheckpointWriter(tmp_path / f"{number}.safetensors", minutes=1e-9)  # after every step
         with pytest.raises(KilledError):
             run(config, keeper, on_step=kill_after(epoch, batches))
         again: list[Epoch] = []
@@ -102,7 +102,7 @@ def test_a_run_that_was_killed_anywhere_ends_as_one_left_alone(recipe: str, tmp_
 
 def test_the_state_is_written_by_the_minute_and_after_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for minutes, times in ((0, 3), (1e-9, 12)):
-        keeper = Keeper(tmp_path / "state", minutes)
+        keeper = CheckpointWriter(tmp_path / "state", minutes)
         kept = []
         monkeypatch.setattr(keeper, "save", lambda *_, kept=kept: kept.append(1))
         run(nets.config(), keeper)
@@ -126,7 +126,7 @@ def test_accumulated_batches_are_one_step_of_the_larger_batch():
 
 
 def test_a_loss_that_is_no_number_names_the_files_and_keeps_the_last_epoch(tmp_path: Path):
-    keeper, config = Keeper(tmp_path / "state"), nets.config(patience=0)
+    keeper, config = CheckpointWriter(tmp_path / "state"), nets.config(patience=0)
     with pytest.raises(KilledError):
         run(config, keeper, on_step=kill_after(3, 1))
     bad = replace(TRAIN, sounds=[*TRAIN.sounds[:-1], np.full(6_000, np.nan, np.float32)])
@@ -138,7 +138,7 @@ def test_a_loss_that_is_no_number_names_the_files_and_keeps_the_last_epoch(tmp_p
 
 
 def test_weights_are_spared_a_gradient_that_is_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    fitting = Fitting(TRAIN, 4, nets.config(), "cpu", Listener())
+    fitting = Trainer(TRAIN, 4, nets.config(), "cpu", Callbacks())
     before = {k: v.clone() for k, v in fitting.model.state_dict().items()}
     monkeypatch.setattr(nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(float("inf")))
     with pytest.raises(TrainingError, match="gradient's length inf"):
@@ -150,13 +150,13 @@ def test_no_memory_left_names_the_settings(monkeypatch: pytest.MonkeyPatch):
     def full(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(Fitting, "_step", full)
+    monkeypatch.setattr(Trainer, "_step", full)
     with pytest.raises(TrainingError, match=r"batch_size 8; try --batch-size 4 with --set accumulation=2"):
         run(nets.config())
 
 
 def test_a_full_disk_leaves_the_last_state_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    keeper = Keeper(tmp_path / "state")
+    keeper = CheckpointWriter(tmp_path / "state")
     with pytest.raises(KilledError):
         run(nets.config(), keeper, on_step=kill_after(2, 1))
     before = keeper.file.read_bytes()
@@ -176,12 +176,12 @@ def test_a_full_disk_leaves_the_last_state_whole(tmp_path: Path, monkeypatch: py
 def test_a_damaged_state_is_one_line(tmp_path: Path):
     (tmp_path / "state").write_bytes(b"half of it")
     with pytest.raises(StorageError, match="--restart begins anew"):
-        run(nets.config(), Keeper(tmp_path / "state"))
+        run(nets.config(), CheckpointWriter(tmp_path / "state"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to oneself there")
 def test_ctrl_c_ends_after_the_step_and_the_run_goes_on(tmp_path: Path):
-    config, keeper = nets.config(), Keeper(tmp_path / "state")
+    config, keeper = nets.config(), CheckpointWriter(tmp_path / "state")
     alone = run(config)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 
@@ -214,12 +214,12 @@ def test_torchs_generator_is_left_as_it_was():
 
 def test_every_utterance_is_read_once_by_one_process():
     config = nets.config(batch_size=10)
-    found = groups(24, config, 1, Share())
+    found = groups(24, config, 1, Shard())
     assert sorted(np.concatenate(found)) == list(range(24))
     assert [len(group) for group in found] == [10, 10, 4]
-    assert [len(group) for group in groups(21, config, 1, Share())] == [10, 10], "none of one utterance"
-    assert [len(group) for group in groups(23, config, 1, Share(0, 2))] == [10, 10], "none of one for a process"
-    assert len(groups(1, config, 1, Share())) == 1
+    assert [len(group) for group in groups(21, config, 1, Shard())] == [10, 10], "none of one utterance"
+    assert [len(group) for group in groups(23, config, 1, Shard(0, 2))] == [10, 10], "none of one for a process"
+    assert len(groups(1, config, 1, Shard())) == 1
 
 
 def test_schedules_move_as_they_say():
@@ -290,9 +290,9 @@ def test_cost_counts_what_learns():
 def test_a_validation_side_without_speech_is_answered_wrongly(monkeypatch: pytest.MonkeyPatch):
     silence = replace(HELD_OUT, sounds=[np.zeros(8_000, np.float32)] * 8)
     model = registry.build("plain", 4, None, nets.config().frontend_table)
-    assert HeldOut(silence, model, nets.config(), "cpu").uar(model) == 0
+    assert Validator(silence, model, nets.config(), "cpu").uar(model) == 0
     monkeypatch.setattr(MelMfcc, "cached", True, raising=False)
-    assert HeldOut(silence, model, nets.config(), "cpu").uar(model) == 0
+    assert Validator(silence, model, nets.config(), "cpu").uar(model) == 0
 
 
 TOGETHER = {

@@ -14,7 +14,7 @@ from audio_emotion.core.errors import CorpusError, UsageError
 from audio_emotion.models import checkpoint
 from audio_emotion.training import OptimizerConfig, TeachersConfig, TrainConfig
 from audio_emotion.training.config import read
-from audio_emotion.training.dataset import load_material
+from audio_emotion.training.dataset import load_dataset
 from audio_emotion.training.run_dir import Keeping
 from audio_emotion.training.train import train
 
@@ -137,7 +137,7 @@ def test_an_unreadable_file_is_named_and_costs_nothing_else(corpus: Path):
     trained = train([str(corpus)], name="mine", split="all", config=QUICK)
     assert len(trained.split.train) == 30
     assert trained.evaluation is None
-    material = load_material([str(corpus)])
+    material = load_dataset([str(corpus)])
     assert [file.path for file in material.unreadable] == [broken, nan]
     with pytest.raises(CorpusError, match=r"2 recording\(s\) cannot be decoded.*03-01-01-01-01-01-01"):
         train([str(corpus)], name="mine", config=QUICK, strict=True)
@@ -162,7 +162,7 @@ def test_one_emotion_alone_is_nothing_to_learn(corpus: Path):
 def test_a_label_that_no_recording_has_is_refused(corpus: Path):
     with pytest.raises(CorpusError, match="no recording is labelled bored"):
         train([str(corpus)], labels="happy,sad,bored", config=QUICK)
-    tested = load_material([str(corpus)], "happy,sad,bored", for_training=False)
+    tested = load_dataset([str(corpus)], "happy,sad,bored", for_training=False)
     assert {u.label for u in tested.corpus.utterances} == {"happy", "sad"}, "what is tested on may lack one"
 
 

@@ -10,7 +10,7 @@ pytest.importorskip("fastapi", reason="needs the extra `web`")
 from starlette.testclient import TestClient
 
 from audio_emotion.web.app import create_app
-from audio_emotion.web.service import Hearing
+from audio_emotion.web.service import InferenceService
 from audio_emotion.web.settings import ServeConfig
 from tests.conftest import ROOT
 from tests.sounds import encoded, voice
@@ -22,7 +22,7 @@ SAMPLE = ROOT / "inference" / "samples" / "happy.wav"
 @contextmanager
 def served(**settings: Any) -> Iterator[TestClient]:
     """A service in this process, and a client of it; ``client.hearing`` is what answers."""
-    hearing = Hearing(ServeConfig(**settings))
+    hearing = InferenceService(ServeConfig(**settings))
     with TestClient(create_app(hearing), base_url=HOST) as client:
         client.hearing = hearing  # type: ignore[attr-defined]
         yield client

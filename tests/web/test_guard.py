@@ -123,7 +123,7 @@ def test_a_body_that_does_not_come_is_given_up():
         try:
             while True:
                 await body()
-        except guard.Refusal as refused:
+        except guard.RequestError as refused:
             return refused.status_code
 
     assert asyncio.run(slow(1.0, ServeConfig(idle_s=0.05))) == 408

@@ -37,7 +37,7 @@ from audio_emotion.evaluation import metrics
 from audio_emotion.inference.model import speech_windows
 from audio_emotion.models.frontends import MelMfcc, MelMfccConfig
 from audio_emotion.models.layers import ClipNorm, speech_frames
-from audio_emotion.training.dataset import Material, load_material
+from audio_emotion.training.dataset import Dataset, load_dataset
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -99,7 +99,7 @@ def read(name: str) -> Recipe:
 class Bank:
     """Log-mel spectrograms of every clip: 16 augmented versions to train by, and the windows that it is judged by."""
 
-    def __init__(self, material: Material, recipe: Recipe) -> None:
+    def __init__(self, material: Dataset, recipe: Recipe) -> None:
         self.utterances = sorted(material.corpus.utterances, key=lambda u: str(u.path.name))
         self.frontend = MelMfcc(MelMfccConfig())
         spectrum, size = self.frontend.log_mel.spectrum, self.frontend.config.n_mels
@@ -257,7 +257,7 @@ def uar(labels: Any, logits: Any) -> float:
     return metrics.uar(labels.tolist(), logits.argmax(axis=1).tolist())
 
 
-def carry_out(name: str, seed: int, material: Material, songs: Material | None) -> dict[str, Any]:
+def carry_out(name: str, seed: int, material: Dataset, songs: Dataset | None) -> dict[str, Any]:
     recipe = read(name)
     bank = Bank(songs if recipe.song and songs else material, recipe)
     began, found, logits, losses = time.monotonic(), [], [], []
@@ -291,13 +291,13 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     RECORDS.mkdir(exist_ok=True)
-    material, songs = load_material(()), None
+    material, songs = load_dataset(()), None
     for seed in given.seeds:
         for name in given.names:
             record = RECORDS / f"{name}-{seed}.json"
             if not record.exists():
                 if read(name).song:
-                    songs = songs or load_material(SUNG)
+                    songs = songs or load_dataset(SUNG)
                 record.write_text(json.dumps(carry_out(name, seed, material, songs), indent=1) + "\n", "utf-8")
 
 

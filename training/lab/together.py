@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from audio_emotion.training.dataset import load_material
+from audio_emotion.training.dataset import load_dataset
 
 WEIGHTS = (0.15, 0.3, 0.5)
 
@@ -34,7 +34,7 @@ def functionals() -> Any:
     """Return a support vector machine's log-probabilities, (folds, utterances, labels)."""
     import opensmile  # noqa: PLC0415 (not among what the project needs)
 
-    material = load_material(())
+    material = load_dataset(())
     utterances = sorted(material.corpus.utterances, key=lambda u: str(u.path.name))
     extract = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
     x = np.stack([extract.process_signal(material.sounds[u.digest], 16_000).to_numpy()[0] for u in utterances])

@@ -8,12 +8,12 @@ from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from audio_emotion.audio.region import WHOLE, Part
+from audio_emotion.audio.region import FULL, AudioRegion
 from audio_emotion.batch.cluster.store import ANSWERS, Store, table
 from audio_emotion.batch.outputs import Failed
 from audio_emotion.batch.run import FINAL
 from audio_emotion.batch.scoring import Scored, Task, score, task_of
-from audio_emotion.batch.workers import Child, Limits
+from audio_emotion.batch.workers import Limits, WorkerProcess
 from audio_emotion.core.paths import encodable
 from audio_emotion.inference.config import TimelineConfig
 from audio_emotion.inference.model import load_model
@@ -37,7 +37,7 @@ class Job:
     folder: str
     device: str = "cpu"
     timeline: TimelineConfig = field(default_factory=TimelineConfig)
-    part: Part = WHOLE
+    part: AudioRegion = FULL
     along_time: bool = False
     backend: str = "auto"
     jobs: int = 1
@@ -67,7 +67,7 @@ class Scorer:
         import ray
 
         self._job, self._store = job, Store(job.folder)
-        self._idle: list[Child] = []  # decode workers between two partitions
+        self._idle: list[WorkerProcess] = []  # decode workers between two partitions
         self._node = ray.get_runtime_context().get_node_id()
         with tempfile.TemporaryDirectory(prefix="audio-emotion-") as folder:
             for name, content in ray.get(model).items():

@@ -12,11 +12,11 @@ from typing import Any
 
 from audio_emotion.batch.cluster.actor import Job, Scorer
 from audio_emotion.batch.cluster.inputs import find
-from audio_emotion.batch.cluster.partitions import SIZE, Partition, cut
+from audio_emotion.batch.cluster.partitions import SIZE, Partition, make_partitions
 from audio_emotion.batch.cluster.store import ANSWERS, FAILURES, Store
 from audio_emotion.batch.journal import check_same
 from audio_emotion.batch.outputs import Failed
-from audio_emotion.batch.run import FINAL, BatchResult, Progress, fingerprint, in_words
+from audio_emotion.batch.run import FINAL, BatchResult, Progress, fingerprint, flatten_params
 from audio_emotion.core.errors import AudioEmotionError, DeviceError, PackageError, UsageError
 from audio_emotion.inference.backends import cores
 from audio_emotion.inference.model import backend_for
@@ -54,7 +54,7 @@ def run(
     folder = checkpoint.find(model)
     config = checkpoint.read(folder)
     store = Store(job.folder)
-    partitions = list(cut(find(names, recursive), size))
+    partitions = list(make_partitions(find(names, recursive), size))
     job = replace(job, folder=store.folder, backend=_backend(config, job))
     made_with = {**fingerprint(config, job.backend, job.answer()), "partition": size}
     header = store.header()
@@ -62,7 +62,7 @@ def run(
         store.clear()
         store.begin({"run": _FORMAT, "fingerprint": made_with})
     else:
-        check_same(in_words(header.get("fingerprint", {})), in_words(made_with), store.folder)
+        check_same(flatten_params(header.get("fingerprint", {})), flatten_params(made_with), store.folder)
     todo, failed, n_todo = _left_to_do(partitions, store)
     total = sum(len(partition.inputs) for partition in partitions)
     counts = Progress(total, total - n_todo, 0, 0, 0.0)

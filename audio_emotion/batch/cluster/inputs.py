@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from audio_emotion.audio.find import AUDIO_SUFFIXES, expand
 from audio_emotion.batch.cluster import remote
-from audio_emotion.batch.journal import Stamp, stamp
+from audio_emotion.batch.journal import FileStat, file_stat
 from audio_emotion.core.errors import UsageError, reason
-from audio_emotion.core.paths import is_address, shown
+from audio_emotion.core.paths import display_path, is_address
 
 if TYPE_CHECKING:
     from pyarrow import Table
 
 MANIFESTS = (".parquet", ".csv")
 _COLUMNS = ("file", "path")
-_UNKNOWN = Stamp(-1, 0)
+_UNKNOWN = FileStat(-1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Input:
     """
 
     name: str
-    stamp: Stamp
+    stamp: FileStat
 
 
 def find(names: Iterable[str], recursive: bool = False) -> list[Input]:
@@ -57,7 +57,7 @@ def _one(name: str, recursive: bool) -> Iterator[Input]:
     else:
         for path in expand([name], recursive):
             absolute = os.path.abspath(path)  # noqa: PTH100 (keeps odd bytes right)
-            yield Input(absolute, stamp(absolute))
+            yield Input(absolute, file_stat(absolute))
 
 
 def _prefix(address: str, recursive: bool) -> Iterator[Input]:
@@ -71,12 +71,12 @@ def _prefix(address: str, recursive: bool) -> Iterator[Input]:
             return
         listed = filesystem.get_file_info(FileSelector(path, recursive=recursive))
     except OSError as error:
-        raise UsageError(f"{shown(address)}: cannot be listed ({' '.join(str(error).split())})") from error
+        raise UsageError(f"{display_path(address)}: cannot be listed ({' '.join(str(error).split())})") from error
     for info in listed:
         below = PurePosixPath(info.path).relative_to(path)
         hidden = any(part.startswith(".") for part in below.parts)
         if info.type == FileType.File and below.suffix.lower() in AUDIO_SUFFIXES and not hidden:
-            yield Input(remote.sibling(address, info.path), Stamp(info.size, info.mtime_ns or 0))
+            yield Input(remote.sibling(address, info.path), FileStat(info.size, info.mtime_ns or 0))
 
 
 def _manifest(name: str) -> Iterator[str]:
@@ -84,7 +84,7 @@ def _manifest(name: str) -> Iterator[str]:
     column = next((column for column in _COLUMNS if column in table.column_names), None)
     if column is None:
         raise UsageError(
-            f"{shown(name)}: has no column {' or '.join(_COLUMNS)} that names recordings; "
+            f"{display_path(name)}: has no column {' or '.join(_COLUMNS)} that names recordings; "
             f"there are: {', '.join(table.column_names) or 'none'}"
         )
     for bound in {"start", "end"} & set(table.column_names):
@@ -93,12 +93,12 @@ def _manifest(name: str) -> Iterator[str]:
             for value in table[bound].to_pylist()
         ):
             raise UsageError(
-                f"{shown(name)}: its column {bound} names parts of recordings; give whole ones, without it"
+                f"{display_path(name)}: its column {bound} names parts of recordings; give whole ones, without it"
             )
     for value in table[column].to_pylist():
         if not value or not isinstance(value, str):
             raise UsageError(
-                f"{shown(name)}: a row of its column {column} holds {value!r}, expected a recording's name"
+                f"{display_path(name)}: a row of its column {column} holds {value!r}, expected a recording's name"
             )
         yield _beside(name, value)
 
@@ -115,7 +115,9 @@ def _table(name: str) -> "Table":
             return csv.read_csv(file, convert_options=options)
     except (ArrowException, OSError) as error:
         told = " ".join(reason(error).split())
-        raise UsageError(f"{shown(name)}: is no manifest that can be read ({told}); expected Parquet or CSV") from error
+        raise UsageError(
+            f"{display_path(name)}: is no manifest that can be read ({told}); expected Parquet or CSV"
+        ) from error
 
 
 def _beside(manifest: str, name: str) -> str:

@@ -28,7 +28,7 @@ class Partition:
     inputs: tuple[Input, ...]
 
 
-def cut(inputs: Iterable[Input], size: int = SIZE) -> Iterator[Partition]:
+def make_partitions(inputs: Iterable[Input], size: int = SIZE) -> Iterator[Partition]:
     """Cut sorted inputs into partitions of about ``size``: half of it to twice as many, but the last.
 
     Where one ends depends on the names around it and not on how many came before: inputs that are added or taken away

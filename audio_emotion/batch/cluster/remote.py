@@ -11,9 +11,9 @@ from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import quote, unquote, urlsplit
 
-from audio_emotion.batch.workers.types import GivenUpError
+from audio_emotion.batch.workers.types import RecordingFailedError
 from audio_emotion.core.errors import AudioEmotionError, UsageError, reason
-from audio_emotion.core.paths import is_address, shown
+from audio_emotion.core.paths import display_path, is_address
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -31,8 +31,8 @@ def located(address: str) -> "tuple[FileSystem, str]":
     parts = urlsplit(address)
     if not parts.netloc or "@" in parts.netloc:
         raise UsageError(
-            f"{shown(address)}: expected scheme://bucket/key, with credentials in the environment or the store's own "
-            "settings, never in an address"
+            f"{display_path(address)}: expected scheme://bucket/key, with credentials in the environment or the store's "
+            "own settings, never in an address"
         )
     query = f"?{parts.query}" if parts.query else ""
     return _filesystem(f"{parts.scheme}://{parts.netloc}{query}"), unquote(parts.netloc + parts.path).rstrip("/")
@@ -46,7 +46,9 @@ def _filesystem(root: str) -> "FileSystem":
     try:
         return FileSystem.from_uri(root)[0]
     except (ArrowException, OSError) as error:
-        raise UsageError(f"{shown(root)}: no such store ({reason(error)}); check the address and its options") from None
+        raise UsageError(
+            f"{display_path(root)}: no such store ({reason(error)}); check the address and its options"
+        ) from None
 
 
 def place(name: str) -> "tuple[FileSystem, str]":
@@ -69,7 +71,7 @@ def fetched(address: str, size_bytes: int) -> Iterator[BinaryIO]:
     """Give an object's content as a file that can be rewound; large ones lie on the disk.
 
     Raises:
-        GivenUpError: there is no such object, it cannot be read, or it is larger than ``size_bytes``.
+        RecordingFailedError: there is no such object, it cannot be read, or it is larger than ``size_bytes``.
     """
     with SpooledTemporaryFile(_IN_MEMORY) as held:
         n_bytes = 0
@@ -79,13 +81,16 @@ def fetched(address: str, size_bytes: int) -> Iterator[BinaryIO]:
                 while block := stream.read(_BLOCK):
                     n_bytes += len(block)
                     if n_bytes > size_bytes:
-                        raise GivenUpError(
-                            "limit", f"{shown(address)}: has more bytes than the {size_bytes} allowed; raise the limit"
+                        raise RecordingFailedError(
+                            "limit",
+                            f"{display_path(address)}: has more bytes than the {size_bytes} allowed; raise the limit",
                         )
                     held.write(block)
         except FileNotFoundError:
-            raise GivenUpError("missing", f"{shown(address)}: no such object; check the address") from None
+            raise RecordingFailedError(
+                "missing", f"{display_path(address)}: no such object; check the address"
+            ) from None
         except (OSError, AudioEmotionError) as error:
-            raise GivenUpError("unreadable", f"{shown(address)}: cannot be fetched ({error})") from error
+            raise RecordingFailedError("unreadable", f"{display_path(address)}: cannot be fetched ({error})") from error
         held.seek(0)
         yield cast(BinaryIO, held)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from audio_emotion.batch.cluster import remote
 from audio_emotion.batch.outputs import Failed
 from audio_emotion.core.errors import StorageError
-from audio_emotion.core.paths import encodable, is_address, shown
-from audio_emotion.formats import Answer
+from audio_emotion.core.paths import display_path, encodable, is_address
+from audio_emotion.formats import Result
 
 if TYPE_CHECKING:
     from pyarrow import Buffer, Schema, Table
@@ -41,7 +41,7 @@ class Store:
             return None
         except (OSError, ValueError) as error:
             raise StorageError(
-                f"{shown(self.folder)}/{HEADER}: cannot be read ({error}); name another folder"
+                f"{display_path(self.folder)}/{HEADER}: cannot be read ({error}); name another folder"
             ) from error
 
     def begin(self, header: Mapping[str, Any]) -> None:
@@ -144,7 +144,8 @@ class Store:
         except OSError as error:
             told = " ".join(str(error).split())
             raise StorageError(
-                f"cannot write to {shown(self.folder)} ({told}); make it writable or name another: what is done is kept"
+                f"cannot write to {display_path(self.folder)} ({told}); make it writable or name another: "
+                "what is done is kept"
             ) from error
 
     def _remove(self, path: str) -> None:
@@ -153,7 +154,7 @@ class Store:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise StorageError(f"cannot remove {shown(path)} ({error}); make its folder writable") from error
+            raise StorageError(f"cannot remove {display_path(path)} ({error}); make its folder writable") from error
 
 
 def schema(labels: Iterable[str]) -> "Schema":
@@ -165,7 +166,7 @@ def schema(labels: Iterable[str]) -> "Schema":
     return pa.schema([("file", pa.string()), *times, ("emotion", pa.string()), ("confidence", pa.float32()), *scores])
 
 
-def table(answers: Iterable[Answer], labels: Sequence[str]) -> "Table":
+def table(answers: Iterable[Result], labels: Sequence[str]) -> "Table":
     """Return answers as a table, a row a recording, or a segment of its timeline."""
     import pyarrow as pa
 
@@ -173,7 +174,7 @@ def table(answers: Iterable[Answer], labels: Sequence[str]) -> "Table":
         [encodable(answer.file), round(said.start * _NS), round(said.end * _NS), said.label, said.score]
         + [said.scores[label] for label in labels]
         for answer in answers
-        for said in answer.stretches
+        for said in answer.rows
     ]
     columns = schema(labels)
     return pa.table([[row[i] for row in rows] for i in range(len(columns))], schema=columns)

@@ -7,9 +7,9 @@ The workers import numpy and a reader, and never torch or a model. What comes fr
 pickles: a decoder that a damaged recording takes over has no way to run code in the process that it talks to.
 """
 
-from audio_emotion.batch.workers.pool import Crew
-from audio_emotion.batch.workers.process import Child
-from audio_emotion.batch.workers.stream import Pool
-from audio_emotion.batch.workers.types import Failure, Limits, Reader, Windows
+from audio_emotion.batch.workers.pool import WorkerPool
+from audio_emotion.batch.workers.process import WorkerProcess
+from audio_emotion.batch.workers.stream import WorkerStream
+from audio_emotion.batch.workers.types import Failure, Limits, Reader, WindowBatch
 
-__all__ = ["Child", "Crew", "Failure", "Limits", "Pool", "Reader", "Windows"]
+__all__ = ["Failure", "Limits", "Reader", "WindowBatch", "WorkerPool", "WorkerProcess", "WorkerStream"]

@@ -14,7 +14,7 @@ _SIZES = struct.Struct("<IQ")  # bytes of the header, bytes of the samples
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class WindowChunk:
     """What a reader yields: some windows of a recording, in order.
 
     Attributes:

@@ -10,10 +10,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from audio_emotion.batch.workers.ipc import Part, receive, send
-from audio_emotion.batch.workers.types import GivenUpError
+from audio_emotion.batch.workers.ipc import WindowChunk, receive, send
+from audio_emotion.batch.workers.types import RecordingFailedError
 from audio_emotion.core.errors import AudioEmotionError
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     hello, _ = receive(requests)
     try:
         module, function = str(hello["reader"]).split(":")
-        read: Callable[..., Iterator[Part]] = getattr(import_module(module), function)
+        read: Callable[..., Iterator[WindowChunk]] = getattr(import_module(module), function)
         _limit(int(hello["memory_bytes"]))
     except Exception as error:
         send(answers, {"broken": f"{type(error).__name__}: {error}"})
@@ -60,34 +60,39 @@ def _incoming(requests: IO[bytes]) -> "queue.SimpleQueue[dict[str, Any]]":
     return incoming
 
 
-def _serve(read: Callable[..., Iterator[Part]], path: str, settings: Mapping[str, Any], answers: IO[bytes]) -> None:
+def _serve(
+    read: Callable[..., Iterator[WindowChunk]], path: str, settings: Mapping[str, Any], answers: IO[bytes]
+) -> None:
     """Send a recording's parts, the last one marked, or what is wrong with it."""
     try:
-        last: Part | None = None
+        last: WindowChunk | None = None
         for part in read(path, **settings):
             if last is not None:
                 _send_part(answers, last, last=False)
             last = part
         if last is None:
-            send(answers, {"failure": "error", "reason": f"{shown(path)}: the reader gave nothing"})
+            send(answers, {"failure": "error", "reason": f"{display_path(path)}: the reader gave nothing"})
         else:
             _send_part(answers, last, last=True)
     except MemoryError:
         send(
             answers,
-            {"failure": "memory", "reason": f"{shown(path)}: decoding it needs more memory than a worker may take"},
+            {
+                "failure": "memory",
+                "reason": f"{display_path(path)}: decoding it needs more memory than a worker may take",
+            },
         )
-    except GivenUpError as given_up:
+    except RecordingFailedError as given_up:
         send(answers, {"failure": given_up.kind, "reason": given_up.reason})
     except AudioEmotionError as error:
         send(answers, {"failure": "decode", "reason": str(error)})
     except BrokenPipeError:
         os._exit(0)
     except (Exception, SystemExit) as error:  # one file's trouble, whatever it is, is no other's
-        send(answers, {"failure": "error", "reason": f"{shown(path)}: {type(error).__name__}: {error}"})
+        send(answers, {"failure": "error", "reason": f"{display_path(path)}: {type(error).__name__}: {error}"})
 
 
-def _send_part(answers: IO[bytes], part: Part, *, last: bool) -> None:
+def _send_part(answers: IO[bytes], part: WindowChunk, *, last: bool) -> None:
     send(answers, {"last": last, "end_s": part.end_s, "note": dict(part.note)}, part.windows)
 
 

@@ -5,22 +5,22 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from audio_emotion.batch.workers.process import Child
+from audio_emotion.batch.workers.process import WorkerProcess
 from audio_emotion.batch.workers.stream import check
-from audio_emotion.batch.workers.types import Failure, GivenUpError, Limits, Reader, Windows
+from audio_emotion.batch.workers.types import Failure, Limits, Reader, RecordingFailedError, WindowBatch
 from audio_emotion.core.errors import AudioEmotionError
 
 _WATCH_S = 0.2
 
 
-class Crew:
+class WorkerPool:
     """Decode workers, each lent to one recording at a time and replaced when it ends; for any number of threads."""
 
     def __init__(self, reader: Reader, jobs: int, limits: Limits) -> None:
         self._reader, self._limits = reader, limits
         self._lock = threading.Lock()
-        self._children: set[Child] = set()
-        self._idle: queue.LifoQueue[Child | None] = queue.LifoQueue()  # None: a place without a worker so far
+        self._children: set[WorkerProcess] = set()
+        self._idle: queue.LifoQueue[WorkerProcess | None] = queue.LifoQueue()  # None: a place without a worker so far
         for _ in range(jobs):
             self._idle.put(None)
         self._closed = threading.Event()
@@ -39,7 +39,7 @@ class Crew:
         finally:
             self._idle.put(child)
 
-    def read(self, path: str, settings: Mapping[str, Any]) -> Iterator[Windows | Failure]:
+    def read(self, path: str, settings: Mapping[str, Any]) -> Iterator[WindowBatch | Failure]:
         """Yield what the reader makes of a recording, in order, waiting for a worker to be free; a failure is the last.
 
         ``settings`` go before the reader's own. A recording that ends a worker which had read others before, without
@@ -56,12 +56,12 @@ class Crew:
                         heard = True
                         yield windows
                     return
-                except GivenUpError as given_up:
+                except RecordingFailedError as given_up:
                     child = self._kept(child)
                     if not (used and not heard and given_up.kind in {"crash", "memory"}):
                         raise
                     used = False
-        except GivenUpError as given_up:
+        except RecordingFailedError as given_up:
             yield Failure(0, given_up.kind, " ".join(given_up.reason.split()))
         except BaseException:  # nobody takes the rest of what this worker has to say
             if child is not None:
@@ -79,18 +79,18 @@ class Crew:
             child.close()
         self._watch.join()
 
-    def _new(self) -> Child:
-        child = Child(self._reader, self._limits)
+    def _new(self) -> WorkerProcess:
+        child = WorkerProcess(self._reader, self._limits)
         with self._lock:
             self._children.add(child)
         try:
-            child.greet()
+            child.handshake()
         except AudioEmotionError:
             self._kept(child)  # a service asks again and again: what cannot start must not add up
             raise
         return child
 
-    def _kept(self, child: Child | None) -> Child | None:
+    def _kept(self, child: WorkerProcess | None) -> WorkerProcess | None:
         """Return a worker that can be asked again; where it has ended, give back what it held and return None."""
         if child is None or not child.ended:
             return child
@@ -103,4 +103,4 @@ class Crew:
         while not self._closed.wait(_WATCH_S):
             with self._lock:
                 for child in self._children:
-                    child.kill_if_late()
+                    child.kill_if_timed_out()

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from audio_emotion.batch.workers.ipc import receive, send
-from audio_emotion.batch.workers.types import HOUR_S, GivenUpError, Limits, Reader, Windows
+from audio_emotion.batch.workers.types import HOUR_S, Limits, Reader, RecordingFailedError, WindowBatch
 from audio_emotion.core.errors import AudioEmotionError
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import FloatArray
 
 _PIPE_BYTES = 2**20  # room for a few windows, so that a worker need not wait for its reader (Linux)
@@ -23,7 +23,7 @@ _PROGRAM = (
 )
 
 
-class Child:
+class WorkerProcess:
     """One worker process, and the patience with it."""
 
     def __init__(self, reader: Reader, limits: Limits) -> None:
@@ -47,7 +47,7 @@ class Child:
         self._to: IO[bytes] = self._process.stdin
         self._from: IO[bytes] = self._process.stdout
 
-    def greet(self) -> None:
+    def handshake(self) -> None:
         """Tell the worker what to read with, and wait until it can.
 
         Raises:
@@ -67,7 +67,7 @@ class Child:
             self.close()
             raise AudioEmotionError(f"a decode worker cannot start: {header['broken']}; check the installation")
 
-    def read(self, item: int, path: str, settings: Mapping[str, Any] | None = None) -> Iterator[Windows]:
+    def read(self, item: int, path: str, settings: Mapping[str, Any] | None = None) -> Iterator[WindowBatch]:
         """Yield a recording's windows, while it keeps within the limits; ``settings`` go before the reader's own."""
         waited_s = heard_s = 0.0
         last = False
@@ -79,12 +79,12 @@ class Child:
             heard_s, last = header["end_s"], header["last"]
             if heard_s > self._limits.duration_s:
                 self.kill()
-                raise GivenUpError(
+                raise RecordingFailedError(
                     "limit",
-                    f"{shown(path)}: lasts {heard_s:.0f} s or more, longer than the {self._limits.duration_s:.0f} s "
-                    "allowed; raise the limit",
+                    f"{display_path(path)}: lasts {heard_s:.0f} s or more, "
+                    f"longer than the {self._limits.duration_s:.0f} s allowed; raise the limit",
                 )
-            yield Windows(item, windows, heard_s, header["note"], last)
+            yield WindowBatch(item, windows, heard_s, header["note"], last)
 
     def _send(self, request: Mapping[str, Any], path: str) -> None:
         try:
@@ -101,15 +101,17 @@ class Child:
         if "failure" in header:
             if header["failure"] == "memory":  # what this worker could not free, the next one has
                 self.kill()
-            raise GivenUpError(header["failure"], header["reason"])
+            raise RecordingFailedError(header["failure"], header["reason"])
         return header, windows
 
-    def _crashed(self, path: str) -> GivenUpError:
+    def _crashed(self, path: str) -> RecordingFailedError:
         fate = self._fate()
         if self._late:
             allowed = f"{self._limits.decode_s:g} s for each hour of sound"
-            return GivenUpError("time", f"{shown(path)}: decoding takes longer than {allowed}; raise the limit")
-        return GivenUpError("crash", f"{shown(path)}: its decoder {fate}; the file is probably damaged")
+            return RecordingFailedError(
+                "time", f"{display_path(path)}: decoding takes longer than {allowed}; raise the limit"
+            )
+        return RecordingFailedError("crash", f"{display_path(path)}: its decoder {fate}; the file is probably damaged")
 
     def _receive(self, patience_s: float) -> tuple[dict[str, Any], FloatArray | None]:
         """Read one message; the pool ends this worker if it has not come in time, and that is an EOFError."""
@@ -124,7 +126,7 @@ class Child:
             raise EOFError
         return message
 
-    def kill_if_late(self) -> None:
+    def kill_if_timed_out(self) -> None:
         """End the worker if its message is overdue; called from the thread that takes from the shelf."""
         with self._lock:
             if self._deadline is not None and time.monotonic() > self._deadline:

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from audio_emotion.batch.workers.process import Child
-from audio_emotion.batch.workers.types import Event, Failure, GivenUpError, Limits, Reader, Windows
+from audio_emotion.batch.workers.process import WorkerProcess
+from audio_emotion.batch.workers.types import Event, Failure, Limits, Reader, RecordingFailedError, WindowBatch
 from audio_emotion.core.errors import AudioEmotionError, reason
-from audio_emotion.core.paths import is_address, shown
+from audio_emotion.core.paths import display_path, is_address
 
 _SHELF = 128  # windows waiting for the model, beyond which workers wait: 25 MB of 3 s windows
 
 
 @dataclass(eq=False)
-class _Shelf:
+class _BoundedQueue:
     """Events between the workers' threads and the model, in order of arrival; full when it holds too many windows."""
 
     feeders: int
@@ -58,31 +58,31 @@ class _Shelf:
 
 
 def _count(event: Event | BaseException) -> int:
-    return len(event.windows) if isinstance(event, Windows) and event.windows is not None else 0
+    return len(event.windows) if isinstance(event, WindowBatch) and event.windows is not None else 0
 
 
-class Pool:
+class WorkerStream:
     """Decode workers over a sequence of recordings.
 
-    ``with Pool(...) as pool: for events in pool`` gives lists of what has arrived, each recording's windows in order
-    and the recordings in any; an empty list tells that nothing has come for a while. Leaving the block ends the
+    ``with WorkerStream(...) as pool: for events in pool`` gives lists of what has arrived, each recording's windows
+    in order and the recordings in any; an empty list tells that nothing has come for a while. Leaving the block ends the
     workers at once; but where ``idle`` is given, those that have read to the end are put there, for the next pool
     with the same reader and limits.
     """
 
     def __init__(
-        self, paths: Iterable[str], reader: Reader, jobs: int, limits: Limits, idle: list[Child] | None = None
+        self, paths: Iterable[str], reader: Reader, jobs: int, limits: Limits, idle: list[WorkerProcess] | None = None
     ) -> None:
         self._paths = iter(enumerate(paths))
         self._reader = reader
         self._limits = limits
         self._lock = threading.Lock()
-        self._children: set[Child] = set()
+        self._children: set[WorkerProcess] = set()
         self._idle = idle
-        self._shelf = _Shelf(jobs)
+        self._shelf = _BoundedQueue(jobs)
         self._threads = [threading.Thread(target=self._feed, daemon=True) for _ in range(jobs)]
 
-    def __enter__(self) -> "Pool":
+    def __enter__(self) -> "WorkerStream":
         for thread in self._threads:
             thread.start()
         return self
@@ -101,7 +101,7 @@ class Pool:
         while (taken := self._shelf.take(timeout_s=0.2)) is not None:
             with self._lock:
                 for child in self._children:
-                    child.kill_if_late()
+                    child.kill_if_timed_out()
             events: list[Event] = []
             for event in taken:
                 if isinstance(event, BaseException):
@@ -123,7 +123,7 @@ class Pool:
                 self._forget(child)
             self._shelf.leave()
 
-    def _read(self, item: int, path: str, child: "Child | None") -> "Child | None":
+    def _read(self, item: int, path: str, child: "WorkerProcess | None") -> "WorkerProcess | None":
         """Put what a worker makes of a recording on the shelf; return the worker, or None where it has ended.
 
         A recording that ends a worker which had read others before, without a word on this one, may not be to blame:
@@ -137,7 +137,7 @@ class Pool:
                 self._shelf.put(windows)
                 heard = True
             return child
-        except GivenUpError as given_up:
+        except RecordingFailedError as given_up:
             if child is not None and child.ended:
                 self._forget(child)
                 child = None
@@ -150,16 +150,16 @@ class Pool:
         with self._lock:
             return None if self._shelf.closed else next(self._paths, None)
 
-    def _start(self) -> "Child":
+    def _start(self) -> "WorkerProcess":
         with self._lock:
             if self._shelf.closed:
                 raise AudioEmotionError("the batch was stopped")
-            child = Child(self._reader, self._limits)
+            child = WorkerProcess(self._reader, self._limits)
             self._children.add(child)
-        child.greet()
+        child.handshake()
         return child
 
-    def _rested(self) -> "Child | None":
+    def _rested(self) -> "WorkerProcess | None":
         """Return a worker of an earlier pool, if there is one."""
         with self._lock:
             if not self._idle or self._shelf.closed:
@@ -168,7 +168,7 @@ class Pool:
             self._children.add(child)
         return child
 
-    def _put_to_rest(self, child: "Child | None") -> "Child | None":
+    def _put_to_rest(self, child: "WorkerProcess | None") -> "WorkerProcess | None":
         """Keep a worker that can be asked again for the next pool; return what is not kept."""
         with self._lock:
             if child is None or child.ended or self._idle is None or self._shelf.closed:
@@ -177,7 +177,7 @@ class Pool:
             self._idle.append(child)
         return None
 
-    def _forget(self, child: "Child") -> None:
+    def _forget(self, child: "WorkerProcess") -> None:
         child.close()
         with self._lock:
             self._children.discard(child)
@@ -193,16 +193,17 @@ def check(path: str, limits: Limits) -> None:
     try:
         status = Path(path).stat()
     except FileNotFoundError:
-        raise GivenUpError("missing", f"{shown(path)}: no such file or folder; check the path") from None
+        raise RecordingFailedError("missing", f"{display_path(path)}: no such file or folder; check the path") from None
     except (OSError, ValueError) as error:
-        raise GivenUpError("unreadable", f"{shown(path)}: cannot be read ({reason(error)})") from error
+        raise RecordingFailedError("unreadable", f"{display_path(path)}: cannot be read ({reason(error)})") from error
     if not stat.S_ISREG(status.st_mode):
         what = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, a socket or a device"
-        raise GivenUpError("unreadable", f"{shown(path)}: is {what}, expected a recording")
+        raise RecordingFailedError("unreadable", f"{display_path(path)}: is {what}, expected a recording")
     if not os.access(path, os.R_OK):
-        raise GivenUpError("unreadable", f"{shown(path)}: permission denied; make it readable")
+        raise RecordingFailedError("unreadable", f"{display_path(path)}: permission denied; make it readable")
     if status.st_size > limits.size_bytes:
-        raise GivenUpError(
+        raise RecordingFailedError(
             "limit",
-            f"{shown(path)}: has {status.st_size} bytes, more than the {limits.size_bytes} allowed; raise the limit",
+            f"{display_path(path)}: has {status.st_size} bytes, "
+            f"more than the {limits.size_bytes} allowed; raise the limit",
         )

@@ -35,7 +35,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What runs in a worker: a function ``read(path, **settings)`` that yields :class:`~.wire.Part` s, at least one.
+    """What runs in a worker: a function ``read(path, **settings)`` that yields at least one
+    :class:`~audio_emotion.batch.workers.ipc.WindowChunk`.
 
     Attributes:
         function: its name, ``module:function``; the module should import little, and no torch.
@@ -47,7 +48,7 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Windows:
+class WindowBatch:
     """Windows of one recording, from a worker.
 
     Attributes:
@@ -81,10 +82,10 @@ class Failure:
     reason: str
 
 
-Event = Windows | Failure
+Event = WindowBatch | Failure
 
 
-class GivenUpError(Exception):
+class RecordingFailedError(Exception):
     """A recording is not read further; a reader that knows the kind of a failure raises it too."""
 
     def __init__(self, kind: str, reason: str) -> None:

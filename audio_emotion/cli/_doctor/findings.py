@@ -26,8 +26,8 @@ class Finding:
     group: str
     name: str
     status: Status
-    told: str
-    mend: str = ""
+    message: str
+    fix: str = ""
     needed: bool = False
 
 

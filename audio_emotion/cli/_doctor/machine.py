@@ -104,13 +104,13 @@ def examine_folders() -> Iterator[Finding]:
 
 def _folder(name: str, folder: Path, purpose: str, variable: str) -> Finding:
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    told = f"{paths.shown(folder)} for {purpose}"
+    told = f"{paths.display_path(folder)} for {purpose}"
     try:
         with tempfile.TemporaryFile(dir=there):
             pass
         free_gib = shutil.disk_usage(there).free / 2**30
     except OSError as error:
-        where = "" if there == folder else f"; {paths.shown(there)} is where it would be made"
+        where = "" if there == folder else f"; {paths.display_path(there)} is where it would be made"
         mend = f"make it writable, or set {variable} to a folder that is"
         return Finding("folders", name, "fail", f"{told} cannot be written ({reason(error)}){where}", mend)
     if free_gib < _LITTLE_GIB:

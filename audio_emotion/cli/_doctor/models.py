@@ -26,7 +26,7 @@ _SLOW_S = 5.0
 def examine_models() -> Iterator[Finding]:
     """Read every model at hand as ``infer`` reads it."""
     try:
-        chosen = checkpoint.chosen()
+        chosen = checkpoint.default_model()
     except ModelError as error:
         chosen = checkpoint.DEFAULT
         mend = "audio-emotion models default default"
@@ -36,7 +36,7 @@ def examine_models() -> Iterator[Finding]:
     folder = paths.models_dir()
     strange = sorted(set(_names(folder)) - set(checkpoint.stored()))
     if strange:
-        told = f"in {paths.shown(folder)}, no models: {', '.join(map(paths.shown, strange))}"
+        told = f"in {paths.display_path(folder)}, no models: {', '.join(map(paths.display_path, strange))}"
         yield Finding("models", "others", "note", told, "move them elsewhere, or remove them")
 
 
@@ -115,7 +115,7 @@ def _warm(sound: Path) -> tuple[float, dict[str, float]]:
     """Return seconds and scores of the second answer of a model that stays loaded."""
     from audio_emotion.inference.model import load_model
 
-    model = load_model(checkpoint.chosen())
+    model = load_model(checkpoint.default_model())
     model.predict(sound)
     began = time.monotonic()
     said = model.predict(sound)

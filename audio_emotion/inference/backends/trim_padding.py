@@ -26,7 +26,7 @@ class Margin:
         """Read what :meth:`told` wrote into a graph."""
         return cls(*(int(metadata.get(f"margin_{name}", "0")) for name in ("samples", "step")))
 
-    def told(self) -> dict[str, str]:
+    def to_metadata(self) -> dict[str, str]:
         """Return this as a graph's metadata."""
         return {f"margin_{name}": str(value) for name, value in asdict(self).items()}
 
@@ -45,7 +45,7 @@ class Margin:
 
 
 def shortened(windows: FloatArray, margin: Margin, run: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """Run windows (batch, window_samples) without the silence that ``margin`` leaves out, those of one length together.
+    """Run windows (batch, window_samples) without the silence that ``margin`` leaves out, equal lengths as one batch.
 
     What a window is answered does not depend on the others of its batch.
     """

@@ -7,21 +7,21 @@ each block into a bounded queue and does nothing else; all other work is done by
 
 from audio_emotion.inference.live.devices import Device, Inputs, PortAudio, choose
 from audio_emotion.inference.live.recording import LineFile, WavFile
-from audio_emotion.inference.live.session import Heard, Output, Session, Summary, run
-from audio_emotion.inference.live.sources import Block, Microphone, PlayedFile, Source, Waiting
+from audio_emotion.inference.live.session import LiveResult, Output, Session, Summary, run
+from audio_emotion.inference.live.sources import Block, LiveSource, Microphone, PlayedFile, Waiting
 
 __all__ = [
     "Block",
     "Device",
-    "Heard",
     "Inputs",
     "LineFile",
+    "LiveResult",
+    "LiveSource",
     "Microphone",
     "Output",
     "PlayedFile",
     "PortAudio",
     "Session",
-    "Source",
     "Summary",
     "Waiting",
     "WavFile",

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from audio_emotion.core.errors import StorageError
-from audio_emotion.core.paths import shown
+from audio_emotion.core.paths import display_path
 from audio_emotion.inference.live.devices import Form, Int16Array
 
 _MOST = 2**32 - 1  # bytes, what a WAV header can say
@@ -29,7 +29,7 @@ class GrowingFile:
             self._file = FileIO(path, "xb")
         except FileExistsError:
             raise StorageError(
-                f"{shown(path)}: is there already, and would be lost; remove it, or name another file"
+                f"{display_path(path)}: is there already, and would be lost; remove it, or name another file"
             ) from None
         except OSError as error:
             raise self._problem(error) from error
@@ -52,7 +52,7 @@ class GrowingFile:
 
     def _problem(self, error: OSError) -> StorageError:
         return StorageError(
-            f"cannot write {shown(self._path)} ({error.strerror}); free space there, or name another file"
+            f"cannot write {display_path(self._path)} ({error.strerror}); free space there, or name another file"
         )
 
 

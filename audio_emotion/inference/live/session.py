@@ -15,7 +15,7 @@ from audio_emotion.core.errors import AudioEmotionError
 from audio_emotion.core.types import Prediction
 from audio_emotion.inference.config import grid
 from audio_emotion.inference.live.recording import WavFile
-from audio_emotion.inference.live.sources import Block, Clock, Source, Waiting
+from audio_emotion.inference.live.sources import Block, Clock, LiveSource, Waiting
 from audio_emotion.inference.timeline import Stream
 
 _KEPT = 1200  # latencies, those of ten minutes at the usual hop
@@ -24,7 +24,7 @@ SILENCE_DB = -96.0
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class LiveResult:
     """An answer.
 
     Attributes:
@@ -83,7 +83,7 @@ class Session:
         self._n_answers = self._n_overflows = self._n_lost = 0
         self._began, self._cpu = clock(), time.process_time()
 
-    def take(self, block: Block) -> Iterator[Heard]:
+    def take(self, block: Block) -> Iterator[LiveResult]:
         """Take the next block, with silence for what was lost before it; yield what is answered by it."""
         self._n_overflows += block.overflowed
         self._n_lost += block.n_lost
@@ -93,12 +93,12 @@ class Session:
         self.level_db = level_db(block.frames)
         yield from self._heard(block.frames, block.ended_at)
 
-    def finish(self) -> Iterator[Heard]:
+    def finish(self) -> Iterator[LiveResult]:
         """Yield what is left to be answered."""
         for said in self.stream.flush():
             yield self._counted(said, None)
 
-    def note(self, heard: Heard) -> None:
+    def note(self, heard: LiveResult) -> None:
         """Take note of when an answer was shown: now."""
         if heard.ended_at is not None:
             self._latencies.append(self._clock() - heard.ended_at)
@@ -118,21 +118,21 @@ class Session:
             self._n_lost / self.stream.sampling_rate,
         )
 
-    def _heard(self, frames: npt.NDArray[Any], ended_at: float | None) -> Iterator[Heard]:
+    def _heard(self, frames: npt.NDArray[Any], ended_at: float | None) -> Iterator[LiveResult]:
         for said in self.stream.push(frames):
             behind_s = self.stream.position - (said.end + self._behind_s)  # sound that came after the window
             yield self._counted(said, None if ended_at is None else ended_at - behind_s)
 
-    def _counted(self, said: Prediction, ended_at: float | None) -> Heard:
+    def _counted(self, said: Prediction, ended_at: float | None) -> LiveResult:
         self._n_answers += 1
         self._seconds[said.label] = self._seconds.get(said.label, 0.0) + said.end - said.start
-        return Heard(said, ended_at)
+        return LiveResult(said, ended_at)
 
 
 class Output(Protocol):
     """Who is told what happens."""
 
-    def heard(self, heard: Heard) -> None:
+    def on_result(self, heard: LiveResult) -> None:
         """Show or write an answer."""
         ...
 
@@ -146,7 +146,7 @@ class Output(Protocol):
 
 
 def run(
-    source: Source,
+    source: LiveSource,
     session: Session,
     outputs: Sequence[Output],
     stop: threading.Event,
@@ -178,10 +178,10 @@ def run(
         raise failure
 
 
-def _tell(answers: Iterator[Heard], session: Session, outputs: Sequence[Output]) -> None:
+def _tell(answers: Iterator[LiveResult], session: Session, outputs: Sequence[Output]) -> None:
     for heard in answers:
         for output in outputs:
-            output.heard(heard)
+            output.on_result(heard)
         session.note(heard)
 
 

@@ -56,7 +56,7 @@ class Waiting:
     limit_s: float
 
 
-class Source(Protocol):
+class LiveSource(Protocol):
     """What is listened to; ``form`` is that of its frames."""
 
     name: str

@@ -40,7 +40,7 @@ class SpeechEmbeddingConfig:
         tune_from: the first block, from 0, that is trained; those before it stay as they were pretrained.
         pretrained: whether a new network begins with the pretrained weights, or with random ones.
         n_bins: how many mel bands the frontend has, 8 or more; the network was pretrained on 32 up to 3.8 kHz, and 40
-            up to 6.64 kHz, its ``f_max``, lie as close together.
+            up to 6.64 kHz, its ``f_max``, lie as close predict_batched.
     """
 
     n_blocks: int = 4
@@ -85,7 +85,7 @@ class SpeechEmbedding(nn.Module):
                 f"speech-embedding: the frontend has {features.shape[2]} mel bands, expected {self.n_bins}; "
                 "n_bins and the frontend's n_mels go together"
             )
-        x = self.norm(self.blocks(self.heard(features)).flatten(1, 2))  # (B, C * F / 8, T / 4)
+        x = self.norm(self.blocks(self.rescale(features)).flatten(1, 2))  # (B, C * F / 8, T / 4)
         frames = F.max_pool1d(speech_frames(features[:, 0]), self.frames_in_one)
         logits: Tensor = self.head(self.pool(x, frames))
         return logits
@@ -101,7 +101,7 @@ class SpeechEmbedding(nn.Module):
         hop = frontend.config.hop
         return frames * hop + frontend.config.n_fft // 2, self.frames_in_one * hop
 
-    def heard(self, features: Tensor) -> Tensor:
+    def rescale(self, features: Tensor) -> Tensor:
         """Bring speech to the level and spread that the pretrained network knows, all else to silence: same shape."""
         frames = speech_frames(features[:, 0])[:, None]  # (B, 1, 1, T)
         return torch.where(frames > 0, features * _DEVIATION + _MEAN, _SILENCE)

@@ -19,7 +19,7 @@ from audio_emotion.corpora.splits import Split, folds, split_utterances
 from audio_emotion.inference.backends import choose_device
 from audio_emotion.training import TrainConfig
 from audio_emotion.training.config import from_table
-from audio_emotion.training.dataset import Material, load_material
+from audio_emotion.training.dataset import Dataset, load_dataset
 from audio_emotion.training.train import fit_sides
 from audio_emotion.training.tuning.space import Space
 from audio_emotion.training.tuning.trials import PLAN, Record, folder_of, import_optuna
@@ -129,19 +129,19 @@ class _Work:
     def __init__(self, plan: SearchPlan, progress: Progress) -> None:
         self._plan, self._progress = plan, progress
         self._device = choose_device(plan.device)
-        self._materials: dict[int, Material] = {}
+        self._materials: dict[int, Dataset] = {}
         self.base = from_table(plan.space.base)
 
-    def material(self, sampling_rate: int) -> Material:
+    def material(self, sampling_rate: int) -> Dataset:
         """Return the decoded recordings at a rate in Hz."""
         plan = self._plan
         if sampling_rate not in self._materials:
-            self._materials[sampling_rate] = load_material(
+            self._materials[sampling_rate] = load_dataset(
                 plan.data, plan.labels, plan.strict, self._progress, sampling_rate
             )
         return self._materials[sampling_rate]
 
-    def members(self, material: Material) -> list[Split]:
+    def members(self, material: Dataset) -> list[Split]:
         """Return the folds of the training speakers; what a fold tests on is a trial's validation side.
 
         Raises:

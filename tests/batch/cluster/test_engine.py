@@ -87,7 +87,7 @@ def files(archive: Path) -> Counter[str]:
 
 def as_rows(answers: list[Scored | Failure]) -> list[dict]:
     said = [one.answer for one in answers if isinstance(one, Scored)]
-    found = [(answer.file, part) for answer in said for part in answer.stretches]
+    found = [(answer.file, part) for answer in said for part in answer.rows]
     return sorted(
         (
             {"file": f, "start": p.start, "end": p.end, "emotion": p.label, "confidence": p.score, **p.scores}

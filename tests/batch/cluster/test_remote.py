@@ -10,7 +10,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 from audio_emotion.batch.cluster import readers, remote
 from audio_emotion.batch.cluster.inputs import find
 from audio_emotion.batch.cluster.store import ANSWERS, Store, table
-from audio_emotion.batch.workers.types import GivenUpError
+from audio_emotion.batch.workers.types import RecordingFailedError
 from tests.sounds import RATE, voice
 
 SHAPE = {"sampling_rate": RATE, "window_samples": 3 * RATE}
@@ -68,7 +68,7 @@ def test_an_object_is_read_as_a_file_is(bucket: Path):
 )
 def test_what_cannot_be_fetched_is_said(bucket: Path, address: str, kind: str, words: str):
     (bucket / "may" / "a.wav").write_bytes(bytes(101))
-    with pytest.raises(GivenUpError, match=words) as given_up:
+    with pytest.raises(RecordingFailedError, match=words) as given_up:
         list(readers.whole(address, 100, **SHAPE))
     assert given_up.value.kind == kind
 

@@ -8,14 +8,14 @@ from audio_emotion.batch.cluster.store import ANSWERS, FAILURES, Store, table
 from audio_emotion.batch.outputs import Failed
 from audio_emotion.core.errors import StorageError
 from audio_emotion.core.types import Prediction
-from audio_emotion.formats import Answer
+from audio_emotion.formats import Result
 
 LABELS = ("happy", "sad")
 
 
-def answer(file: str, *ends: float) -> Answer:
+def answer(file: str, *ends: float) -> Result:
     said = tuple(Prediction(end - 1, end, "happy", 0.75, {"happy": 0.75, "sad": 0.25}) for end in ends)
-    return Answer(file, "m", "cpu", said[0], said if len(said) > 1 else None)
+    return Result(file, "m", "cpu", said[0], said if len(said) > 1 else None)
 
 
 def test_a_table_has_the_columns_of_audformat():

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audio_emotion.batch.workers import Crew, Failure, Limits, Reader, Windows
+from audio_emotion.batch.workers import Failure, Limits, Reader, WindowBatch, WorkerPool
 from audio_emotion.core.errors import AudioEmotionError
 
 
 @pytest.fixture(scope="module")
 def crew():
-    crew = Crew(Reader("tests.poison:read", {"window_samples": 4}), 2, Limits(decode_s=1.0, duration_s=50))
+    crew = WorkerPool(Reader("tests.poison:read", {"window_samples": 4}), 2, Limits(decode_s=1.0, duration_s=50))
     crew.start()
     yield crew
     crew.close()
@@ -27,7 +27,7 @@ def test_each_recording_has_its_own_settings(crew, tmp_path):
     path = file(tmp_path, "7")
     for n in (3, 5):
         (event,) = crew.read(path, {"window_samples": n})
-        assert isinstance(event, Windows)
+        assert isinstance(event, WindowBatch)
         np.testing.assert_array_equal(event.windows, np.full((1, n), 7, np.float32))
 
 
@@ -39,13 +39,13 @@ def test_a_poisoned_recording_costs_no_other(crew, tmp_path, content, kind):
     assert isinstance(event, Failure)
     assert event.kind == kind
     (event,) = crew.read(file(tmp_path, "1"), {})
-    assert isinstance(event, Windows)
+    assert isinstance(event, WindowBatch)
 
 
 def test_a_recording_is_not_blamed_for_the_one_before_it(crew, tmp_path):
     for content in ("mine", "mine", "1", "2"):
         (event,) = crew.read(file(tmp_path, content), {})
-        assert isinstance(event, Windows), content
+        assert isinstance(event, WindowBatch), content
 
 
 def test_what_is_left_unread_does_not_reach_the_next(crew, tmp_path):
@@ -73,7 +73,7 @@ def test_a_third_waits_for_one_of_two_workers(crew, tmp_path):
 
 
 def test_workers_that_cannot_start_do_not_add_up(tmp_path):
-    crew = Crew(Reader("tests.nowhere:read", {}), 1, Limits())
+    crew = WorkerPool(Reader("tests.nowhere:read", {}), 1, Limits())
     for ask in (crew.start, lambda: list(crew.read(file(tmp_path, "1"), {}))):
         with pytest.raises(AudioEmotionError, match="a decode worker cannot start: "):
             ask()

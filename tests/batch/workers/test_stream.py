@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audio_emotion.batch.workers import Child, Failure, Limits, Pool, Reader, Windows
+from audio_emotion.batch.workers import Failure, Limits, Reader, WindowBatch, WorkerProcess, WorkerStream
 from audio_emotion.core.errors import AudioEmotionError, UsageError
 from tests.conftest import ROOT
 
@@ -25,11 +25,11 @@ def write(folder: Path, words: list[str]) -> list[str]:
 
 def collect(
     paths: list[str], reader: Reader = READER, jobs: int = 2, limits: Limits | None = None
-) -> tuple[dict[int, list[Windows]], dict[int, Failure]]:
+) -> tuple[dict[int, list[WindowBatch]], dict[int, Failure]]:
     """Run a pool to its end: the windows and the failures of each item."""
-    heard: dict[int, list[Windows]] = {}
+    heard: dict[int, list[WindowBatch]] = {}
     failures: dict[int, Failure] = {}
-    with Pool(paths, reader, jobs, limits or Limits()) as pool:
+    with WorkerStream(paths, reader, jobs, limits or Limits()) as pool:
         for events in pool:
             for event in events:
                 if isinstance(event, Failure):
@@ -107,7 +107,9 @@ def test_long_recordings_come_in_order_and_whole(tmp_path: Path):
 
 def test_workers_wait_while_the_model_is_busy(tmp_path: Path):
     paths = write(tmp_path, [""])
-    with Pool(paths, Reader("tests.poison:windows", {"n_windows": 5_000, "in_a_part": 10}), 1, Limits()) as pool:
+    with WorkerStream(
+        paths, Reader("tests.poison:windows", {"n_windows": 5_000, "in_a_part": 10}), 1, Limits()
+    ) as pool:
         batches = iter(pool)
         next(batches)
         time.sleep(1)
@@ -167,7 +169,7 @@ def test_limits_are_more_than_nothing():
 
 def test_leaving_early_ends_the_workers(tmp_path: Path):
     begun = time.monotonic()
-    with Pool(write(tmp_path, ["hang", "hang"]), READER, 2, Limits()) as pool:
+    with WorkerStream(write(tmp_path, ["hang", "hang"]), READER, 2, Limits()) as pool:
         next(iter(pool))
         children = list(pool._children)
     assert time.monotonic() - begun < 10
@@ -211,20 +213,20 @@ def test_a_worker_loads_neither_torch_nor_a_model():
 
 
 def test_workers_at_rest_serve_the_next_pool_and_are_not_blamed_for_what_went_before(tmp_path: Path):
-    idle: list[Child] = []
+    idle: list[WorkerProcess] = []
     for words in (["1", "2"], ["3"], ["mine", "4"], ["raise", "abort"]):
-        with Pool(write(tmp_path, words), READER, 1, Limits(), idle) as pool:
+        with WorkerStream(write(tmp_path, words), READER, 1, Limits(), idle) as pool:
             events = [event for events in pool for event in events]
-        good = [event for event in events if isinstance(event, Windows)]
+        good = [event for event in events if isinstance(event, WindowBatch)]
         assert len(good) == len(words) if words[0] != "raise" else [e.kind for e in events] == ["decode", "crash"]
         children = set(idle)
         assert len(children) == (words[0] != "raise"), "a worker that ended does not rest"
-    with Pool(write(tmp_path, ["1"]), READER, 1, Limits(), idle) as pool:
+    with WorkerStream(write(tmp_path, ["1"]), READER, 1, Limits(), idle) as pool:
         list(pool)
     (first,) = idle
-    with Pool(write(tmp_path, ["hang"]), READER, 1, Limits(), idle) as pool:
+    with WorkerStream(write(tmp_path, ["hang"]), READER, 1, Limits(), idle) as pool:
         assert not idle, "it is lent"
-    with Pool(write(tmp_path, ["2"]), READER, 1, Limits(), idle) as pool:
+    with WorkerStream(write(tmp_path, ["2"]), READER, 1, Limits(), idle) as pool:
         assert len([event for events in pool for event in events]) == 1
     assert idle != [first], "a pool that was left early keeps none"
     idle.pop().close()

@@ -49,6 +49,6 @@ def test_windows_of_one_length_are_read_together_and_answers_keep_their_order():
 def test_a_graph_that_says_nothing_reads_whole_windows():
     assert Margin.of({}) == Margin()
     assert not Margin().divides(40)
-    assert Margin.of(MARGIN.told() | {"licence": "MIT"}) == MARGIN
+    assert Margin.of(MARGIN.to_metadata() | {"licence": "MIT"}) == MARGIN
     assert MARGIN.divides(40)
     assert not MARGIN.divides(42)

@@ -10,7 +10,7 @@ from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import DeviceError
 from audio_emotion.core.types import Prediction
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.inference.live import Block, Heard, Session, Waiting, WavFile, run
+from audio_emotion.inference.live import Block, LiveResult, Session, Waiting, WavFile, run
 from audio_emotion.inference.live.devices import Form
 from audio_emotion.inference.model import Model, load_model
 from audio_emotion.inference.timeline import Stream, timeline
@@ -29,11 +29,11 @@ class Heap:
     """Keeps what it is told."""
 
     def __init__(self) -> None:
-        self.answers: list[Heard] = []
+        self.answers: list[LiveResult] = []
         self.waits: list[Waiting] = []
         self.n_moves = 0
 
-    def heard(self, heard: Heard) -> None:
+    def heard(self, heard: LiveResult) -> None:
         self.answers.append(heard)
 
     def moved(self, session: Session) -> None:
@@ -93,7 +93,7 @@ def test_a_session_says_what_infer_says_of_its_recording(model: Model, tmp_path:
     assert session.summary().lost_s == 2.0
 
 
-def said_by(heard: Heard) -> Prediction:
+def said_by(heard: LiveResult) -> Prediction:
     return heard.said
 
 
