@@ -251,7 +251,8 @@ def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path | s
         if then.get(name) != now.get(name):
             raise UsageError(
                 f"{paths.display_path(folder)} was begun with {name} {then.get(name)!r}, "
-                f"this run has {now.get(name)!r}; their answers must not be mixed: use the same, name another folder, or restart"
+                f"this run has {now.get(name)!r}; their answers "
+                "must not be mixed: use the same, name another folder, or restart"
             )
 
 

@@ -31,8 +31,8 @@ def located(address: str) -> "tuple[FileSystem, str]":
     parts = urlsplit(address)
     if not parts.netloc or "@" in parts.netloc:
         raise UsageError(
-            f"{display_path(address)}: expected scheme://bucket/key, with credentials in the environment or the store's "
-            "own settings, never in an address"
+            f"{display_path(address)}: expected scheme://bucket/key, with credentials in the environment or the "
+            "store's own settings, never in an address"
         )
     query = f"?{parts.query}" if parts.query else ""
     return _filesystem(f"{parts.scheme}://{parts.netloc}{query}"), unquote(parts.netloc + parts.path).rstrip("/")

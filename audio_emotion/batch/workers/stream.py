@@ -65,7 +65,7 @@ class WorkerStream:
     """Decode workers over a sequence of recordings.
 
     ``with WorkerStream(...) as pool: for events in pool`` gives lists of what has arrived, each recording's windows
-    in order and the recordings in any; an empty list tells that nothing has come for a while. Leaving the block ends the
+    in order and the recordings in any; an empty list means that nothing came for a while. Leaving the block ends the
     workers at once; but where ``idle`` is given, those that have read to the end are put there, for the next pool
     with the same reader and limits.
     """

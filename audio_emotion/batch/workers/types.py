@@ -35,8 +35,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What runs in a worker: a function ``read(path, **settings)`` that yields at least one
-    :class:`~audio_emotion.batch.workers.ipc.WindowChunk`.
+    """What runs in a worker: a function ``read(path, **settings)``.
+
+    It yields at least one :class:`~audio_emotion.batch.workers.ipc.WindowChunk`.
 
     Attributes:
         function: its name, ``module:function``; the module should import little, and no torch.

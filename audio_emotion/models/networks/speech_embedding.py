@@ -40,7 +40,7 @@ class SpeechEmbeddingConfig:
         tune_from: the first block, from 0, that is trained; those before it stay as they were pretrained.
         pretrained: whether a new network begins with the pretrained weights, or with random ones.
         n_bins: how many mel bands the frontend has, 8 or more; the network was pretrained on 32 up to 3.8 kHz, and 40
-            up to 6.64 kHz, its ``f_max``, lie as close predict_batched.
+            up to 6.64 kHz, its ``f_max``, lie as close together.
     """
 
     n_blocks: int = 4
