@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable
 
+from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.paths import encodable
 from audio_emotion.core.types import Prediction
 from audio_emotion.formats.result import Source
@@ -17,6 +18,13 @@ def _row(cells: Iterable[str]) -> str:
     return line.getvalue()
 
 
+def _scores(prediction: Prediction, labels: Iterable[str]) -> list[str]:
+    """Return the cells of the score and of each label's; empty for ``no speech``, so that no mean counts them as 0."""
+    if prediction.label == NO_SPEECH:
+        return ["", *("" for _ in labels)]
+    return [f"{score:.6f}" for score in (prediction.score, *(prediction.scores[label] for label in labels))]
+
+
 class CsvWriter(Writer):
     """A row a recording or segment: file, start and end in seconds, label, score, and a column for each label."""
 
@@ -26,11 +34,9 @@ class CsvWriter(Writer):
         return _row(["file", "start", "end", "label", "score", *self.labels, "model", "device"])
 
     def segment(self, source: Source, said: Prediction) -> str:
-        scores = (f"{said.scores[label]:.6f}" for label in self.labels)
         times = (f"{said.start:.3f}", f"{said.end:.3f}")
-        return _row(
-            [encodable(source.file), *times, said.label, f"{said.score:.6f}", *scores, source.model, source.device]
-        )
+        scores = _scores(said, self.labels)
+        return _row([encodable(source.file), *times, said.label, *scores, source.model, source.device])
 
 
 class AudformatWriter(Writer):
@@ -42,9 +48,8 @@ class AudformatWriter(Writer):
         return _row(["file", "start", "end", "emotion", "confidence", *self.labels])
 
     def segment(self, source: Source, said: Prediction) -> str:
-        scores = (f"{said.scores[label]:.6f}" for label in self.labels)
         times = (_timedelta(said.start), _timedelta(said.end))
-        return _row([encodable(source.file), *times, said.label, f"{said.score:.6f}", *scores])
+        return _row([encodable(source.file), *times, said.label, *_scores(said, self.labels)])
 
 
 def _timedelta(seconds: float) -> str:

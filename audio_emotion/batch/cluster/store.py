@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_emotion.batch.cluster import remote
 from audio_emotion.batch.outputs import Failed
+from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import StorageError
 from audio_emotion.core.paths import display_path, encodable, is_address
 from audio_emotion.formats import Result
@@ -167,12 +168,15 @@ def schema(labels: Iterable[str]) -> "Schema":
 
 
 def table(answers: Iterable[Result], labels: Sequence[str]) -> "Table":
-    """Return answers as a table, a row a recording, or a segment of its timeline."""
+    """Return results as a table: a row a recording or segment. The scores of ``no speech`` are null."""
     import pyarrow as pa
 
     rows = [
-        [encodable(answer.file), round(said.start * _NS), round(said.end * _NS), said.label, said.score]
-        + [said.scores[label] for label in labels]
+        [encodable(answer.file), round(said.start * _NS), round(said.end * _NS), said.label]
+        + [
+            None if said.label == NO_SPEECH else score
+            for score in (said.score, *(said.scores[label] for label in labels))
+        ]
         for answer in answers
         for said in answer.rows
     ]

@@ -6,6 +6,7 @@ import pytest
 
 from audio_emotion.batch.cluster.store import ANSWERS, FAILURES, Store, table
 from audio_emotion.batch.outputs import Failed
+from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import StorageError
 from audio_emotion.core.types import Prediction
 from audio_emotion.formats import Result
@@ -26,6 +27,12 @@ def test_a_table_has_the_columns_of_audformat():
     assert rows["emotion"].to_pylist() == ["happy"] * 3
     assert rows["sad"].to_pylist() == [0.25] * 3
     assert table([], LABELS).schema == rows.schema
+
+
+def test_no_speech_has_no_scores():
+    silent = Prediction(0.0, 1.0, NO_SPEECH, 0.0, {"happy": 0.0, "sad": 0.0}, 0)
+    rows = table([Result("a.wav", "m", "cpu", silent)], LABELS).to_pylist()
+    assert [rows[0][column] for column in ("emotion", "confidence", "happy", "sad")] == [NO_SPEECH, None, None, None]
 
 
 def test_a_partition_is_read_as_it_was_written(tmp_path: Path):
