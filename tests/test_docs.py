@@ -16,6 +16,7 @@ import soundfile
 from typer.main import get_command
 from typer.testing import CliRunner
 
+import audio_emotion
 from audio_emotion.cli import app
 from audio_emotion.core.version import __version__
 from tests.conftest import ROOT
@@ -158,6 +159,12 @@ def test_the_repository_files_can_be_read_and_say_the_version():
     matrix = read["ci.yml"]["jobs"]["tests"]["strategy"]["matrix"]
     assert (len(matrix["os"]), matrix["python"]) == (3, ["3.11", "3.12", "3.13"])
     assert {"name", "description", "body"} <= set(read["bug.yml"])
+
+
+def test_the_python_reference_has_every_public_name():
+    page = (DOCS / "reference" / "python.md").read_text("utf-8")
+    documented = set(re.findall(r"^::: audio_emotion\.(\w+)$", page, flags=re.MULTILINE))
+    assert not set(audio_emotion.__all__) - documented
 
 
 def test_the_licences_of_all_that_pyproject_names_are_listed():
