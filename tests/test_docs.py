@@ -21,6 +21,7 @@ from audio_emotion.cli import app
 from audio_emotion.core.version import __version__
 from tests.conftest import ROOT
 from tests.sounds import RATE, voice
+from tests.test_imports import ROOMS
 
 DOCS = ROOT / "docs"
 TUTORIALS = DOCS / "tutorials"
@@ -159,6 +160,15 @@ def test_the_repository_files_can_be_read_and_say_the_version():
     matrix = read["ci.yml"]["jobs"]["tests"]["strategy"]["matrix"]
     assert (len(matrix["os"]), matrix["python"]) == (3, ["3.11", "3.12", "3.13"])
     assert {"name", "description", "body"} <= set(read["bug.yml"])
+
+
+def test_the_architecture_names_files_and_packages_that_exist():
+    page = (DOCS / "architecture.md").read_text("utf-8")
+    package = ROOT / "audio_emotion"
+    files = {"tests/test_imports.py", *(str(path.relative_to(package)) for path in package.rglob("*.py"))}
+    for name in re.findall(r"`([\w/]+\.py)`", page):
+        assert any(f"/{file}".endswith(f"/{name}") for file in files), name
+    assert re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE)[-len(ROOMS) :] == list(ROOMS)
 
 
 def test_the_python_reference_has_every_public_name():
