@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 from compare import keep
 
+from audio_emotion.audio.utterance import speech_windows
 from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.evaluation.evaluate import Evaluation, evaluate_utterances
 from audio_emotion.export.int8 import write_int8
-from audio_emotion.inference.model import load_model, speech_windows
+from audio_emotion.inference.model import load_model
 from audio_emotion.models import card, checkpoint
 from audio_emotion.training.dataset import Dataset, load_dataset
 

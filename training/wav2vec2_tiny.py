@@ -13,13 +13,14 @@ from pathlib import Path
 
 import torch
 
+from audio_emotion.audio.utterance import speech_windows
 from audio_emotion.audio.windows import trim
 from audio_emotion.corpora import locate
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.corpora.load import sound
 from audio_emotion.evaluation.metrics import uar
 from audio_emotion.inference.backends.torch import TorchRuntime
-from audio_emotion.inference.model import pooled_logits, speech_windows
+from audio_emotion.inference.batching import utterance_logits
 from audio_emotion.models import build
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.training.callbacks import Callbacks
@@ -99,7 +100,7 @@ def side(utterances: list[Utterance], rate: int) -> Subset:
 def figures(model: EmotionModel, heard: Subset, config: TrainConfig) -> float:
     """Return the UAR on a side."""
     windows = [speech_windows(samples, config.window_samples, config.rate) for samples in heard.sounds]
-    logits = pooled_logits(TorchRuntime(model, "cpu"), windows)
+    logits = utterance_logits(TorchRuntime(model, "cpu").logits, windows)
     return round(uar(heard.targets, [-1 if x is None else int(x.argmax()) for x in logits]), 4)
 
 

@@ -7,14 +7,11 @@ from typing import Any
 import numpy as np
 
 from audio_emotion import audio
-from audio_emotion.audio.vad import speech_mask
-from audio_emotion.audio.windows import utterance_windows
+from audio_emotion.audio.utterance import iter_speech_windows
 from audio_emotion.batch.workers.ipc import WindowChunk
 from audio_emotion.core.types import FloatArray
 from audio_emotion.inference.config import TimelineConfig
 from audio_emotion.inference.segmenter import Windower
-
-_WINDOWS = 16  # in a message: 3 MB
 
 
 def whole(
@@ -44,11 +41,11 @@ def whole_of(
     vad: bool,
 ) -> Iterator[WindowChunk]:
     """Do as :func:`whole` with a sound whose blocks ``read`` gives from the beginning, each time it is called."""
-    n_samples, windows = utterance_windows(read, sampling_rate, window_samples, _WINDOWS)
+    n_samples, windows = iter_speech_windows(read, sampling_rate, window_samples, gate, vad)
     end_s = start + n_samples / sampling_rate
     yield WindowChunk(np.empty((0, window_samples), np.float32), end_s, {"end_s": end_s})
     for batch in windows:
-        yield WindowChunk(batch[speech_mask(batch, sampling_rate, gate, vad)], end_s, {"end_s": end_s})
+        yield WindowChunk(batch, end_s, {"end_s": end_s})
 
 
 def timeline(

@@ -11,12 +11,12 @@ from audio_emotion.batch.workers import Failure, Limits, Reader, WindowBatch, Wo
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.types import FloatArray, Prediction
 from audio_emotion.formats import Result
-from audio_emotion.inference import batching
 from audio_emotion.inference.backends import cores
+from audio_emotion.inference.batching import forward_ragged
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.inference.model import Model, apply_min_confidence
+from audio_emotion.inference.model import Model
+from audio_emotion.inference.prediction import apply_min_confidence, overall, to_prediction
 from audio_emotion.inference.segmenter import SegmentBuilder
-from audio_emotion.inference.timeline import overall
 from audio_emotion.models.checkpoint import ModelConfig
 
 BATCH = 64  # windows at once; somewhat more where a reader hands over several
@@ -47,10 +47,8 @@ def one_answer(
     """Return what answers for a recording as a whole, from the windows of :func:`audio_emotion.batch.readers.whole`."""
 
     def said(heard: DecodedRecording, config: ModelConfig) -> PredictionWithSegments:
-        n_windows = len(heard.logits)
-        logits = heard.logits.mean(axis=0) if n_windows else None
-        answer = batching.answer(logits, config, part.start, heard.end_s, n_windows, part.channel)
-        return apply_min_confidence(answer, min_confidence), None
+        prediction = to_prediction(heard.logits, config, part.start, heard.end_s, part.channel)
+        return apply_min_confidence(prediction, min_confidence), None
 
     return said
 
@@ -199,9 +197,8 @@ class _BatchScheduler:
         waiting = [(item, windows) for item, windows in waiting if item in self._open]
         if not waiting:
             return
-        logits = self._model.runtime.logits(np.concatenate([windows for _, windows in waiting]))
-        ends = np.cumsum([len(windows) for _, windows in waiting])
-        for (item, _), own in zip(waiting, np.split(logits, ends[:-1]), strict=True):
+        logits = forward_ragged(self._model.runtime.logits, [windows for _, windows in waiting])
+        for (item, _), own in zip(waiting, logits, strict=True):
             self._open[item].logits.append(own)
             self._open[item].n_waiting -= len(own)
         for item in dict.fromkeys(item for item, _ in waiting):

@@ -17,8 +17,9 @@ from audio_emotion.core.errors import AudioError
 from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import Prediction
 from audio_emotion.formats import Result, Source, Writer
-from audio_emotion.inference.model import Model, apply_min_confidence
-from audio_emotion.inference.timeline import overall, score_segments, timeline
+from audio_emotion.inference.model import Model
+from audio_emotion.inference.prediction import apply_min_confidence, overall
+from audio_emotion.inference.timeline import score_segments, timeline
 
 Sound = Path | BinaryIO
 

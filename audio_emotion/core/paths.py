@@ -81,7 +81,7 @@ def pretrained_weights(name: str) -> Path:
 def display_path(name: str | os.PathLike[str]) -> str:
     r"""Return a file's name as one printable line, control characters and undecodable bytes escaped.
 
-    >>> print(shown("two\nlines.wav"))
+    >>> print(display_path("two\nlines.wav"))
     two\nlines.wav
     """
     return "".join(c if c.isprintable() else _escaped(c) for c in os.fspath(name))

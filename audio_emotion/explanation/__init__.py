@@ -17,12 +17,14 @@ import numpy.typing as npt
 
 from audio_emotion import audio
 from audio_emotion.audio.region import FULL, AudioRegion, AudioSource
+from audio_emotion.audio.utterance import BATCH
 from audio_emotion.core.errors import AudioError, UsageError
 from audio_emotion.core.types import FloatArray, Prediction, Waveform
 from audio_emotion.explanation.attribution import Attribution, window_audio
 from audio_emotion.explanation.occlusion import occlude
-from audio_emotion.inference.batching import BATCH, answer
+from audio_emotion.inference.batching import forward_ragged
 from audio_emotion.inference.model import Model
+from audio_emotion.inference.prediction import to_prediction
 
 Method = Literal["occlusion", "gradients"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -118,10 +120,9 @@ def explain(
         raise AudioError(
             f"{told}: holds no speech, so there is no answer to explain; --no-gate explains it all the same"
         )
-    windows = heard.windows
-    logits = np.concatenate([model.runtime.logits(windows[i : i + BATCH]) for i in range(0, len(windows), BATCH)])
+    (logits,) = forward_ragged(model.runtime.logits, [heard.windows], BATCH)
     end = part.start + len(samples) / config.sampling_rate
-    said = answer(logits.mean(axis=0), config, part.start, end, len(logits), part.channel)
+    said = to_prediction(logits, config, part.start, end, part.channel)
     index = config.labels.index(said.label) if index is None else index
     if method == "gradients":
         from audio_emotion.explanation.gradients import integrate

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from audio_emotion.audio.utterance import speech_windows
 from audio_emotion.core.errors import AudioError, CorpusError
 from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.corpora.load import sound
 from audio_emotion.export.bundle import EvalSet
-from audio_emotion.inference.model import Model, speech_windows
+from audio_emotion.inference.model import Model
 
 _MADE = 32
 

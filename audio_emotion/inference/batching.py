@@ -1,87 +1,97 @@
-"""Windows of speech → one answer for a recording, by itself or beside others, whose windows then share a batch."""
+"""Windows of several recordings in one batch of the model: the one way from windows to logits."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from audio_emotion.audio.vad import speech_mask
-from audio_emotion.audio.windows import utterance_windows
-from audio_emotion.core.emotions import NO_SPEECH
+from audio_emotion.audio.utterance import BATCH, iter_speech_windows
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import FloatArray, Prediction
+from audio_emotion.inference.prediction import to_prediction
 from audio_emotion.models.checkpoint import ModelConfig
 
-BATCH = 16
-"""Windows read at once: more make no answer faster on a CPU, and cost memory."""
-
-Judging = Generator[FloatArray, FloatArray, Prediction]
-"""Yields windows (n, window_samples), is sent their logits (n, n_labels), and returns the answer."""
+Forward = Callable[[FloatArray], FloatArray]
+"""Windows (n_windows, window_samples), or their features, to logits (n_windows, n_labels)."""
 
 
-def iter_window_batches(
-    config: ModelConfig,
-    read: Callable[[], Iterable[FloatArray]],
-    start: float = 0.0,
-    channel: int | None = None,
-    gate: bool = True,
-    vad: bool = False,
-) -> Judging:
-    """Go through a recording, whose blocks ``read`` gives from the beginning: the mean over its windows with speech.
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording that is to be predicted as a whole.
 
-    Raises:
-        AudioError: there is nothing to judge.
+    Attributes:
+        read: yields its blocks of samples at the model's rate, from the start each time it is called.
+        start: seconds from the beginning of the file to its first sample.
+        channel: counted from 1; None: the mean of all.
+        gate: whether windows of silence, hum, noise and steady tones are left out.
+        vad: whether windows without a voice are left out too.
     """
-    n_samples, windows = utterance_windows(read, config.sampling_rate, config.window_samples, BATCH)
-    logits: list[FloatArray] = []
-    for batch in windows:
-        speech = batch[speech_mask(batch, config.sampling_rate, gate, vad)]
-        if len(speech):
-            logits.append((yield speech))
-    pooled = np.concatenate(logits).mean(axis=0) if logits else None
-    return answer(pooled, config, start, start + n_samples / config.sampling_rate, sum(map(len, logits)), channel)
+
+    read: Callable[[], Iterable[FloatArray]]
+    start: float = 0.0
+    channel: int | None = None
+    gate: bool = True
+    vad: bool = False
+
+
+def forward_ragged(forward: Forward, groups: Sequence[FloatArray], batch: int | None = None) -> list[FloatArray]:
+    """Return the logits of each group of windows, (n_windows, n_labels); of an empty group, (0, n_labels).
+
+    All groups go through the model together, or at most ``batch`` windows at a time::
+
+        groups   [w w w] [] [w w]
+        forward   w w w      w w      one array
+        logits   [l l l] [] [l l]     split at the same places
+    """
+    windows = np.concatenate(groups) if groups else np.empty((0, 0), np.float32)
+    if not len(windows):
+        return [np.empty((0, 0), np.float32)] * len(groups)
+    size = batch or len(windows)
+    logits = np.concatenate([forward(windows[i : i + size]) for i in range(0, len(windows), size)])
+    return np.split(logits, np.cumsum([len(group) for group in groups])[:-1])
+
+
+def utterance_logits(forward: Forward, utterances: Sequence[FloatArray]) -> list[FloatArray | None]:
+    """Return each utterance's logits, (n_labels,), the mean over its windows; None if it has no window.
+
+    ``utterances`` are windows, (n_windows, window_samples) each.
+    """
+    logits = forward_ragged(forward, utterances, BATCH)
+    return [own.mean(axis=0) if len(own) else None for own in logits]
 
 
 def predict_batched(
-    recordings: Sequence[Judging], logits: Callable[[FloatArray], FloatArray]
+    recordings: Sequence[Recording], config: ModelConfig, forward: Forward
 ) -> list[Prediction | AudioError]:
-    """Return the answer of each recording, or the error that it met; a window of each goes into every batch."""
-    said: dict[int, Prediction | AudioError] = {}
-    heard: dict[int, FloatArray | None] = dict.fromkeys(range(len(recordings)))
-    while heard:
-        asked: dict[int, FloatArray] = {}
-        for number, found in heard.items():
+    """Return the prediction of each recording, or the error that it met, which stops no other.
+
+    Each round puts the next windows of every recording that has some left through the model together.
+    """
+    results: dict[int, Prediction | AudioError] = {}
+    logits: dict[int, list[FloatArray]] = {}
+    lengths: dict[int, int] = {}
+    batches: dict[int, Iterator[FloatArray]] = {}
+    shape = config.sampling_rate, config.window_samples
+    for i, recording in enumerate(recordings):
+        try:
+            lengths[i], batches[i] = iter_speech_windows(recording.read, *shape, recording.gate, recording.vad)
+        except AudioError as error:
+            results[i] = error
+    while batches:
+        turn: dict[int, FloatArray] = {}
+        for i in list(batches):
             try:
-                asked[number] = recordings[number].send(found)  # type: ignore[arg-type]  # None begins
-            except StopIteration as end:
-                said[number] = end.value
+                turn[i] = next(batch for batch in batches[i] if len(batch))
+            except StopIteration:
+                del batches[i]
             except AudioError as error:
-                said[number] = error
-        heard = dict(zip(asked, _split(asked, logits), strict=True))
-    return [said[number] for number in range(len(recordings))]
-
-
-def _split(asked: dict[int, FloatArray], logits: Callable[[FloatArray], FloatArray]) -> list[FloatArray]:
-    """Return the logits of each one's windows, all of which are read at once."""
-    if not asked:
-        return []
-    ends = np.cumsum([len(windows) for windows in asked.values()])
-    return np.split(logits(np.concatenate(list(asked.values()))), ends[:-1])
-
-
-def answer(
-    logits: FloatArray | None,
-    config: ModelConfig,
-    start: float,
-    end: float,
-    n_windows: int,
-    channel: int | None = None,
-) -> Prediction:
-    """Turn logits (n_labels,) into a prediction: softmax of logits / temperature; without logits, no speech."""
-    if logits is None:
-        return Prediction(start, end, NO_SPEECH, 0.0, dict.fromkeys(config.labels, 0.0), 0, channel)
-    scaled = logits.astype(np.float64) / config.temperature
-    odds = np.exp(scaled - scaled.max())
-    probabilities = odds / odds.sum()
-    best = int(probabilities.argmax())
-    scores = {label: float(p) for label, p in zip(config.labels, probabilities, strict=True)}
-    return Prediction(start, end, config.labels[best], float(probabilities[best]), scores, n_windows, channel)
+                results[i] = error
+                del batches[i]
+        for i, own in zip(turn, forward_ragged(forward, list(turn.values())), strict=True):
+            logits.setdefault(i, []).append(own)
+    for i, recording in enumerate(recordings):
+        if i not in results:
+            own = np.concatenate(logits[i]) if i in logits else np.empty((0, 0), np.float32)
+            end = recording.start + lengths[i] / config.sampling_rate
+            results[i] = to_prediction(own, config, recording.start, end, recording.channel)
+    return [results[i] for i in range(len(recordings))]

@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from itertools import islice
 from os import PathLike
 from pathlib import Path
@@ -17,15 +16,13 @@ import numpy.typing as npt
 from audio_emotion import audio
 from audio_emotion.audio.find import expand
 from audio_emotion.audio.region import FULL, AudioRegion, AudioSource
-from audio_emotion.audio.vad import check_vad, speech_mask
-from audio_emotion.audio.windows import windows_of
-from audio_emotion.core.emotions import NO_SPEECH, UNKNOWN
+from audio_emotion.audio.vad import check_vad
 from audio_emotion.core.errors import AudioError, ModelError, UsageError
 from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import FloatArray, Prediction, Waveform
 from audio_emotion.inference.backends import Runtime, choose_device, cores
 from audio_emotion.inference.backends.onnx import OnnxRuntime
-from audio_emotion.inference.batching import BATCH, Judging, iter_window_batches, predict_batched
+from audio_emotion.inference.batching import Recording, predict_batched
 from audio_emotion.models import checkpoint, entry
 from audio_emotion.models.checkpoint import ModelConfig
 from audio_emotion.models.descriptors import maker
@@ -97,7 +94,8 @@ class Model:
         >>> load_model(device="cpu").predict(np.zeros(16_000), 16_000).label
         'no speech'
         """
-        return self._judge(self.reader(source, sampling_rate, part, name), part.start, part.channel, gate, vad)
+        read = self.reader(source, sampling_rate, part, name)
+        return self._predict(Recording(read, part.start, part.channel, gate, vad))
 
     def predict_files(
         self,
@@ -112,31 +110,30 @@ class Model:
         Recordings are read and answered in groups of sixteen, on as many threads as there are cores.
 
         >>> from audio_emotion import AudioEmotionError, load_model
-        >>> for path, said in load_model(device="cpu").predict_files(["absent.wav"]):
-        ...     print(f"failed: {said}" if isinstance(said, AudioEmotionError) else said.label)
+        >>> for path, result in load_model(device="cpu").predict_files(["absent.wav"]):
+        ...     print(f"failed: {result}" if isinstance(result, AudioEmotionError) else result.label)
         failed: absent.wav: no such file or folder; check the path
         """
         if vad:
             check_vad()
 
-        def said(group: Sequence[Path]) -> list[Prediction | AudioError]:
-            begun = [
-                self._judging(self.reader(path, None, part), part.start, part.channel, gate, vad) for path in group
-            ]
-            return predict_batched(begun, logits)
+        def predict_group(group: Sequence[Path]) -> list[Prediction | AudioError]:
+            readers = [self.reader(path, None, part) for path in group]
+            recordings = [Recording(read, part.start, part.channel, gate, vad) for read in readers]
+            return predict_batched(recordings, self.config, forward)
 
-        logits = self.runtime.logits_here if isinstance(self.runtime, OnnxRuntime) else self.runtime.logits
+        forward = self.runtime.logits_here if isinstance(self.runtime, OnnxRuntime) else self.runtime.logits
         threads = ThreadPoolExecutor(cores())
         try:
-            waiting = deque[tuple[Sequence[Path], Future[list[Prediction | AudioError]]]]()
-            left = map(Path, paths)
-            while some := tuple(islice(left, _GROUP)):
-                waiting.append((some, threads.submit(said, some)))
-                if len(waiting) > cores():  # a group ahead, so that memory does not grow with their number
-                    first, answers = waiting.popleft()
-                    yield from zip(first, answers.result(), strict=True)
-            for group, answers in waiting:
-                yield from zip(group, answers.result(), strict=True)
+            in_flight = deque[tuple[Sequence[Path], Future[list[Prediction | AudioError]]]]()
+            remaining = map(Path, paths)
+            while group := tuple(islice(remaining, _GROUP)):
+                in_flight.append((group, threads.submit(predict_group, group)))
+                if len(in_flight) > cores():  # one group ahead, so that memory does not grow with their number
+                    first, results = in_flight.popleft()
+                    yield from zip(first, results.result(), strict=True)
+            for last, results in in_flight:
+                yield from zip(last, results.result(), strict=True)
         finally:
             threads.shutdown(cancel_futures=True)
 
@@ -159,7 +156,7 @@ class Model:
 
     def predict_waveform(self, waveform: Waveform, gate: bool = True, vad: bool = False) -> Prediction:
         """Say which emotion a waveform at the model's own sampling rate holds."""
-        return self._judge(lambda: [waveform.samples], waveform.start, None, gate, vad)
+        return self._predict(Recording(lambda: [waveform.samples], waveform.start, None, gate, vad))
 
     def reader(
         self,
@@ -176,18 +173,11 @@ class Model:
         waveform = audio.from_frames(source, sampling_rate, self.config.sampling_rate, part, name or "array")
         return lambda: [waveform.samples]
 
-    def _judge(
-        self, read: Callable[[], Iterable[FloatArray]], start: float, channel: int | None, gate: bool, vad: bool
-    ) -> Prediction:
-        (said,) = predict_batched([self._judging(read, start, channel, gate, vad)], self.runtime.logits)
-        if isinstance(said, AudioError):
-            raise said
-        return said
-
-    def _judging(
-        self, read: Callable[[], Iterable[FloatArray]], start: float, channel: int | None, gate: bool, vad: bool
-    ) -> Judging:
-        return iter_window_batches(self.config, read, start, channel, gate, vad)
+    def _predict(self, recording: Recording) -> Prediction:
+        (result,) = predict_batched([recording], self.config, self.runtime.logits)
+        if isinstance(result, AudioError):
+            raise result
+        return result
 
 
 def load_model(
@@ -218,13 +208,13 @@ def load_model(
     began = time.monotonic()
     folder = checkpoint.find(name)
     config = checkpoint.read(folder)
-    chosen = backend_for(config, device) if backend == "auto" else backend
-    if chosen in _GRAPHS and _GRAPHS[chosen] not in config.weight_files:
-        raise UsageError(f"the model {config.name!r} has no {_GRAPHS[chosen]}; use --backend auto")
-    model = Model(config, _runtime(folder, config, device, chosen, threads), chosen)
+    resolved = backend_for(config, device) if backend == "auto" else backend
+    if resolved in _GRAPHS and _GRAPHS[resolved] not in config.weight_files:
+        raise UsageError(f"the model {config.name!r} has no {_GRAPHS[resolved]}; use --backend auto")
+    model = Model(config, _runtime(folder, config, device, resolved, threads), resolved)
     _LOG.debug(
         "model %s (%s) in %s, with %s on %s, loaded in %.0f ms",
-        *(config.name, config.architecture, display_path(folder), chosen, device, 1000 * (time.monotonic() - began)),
+        *(config.name, config.architecture, display_path(folder), resolved, device, 1000 * (time.monotonic() - began)),
     )
     return model
 
@@ -258,29 +248,3 @@ def _onnx_runtime(graph: Path, config: ModelConfig, threads: int | None) -> Runt
             f"and {graph.name} has {runtime.input_shape} and {runtime.n_labels}; the folder is not one model"
         )
     return runtime
-
-
-def apply_min_confidence(said: Prediction, least: float) -> Prediction:
-    """Answer ``unknown`` where no label's score reaches ``least``, 0 to 1."""
-    return said if said.label == NO_SPEECH or said.score >= least else replace(said, label=UNKNOWN)
-
-
-def speech_windows(
-    samples: FloatArray, window_samples: int, sampling_rate: int = 16_000, gate: bool = True, vad: bool = False
-) -> FloatArray:
-    """Return the windows of an utterance that hold speech, (n_windows, window_samples); maybe none."""
-    windows = windows_of(samples, window_samples)
-    return windows[speech_mask(windows, sampling_rate, gate, vad)]
-
-
-def pooled_logits(runtime: Runtime, utterances: Sequence[FloatArray]) -> list[FloatArray | None]:
-    """Return each utterance's logits, (n_labels,), the mean over its windows; None where it has no window.
-
-    ``utterances`` hold their windows, (n_windows, window_samples) each; the model reads them in batches.
-    """
-    owners = np.concatenate([np.full(len(windows), i) for i, windows in enumerate(utterances)])
-    if not len(owners):
-        return [None] * len(utterances)
-    windows = np.concatenate(utterances)
-    logits = np.concatenate([runtime.logits(windows[i : i + BATCH]) for i in range(0, len(windows), BATCH)])
-    return [logits[owners == i].mean(axis=0) if len(own) else None for i, own in enumerate(utterances)]

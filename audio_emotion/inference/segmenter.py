@@ -1,25 +1,37 @@
-"""Sound in blocks → windows → segments."""
+"""Blocks of samples → windows → segments.
+
+With a window of 3 s and a hop of 1 s, a segment is the stretch that is nearer to the middle of its window than to the
+middle of any other; the first starts at 0 and the last ends with the recording::
+
+    seconds    0   1   2   3   4   5
+    window 0   [===========]
+    window 1       [===========]
+    window 2           [===========]
+    segments   [0------|1--|2------]
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
+from audio_emotion.audio.utterance import BATCH
 from audio_emotion.audio.vad import check_vad, speech_mask
 from audio_emotion.audio.windows import frame, windows_of
 from audio_emotion.core.types import FloatArray, Prediction
-from audio_emotion.inference.batching import BATCH, answer
+from audio_emotion.inference.batching import forward_ragged
 from audio_emotion.inference.config import TimelineConfig, grid
 from audio_emotion.inference.model import Model
+from audio_emotion.inference.prediction import to_prediction
 from audio_emotion.inference.smoothing import run_stages, stages
 from audio_emotion.models.checkpoint import ModelConfig
 
 
 class Windower:
-    """Mono sound at the model's rate, block by block → of each window the speech in it.
+    """Cuts mono samples at the model's rate, block by block, into the windows of a timeline.
 
-    Each window is given as what the model reads of it and what holds speech, (n_speech_windows, window_samples); of
-    none, nothing is heard. A window is given once there is sound behind it, the last at the end.
+    Each timeline window is given as the model's windows that hold speech in it, (n_speech_windows, window_samples),
+    which is empty if there is no speech. A window is given once samples behind it have arrived, the last at the end.
     """
 
     def __init__(self, sampling_rate: int, window_samples: int, config: TimelineConfig) -> None:
@@ -27,32 +39,36 @@ class Windower:
             check_vad()
         self._rate, self._window_samples, self._config = sampling_rate, window_samples, config
         self.window, self.hop = grid(sampling_rate, window_samples, config)
-        self._held = np.empty(0, np.float32)  # from the beginning of the next window on
+        self._pending = np.empty(0, np.float32)  # samples from the start of the next window on
         self.n_samples = 0
 
     def push(self, samples: FloatArray) -> Iterator[list[FloatArray]]:
         """Take the next samples; yield the speech of the windows that are complete, some windows at a time."""
         self.n_samples += len(samples)
-        self._held = np.concatenate([self._held, samples])
-        ready = max(0, -(-(len(self._held) - self.window) // self.hop))  # those with sound behind them
-        held, self._held = self._held, self._held[ready * self.hop :]
-        for first in range(0, ready, BATCH):
-            starts = [number * self.hop for number in range(first, min(first + BATCH, ready))]
-            yield self._speech([frame(held[start : start + self.window], self._window_samples) for start in starts])
+        self._pending = np.concatenate([self._pending, samples])
+        # Window k covers pending[k * hop : k * hop + window]. It is complete if at least one sample follows it:
+        # k * hop + window < len(pending), so there are ceil((len(pending) - window) / hop) of them.
+        n_complete = max(0, -(-(len(self._pending) - self.window) // self.hop))
+        pending, self._pending = self._pending, self._pending[n_complete * self.hop :]
+        for first in range(0, n_complete, BATCH):
+            starts = [number * self.hop for number in range(first, min(first + BATCH, n_complete))]
+            yield self._speech([frame(pending[start : start + self.window], self._window_samples) for start in starts])
 
     def flush(self) -> list[FloatArray]:
-        """Return the speech of the last window, behind which there is no sound, whether the sound fills it or not."""
-        alone = len(self._held) == self.n_samples
-        return self._speech([(windows_of if alone else frame)(self._held, self._window_samples)])
+        """Return the speech of the last window, whether the samples fill it or not."""
+        is_only_window = len(self._pending) == self.n_samples
+        # A recording that fits into one window is an utterance: the quiet at its ends is trimmed, as in `predict`.
+        return self._speech([(windows_of if is_only_window else frame)(self._pending, self._window_samples)])
 
-    def _speech(self, covers: list[FloatArray]) -> list[FloatArray]:
-        passed = speech_mask(np.concatenate(covers), self._rate, self._config.gate, self._config.vad)
-        borders = np.cumsum([len(windows) for windows in covers])[:-1]
-        return [windows[own] for windows, own in zip(covers, np.split(passed, borders), strict=True)]
+    def _speech(self, windows: list[FloatArray]) -> list[FloatArray]:
+        """Drop the model's windows without speech; all timeline windows go through the gate at once."""
+        mask = speech_mask(np.concatenate(windows), self._rate, self._config.gate, self._config.vad)
+        borders = np.cumsum([len(own) for own in windows])[:-1]
+        return [own[kept] for own, kept in zip(windows, np.split(mask, borders), strict=True)]
 
 
 class SegmentBuilder:
-    """The model's logits of each window in turn → segments."""
+    """Turns the logits of one timeline window after the other into segments."""
 
     def __init__(
         self, model: ModelConfig, config: TimelineConfig, start: float = 0.0, channel: int | None = None
@@ -60,7 +76,7 @@ class SegmentBuilder:
         self._model, self._start, self._channel = model, start, channel
         self._window, self._hop = grid(model.sampling_rate, model.window_samples, config)
         self._n_windows = 0
-        self.begins = 0  # the next segment, in samples
+        self.next_start = 0  # where the next segment starts, in samples
         self._stages = stages(
             smooth=config.smooth,
             min_confidence=config.min_confidence,
@@ -69,51 +85,47 @@ class SegmentBuilder:
         )
 
     def take(self, windows: Iterable[FloatArray]) -> list[Prediction]:
-        """Take the logits of the next windows, (n_speech_windows, n_labels) each; return the segments now known."""
-        return run_stages(self._stages, [self._answer(logits) for logits in windows])
+        """Take the logits of the next windows, (n_speech_windows, n_labels) each; return settled segments."""
+        return run_stages(self._stages, [self._segment(logits) for logits in windows])
 
     def finish(self, logits: FloatArray, n_samples: int) -> list[Prediction]:
-        """Take those of the last window, of ``n_samples`` in all; return the segments that are left."""
-        last = replace(self._answer(logits), end=self._seconds(n_samples))
+        """Take the logits of the last window, and the length of the recording; return the remaining segments."""
+        last = replace(self._segment(logits), end=self._seconds(n_samples))
         return run_stages(self._stages, [last], last=True)
 
-    def _answer(self, logits: FloatArray) -> Prediction:
-        start = self._seconds(self.begins)
+    def _segment(self, logits: FloatArray) -> Prediction:
+        start = self._seconds(self.next_start)
         self._n_windows += 1
-        self.begins = self._n_windows * self._hop + (self._window - self._hop) // 2
-        pooled = logits.mean(axis=0) if len(logits) else None
-        return answer(pooled, self._model, start, self._seconds(self.begins), len(logits), self._channel)
+        # Halfway between the middles of this window and the next: n * hop + window / 2 - hop / 2.
+        self.next_start = self._n_windows * self._hop + (self._window - self._hop) // 2
+        return to_prediction(logits, self._model, start, self._seconds(self.next_start), self._channel)
 
     def _seconds(self, n_samples: int) -> float:
         return self._start + n_samples / self._model.sampling_rate
 
 
 class TimelinePipeline:
-    """Mono sound at the model's rate, block by block → segments; a cutter, the model and an assembler in a row."""
+    """Blocks of mono samples at the model's rate → segments: a windower, the model and a segment builder in a row."""
 
     def __init__(self, model: Model, config: TimelineConfig, start: float, channel: int | None) -> None:
         self._runtime = model.runtime
-        self._n_labels = len(model.config.labels)
-        self._cutter = Windower(model.config.sampling_rate, model.config.window_samples, config)
-        self._assembler = SegmentBuilder(model.config, config, start, channel)
+        self._windower = Windower(model.config.sampling_rate, model.config.window_samples, config)
+        self._builder = SegmentBuilder(model.config, config, start, channel)
 
     @property
-    def begins(self) -> int:
-        return self._assembler.begins
+    def next_start(self) -> int:
+        """Where the next segment starts, in samples."""
+        return self._builder.next_start
 
     def push(self, samples: FloatArray) -> list[Prediction]:
-        """Take the next samples; return the segments now known."""
-        found = (self._assembler.take(self._logits(speech)) for speech in self._cutter.push(samples))
-        return [segment for segments in found for segment in segments]
+        """Take the next samples; return the segments that are settled."""
+        batches = (self._builder.take(self._logits(speech)) for speech in self._windower.push(samples))
+        return [segment for segments in batches for segment in segments]
 
     def flush(self) -> list[Prediction]:
-        """Return the segments that are left."""
-        (last,) = self._logits(self._cutter.flush())
-        return self._assembler.finish(last, self._cutter.n_samples)
+        """Return the remaining segments."""
+        (last,) = self._logits(self._windower.flush())
+        return self._builder.finish(last, self._windower.n_samples)
 
     def _logits(self, speech: list[FloatArray]) -> list[FloatArray]:
-        windows = np.concatenate(speech)
-        batches = [windows[i : i + BATCH] for i in range(0, len(windows), BATCH)]
-        none = np.empty((0, self._n_labels), np.float32)
-        logits = np.concatenate([none, *(self._runtime.logits(batch) for batch in batches)])
-        return np.split(logits, np.cumsum([len(own) for own in speech])[:-1])
+        return forward_ragged(self._runtime.logits, speech, BATCH)

@@ -1,6 +1,6 @@
-"""What a timeline's answers go through one by one: smoothing, the least confidence, merging.
+"""Stages that a timeline's predictions go through one by one: smoothing, minimum confidence, merging.
 
-A stage takes the next answer and returns those that are now settled; it holds back no more than it needs.
+A stage takes the next prediction and returns those that are settled; it holds back no more than it needs.
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ import numpy.typing as npt
 
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.types import IntArray, Prediction
-from audio_emotion.inference.model import apply_min_confidence
+from audio_emotion.inference.prediction import apply_min_confidence
 
-_MEDIAN_REACH = 2  # windows to either side
-_STAY = 0.9
-_VITERBI_WINDOWS = 64
+_MEDIAN_REACH = 2  # windows on either side
+_STAY = 0.9  # probability that the label stays the same from one window to the next
+_VITERBI_WINDOWS = 64  # a label is decided at the latest when so many windows have followed
 
 
 class Stage(Protocol):
-    """What answers go through one by one; some wait for those that follow."""
+    """Takes predictions one by one; some stages wait for those that follow."""
 
-    def push(self, said: Prediction) -> list[Prediction]: ...
+    def push(self, prediction: Prediction) -> list[Prediction]: ...
 
     def flush(self) -> list[Prediction]: ...
 
@@ -33,52 +33,54 @@ def stages(
     merge: bool = False,
     min_duration_s: float = 0.0,
 ) -> list[Stage]:
-    """Return the stages that a timeline's settings ask for, in their order.
+    """Return the stages of a timeline in order.
 
-    The arguments are fields of :class:`~audio_emotion.inference.timeline.TimelineConfig`.
+    The arguments are fields of :class:`~audio_emotion.inference.config.TimelineConfig`.
     """
-    asked: list[Stage] = []
+    active: list[Stage] = []
     if smooth:
-        asked.append(Median() if smooth == "median" else Viterbi())
+        active.append(Median() if smooth == "median" else Viterbi())
     if min_confidence:
-        asked.append(ConfidenceFilter(min_confidence))
+        active.append(ConfidenceFilter(min_confidence))
     if merge or min_duration_s:
-        asked.append(Merge(min_duration_s))
-    return asked
+        active.append(Merge(min_duration_s))
+    return active
 
 
-def run_stages(asked: list[Stage], answers: list[Prediction], last: bool = False) -> list[Prediction]:
-    """Put the next answers through the stages; return what comes out at the end, with ``last`` all that was held."""
-    for stage in asked:
-        answers = [said for answer_ in answers for said in stage.push(answer_)] + (stage.flush() if last else [])
-    return answers
+def run_stages(active: list[Stage], predictions: list[Prediction], last: bool = False) -> list[Prediction]:
+    """Pass predictions through the stages and return those that come out; ``last`` flushes every stage."""
+    for stage in active:
+        predictions = [out for prediction in predictions for out in stage.push(prediction)]
+        predictions += stage.flush() if last else []
+    return predictions
 
 
 def _scores(run: Sequence[Prediction]) -> npt.NDArray[np.float64]:
     """Return scores as (n_windows, n_labels)."""
-    return np.array([list(said.scores.values()) for said in run])
+    return np.array([list(prediction.scores.values()) for prediction in run])
 
 
 class Median:
-    """Each label's median over the windows around, as far as speech reaches."""
+    """Replaces each score by its median over five windows, within one run of speech."""
 
     def __init__(self) -> None:
-        self._run: list[Prediction] = []  # the next to be given, and those around it
-        self._next = 0
+        # The run of speech around the next output, e.g. with a reach of 2:  [a b NEXT d e]
+        self._run: list[Prediction] = []
+        self._next = 0  # index in the run of the next output
 
-    def push(self, said: Prediction) -> list[Prediction]:
-        if said.label == NO_SPEECH:
-            return [*self.flush(), said]
-        self._run.append(said)
-        return [self._given()] if len(self._run) > self._next + _MEDIAN_REACH else []
+    def push(self, prediction: Prediction) -> list[Prediction]:
+        if prediction.label == NO_SPEECH:
+            return [*self.flush(), prediction]
+        self._run.append(prediction)
+        return [self._smoothed()] if len(self._run) > self._next + _MEDIAN_REACH else []
 
     def flush(self) -> list[Prediction]:
-        rest = [self._given() for _ in range(self._next, len(self._run))]
+        rest = [self._smoothed() for _ in range(self._next, len(self._run))]
         self._run, self._next = [], 0
         return rest
 
-    def _given(self) -> Prediction:
-        said = self._run[self._next]
+    def _smoothed(self) -> Prediction:
+        prediction = self._run[self._next]
         around = self._run[max(0, self._next - _MEDIAN_REACH) : self._next + _MEDIAN_REACH + 1]
         medians = np.median(_scores(around), axis=0)
         medians /= max(medians.sum(), 1e-12)
@@ -86,15 +88,15 @@ class Median:
             del self._run[0]
         else:
             self._next += 1
-        scores = dict(zip(said.scores, medians.tolist(), strict=True))
+        scores = dict(zip(prediction.scores, medians.tolist(), strict=True))
         best = max(scores, key=lambda label: scores[label])
-        return replace(said, label=best, score=scores[best], scores=scores)
+        return replace(prediction, label=best, score=scores[best], scores=scores)
 
 
 class Viterbi:
-    """The likeliest sequence of labels, each staying with a probability of 0.9.
+    """The most likely sequence of labels, where a label stays the same with a probability of 0.9.
 
-    The network's scores stand for the likelihoods, every label being taken for equally frequent.
+    The network's scores serve as likelihoods; all labels are assumed to be equally frequent.
     """
 
     def __init__(self) -> None:
@@ -102,18 +104,18 @@ class Viterbi:
         self._before: list[IntArray] = []  # for each window but the first: the best label before, for each label
         self._best = np.empty(0)  # log probability of the likeliest sequence that ends in each label
 
-    def push(self, said: Prediction) -> list[Prediction]:
-        if said.label == NO_SPEECH:
-            return [*self.flush(), said]
-        heard = np.log(np.maximum(_scores([said])[0], 1e-12))
+    def push(self, prediction: Prediction) -> list[Prediction]:
+        if prediction.label == NO_SPEECH:
+            return [*self.flush(), prediction]
+        scores = np.log(np.maximum(_scores([prediction])[0], 1e-12))
         if self._run:
             other = int(self._best.argmax())
-            moved = self._best[other] + np.log((1 - _STAY) / max(1, len(heard) - 1))
+            moved = self._best[other] + np.log((1 - _STAY) / max(1, len(scores) - 1))
             stayed = self._best + np.log(_STAY)
-            self._before.append(np.where(stayed >= moved, np.arange(len(heard)), other))
-            heard = heard + np.maximum(stayed, moved)
-        self._best = heard - heard.max()
-        self._run.append(said)
+            self._before.append(np.where(stayed >= moved, np.arange(len(scores)), other))
+            scores = scores + np.maximum(stayed, moved)
+        self._best = scores - scores.max()  # kept near 0, so that long runs do not underflow
+        self._run.append(prediction)
         if len(self._run) <= _VITERBI_WINDOWS:
             return []
         decided = _labelled(self._run.pop(0), self._path()[0])
@@ -121,12 +123,12 @@ class Viterbi:
         return [decided]
 
     def flush(self) -> list[Prediction]:
-        rest = [_labelled(said, label) for said, label in zip(self._run, self._path(), strict=True)]
+        rest = [_labelled(prediction, label) for prediction, label in zip(self._run, self._path(), strict=True)]
         self._run, self._before = [], []
         return rest
 
     def _path(self) -> list[int]:
-        """Return the number of each window's label along the likeliest sequence."""
+        """Return the index of each window's label along the most likely sequence."""
         if not self._run:
             return []
         path = [int(self._best.argmax())]
@@ -135,43 +137,43 @@ class Viterbi:
         return path[::-1]
 
 
-def _labelled(said: Prediction, number: int) -> Prediction:
-    label = list(said.scores)[number]
-    return replace(said, label=label, score=said.scores[label])
+def _labelled(prediction: Prediction, number: int) -> Prediction:
+    label = list(prediction.scores)[number]
+    return replace(prediction, label=label, score=prediction.scores[label])
 
 
 class ConfidenceFilter:
-    """``unknown`` where the answer's score is below what was asked for."""
+    """Changes a label to ``unknown`` if its score is below the minimum."""
 
-    def __init__(self, least: float) -> None:
-        self._least = least
+    def __init__(self, minimum: float) -> None:
+        self._minimum = minimum
 
-    def push(self, said: Prediction) -> list[Prediction]:
-        return [apply_min_confidence(said, self._least)]
+    def push(self, prediction: Prediction) -> list[Prediction]:
+        return [apply_min_confidence(prediction, self._minimum)]
 
     def flush(self) -> list[Prediction]:
         return []
 
 
 class Merge:
-    """Neighbours of one label as one segment, and short segments left out."""
+    """Merges adjacent segments with the same label, and drops segments that are too short."""
 
-    def __init__(self, least_s: float) -> None:
-        self._least_s = least_s
+    def __init__(self, min_duration_s: float) -> None:
+        self._min_duration_s = min_duration_s
         self._current: Prediction | None = None
 
-    def push(self, said: Prediction) -> list[Prediction]:
-        if self._current is not None and self._current.label == said.label:
-            self._current = _joined(self._current, said)
+    def push(self, prediction: Prediction) -> list[Prediction]:
+        if self._current is not None and self._current.label == prediction.label:
+            self._current = _joined(self._current, prediction)
             return []
         done = self.flush()
-        self._current = said
+        self._current = prediction
         return done
 
     def flush(self) -> list[Prediction]:
         done, self._current = self._current, None
-        # a segment just as long as asked for is not to be lost to rounding
-        return [] if done is None or done.end - done.start < self._least_s - 1e-6 else [done]
+        # a segment of exactly the minimum must not be lost to rounding
+        return [] if done is None or done.end - done.start < self._min_duration_s - 1e-6 else [done]
 
 
 def _joined(first: Prediction, second: Prediction) -> Prediction:

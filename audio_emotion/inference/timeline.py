@@ -23,14 +23,11 @@ from audio_emotion import audio
 from audio_emotion.audio.region import FULL, AudioRegion, AudioSource
 from audio_emotion.audio.segments import Segment
 from audio_emotion.audio.windows import slice_blocks
-from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import Prediction, Waveform
-from audio_emotion.inference.batching import answer
 from audio_emotion.inference.config import DEFAULTS, TimelineConfig
 from audio_emotion.inference.model import Model
 from audio_emotion.inference.segmenter import TimelinePipeline
-from audio_emotion.models.checkpoint import ModelConfig
 
 _LONG_S = 600.0  # segments longer than this are decoded by themselves, in a stream
 
@@ -68,22 +65,6 @@ def timeline(
         yield from windows.flush()
 
     return segments()
-
-
-def overall(segments: Sequence[Prediction], model: ModelConfig, channel: int | None = None) -> Prediction:
-    """Return one answer for all of a timeline: the mean of its segments' scores, by duration, where there is speech."""
-    start, end = (segments[0].start, segments[-1].end) if segments else (0.0, 0.0)
-    speech = [segment for segment in segments if segment.label != NO_SPEECH]
-    n_windows = sum(segment.n_windows for segment in speech)
-    seconds = sum(segment.end - segment.start for segment in speech)
-    if not seconds:
-        return answer(None, model, start, end, 0, channel)
-    scores = {
-        label: sum(segment.scores[label] * (segment.end - segment.start) for segment in speech) / seconds
-        for label in model.labels
-    }
-    best = max(scores, key=lambda label: scores[label])
-    return Prediction(start, end, best, scores[best], scores, n_windows, channel)
 
 
 def score_segments(
@@ -169,7 +150,7 @@ class Stream:
         """Forget all sound; the next chunk is the beginning of another."""
         self._n_frames = 0
         self._resampler = audio.Resampler(self.sampling_rate, self.model.config.sampling_rate)
-        self._windows = TimelinePipeline(self.model, self.config, self.start, self.channel)
+        self._pipeline = TimelinePipeline(self.model, self.config, self.start, self.channel)
 
     def push(self, frames: npt.NDArray[Any]) -> list[Prediction]:
         """Take the next chunk, (n_frames,) or (n_frames, n_channels), of any length; return what is answered by it.
@@ -179,11 +160,11 @@ class Stream:
         """
         samples = audio.mono(frames, self.channel, "stream")
         self._n_frames += len(samples)
-        return self._windows.push(self._resampler.push(samples))
+        return self._pipeline.push(self._resampler.push(samples))
 
     def flush(self) -> list[Prediction]:
         """Return what is left to be answered, the sound being at its end, and begin anew."""
-        rest = self._windows.push(self._resampler.flush()) + self._windows.flush() if self._n_frames else []
+        rest = self._pipeline.push(self._resampler.flush()) + self._pipeline.flush() if self._n_frames else []
         self.reset()
         return rest
 
@@ -193,4 +174,4 @@ class Stream:
 
     @property
     def answered(self) -> float:
-        return self.start + self._windows.begins / self.model.config.sampling_rate
+        return self.start + self._pipeline.next_start / self.model.config.sampling_rate

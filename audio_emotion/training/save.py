@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from audio_emotion.audio.utterance import speech_windows
 from audio_emotion.core import paths
 from audio_emotion.core.version import __version__
 from audio_emotion.corpora.base import Progress
@@ -15,7 +16,8 @@ from audio_emotion.corpora.splits import Split
 from audio_emotion.evaluation.evaluate import Evaluation, evaluate_utterances, fit_temperature
 from audio_emotion.export.weights import fits_a_graph, write_weights
 from audio_emotion.inference.backends.torch import TorchRuntime
-from audio_emotion.inference.model import load_model, pooled_logits, speech_windows
+from audio_emotion.inference.batching import utterance_logits
+from audio_emotion.inference.model import load_model
 from audio_emotion.models import card, checkpoint, entry
 from audio_emotion.models.checkpoint import ModelConfig
 from audio_emotion.models.emotion_model import EmotionModel
@@ -51,7 +53,7 @@ def store(
 def _temperature(model: EmotionModel, validation: Subset, config: TrainConfig, device: str) -> float:
     """Fit the temperature on the validation side; without one it stays 1."""
     windows = [speech_windows(samples, config.window_samples, config.rate) for samples in validation.sounds]
-    logits = pooled_logits(TorchRuntime(model, device), windows) if windows else []
+    logits = utterance_logits(TorchRuntime(model, device).logits, windows) if windows else []
     heard = [(x, target) for x, target in zip(logits, validation.targets, strict=True) if x is not None]
     return fit_temperature(np.stack([x for x, _ in heard]), [target for _, target in heard]) if heard else 1.0
 

@@ -3,10 +3,11 @@
 import numpy as np
 import torch
 
+from audio_emotion.audio.utterance import speech_windows
 from audio_emotion.core.types import FloatArray
 from audio_emotion.evaluation.metrics import uar
 from audio_emotion.inference.backends.torch import TorchRuntime
-from audio_emotion.inference.model import pooled_logits, speech_windows
+from audio_emotion.inference.batching import utterance_logits
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.training.config import TrainConfig
 from audio_emotion.training.data import Subset, raw_features
@@ -26,7 +27,7 @@ class Validator:
 
     def uar(self, model: EmotionModel) -> float:
         """Return the mean recall over the labels, 0 to 1; an utterance without speech counts as wrong."""
-        logits = pooled_logits(self._runtime(model, self._device), self._heard)
+        logits = utterance_logits(self._runtime(model, self._device).logits, self._heard)
         return uar(self._targets, [-1 if x is None else int(x.argmax()) for x in logits])
 
 

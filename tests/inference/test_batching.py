@@ -4,7 +4,7 @@ import pytest
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import FloatArray
-from audio_emotion.inference.batching import iter_window_batches, predict_batched
+from audio_emotion.inference.batching import Recording, forward_ragged, predict_batched
 from audio_emotion.inference.model import load_model
 from tests.sounds import voice
 
@@ -13,7 +13,7 @@ MODEL = load_model(device="cpu")
 
 
 def recording(samples: np.ndarray):
-    return iter_window_batches(MODEL.config, lambda: [samples.astype(np.float32)])
+    return Recording(lambda: [samples.astype(np.float32)])
 
 
 def absent():
@@ -21,10 +21,10 @@ def absent():
         raise AudioError("absent.wav: no such file")
         yield
 
-    return iter_window_batches(MODEL.config, read)
+    return Recording(read)
 
 
-def test_recordings_share_a_batch_and_get_their_own_answers():
+def test_recordings_share_a_batch_and_get_their_own_predictions():
     sounds = [voice(seconds, seed=seed) for seed, seconds in enumerate((1.0, 2.0, 60.0))]  # the last: more than a batch
     batches = []
 
@@ -32,23 +32,42 @@ def test_recordings_share_a_batch_and_get_their_own_answers():
         batches.append(len(windows))
         return MODEL.runtime.logits(windows)
 
-    said = predict_batched([recording(sound) for sound in sounds], logits)
+    predictions = predict_batched([recording(sound) for sound in sounds], MODEL.config, logits)
     assert batches[0] == 1 + 1 + 16
     assert len(batches) > 1
-    for sound, one in zip(sounds, said, strict=True):
+    for sound, prediction in zip(sounds, predictions, strict=True):
         alone = MODEL.predict(sound, RATE)
-        assert one.n_windows == alone.n_windows
-        assert list(one.scores.values()) == pytest.approx(list(alone.scores.values()), abs=1e-6)
+        assert prediction.n_windows == alone.n_windows
+        assert list(prediction.scores.values()) == pytest.approx(list(alone.scores.values()), abs=1e-6)
 
 
 def test_an_error_stops_no_other():
     first, second, third = predict_batched(
-        [recording(voice(1.0)), absent(), recording(np.zeros(RATE))], MODEL.runtime.logits
+        [recording(voice(1.0)), absent(), recording(np.zeros(RATE))], MODEL.config, MODEL.runtime.logits
     )
     assert first.label in MODEL.config.labels
     assert isinstance(second, AudioError)
     assert third.label == NO_SPEECH
 
 
-def test_of_nothing_there_is_nothing_to_say():
-    assert predict_batched([], MODEL.runtime.logits) == []
+def test_no_recordings_give_no_predictions():
+    assert predict_batched([], MODEL.config, MODEL.runtime.logits) == []
+
+
+@pytest.mark.parametrize("batch", [None, 2])
+def test_groups_are_split_where_they_were_joined(batch: int | None):
+    groups = [np.full((n, 4), n, np.float32) for n in (3, 0, 2)]
+    sizes = []
+
+    def forward(windows: FloatArray) -> FloatArray:
+        sizes.append(len(windows))
+        return windows[:, :2]
+
+    logits = forward_ragged(forward, groups, batch)
+    assert sizes == ([5] if batch is None else [2, 2, 1])
+    assert [x.shape for x in logits] == [(3, 2), (0, 2), (2, 2)]
+    assert [x.tolist() for x in logits] == [g[:, :2].tolist() for g in groups]
+
+
+def test_empty_groups_alone_do_not_run_the_model():
+    assert [len(x) for x in forward_ragged(lambda windows: 1 / 0, [np.empty((0, 4), np.float32)] * 2)] == [0, 0]

@@ -20,7 +20,8 @@ from audio_emotion.core.errors import AudioError, UsageError
 from audio_emotion.core.types import Prediction
 from audio_emotion.inference.config import TimelineConfig
 from audio_emotion.inference.model import Model, load_model
-from audio_emotion.inference.timeline import Stream, overall, score_segments, timeline
+from audio_emotion.inference.prediction import overall
+from audio_emotion.inference.timeline import Stream, score_segments, timeline
 from tests.sounds import RATE, encoded, voice
 
 QUIET = np.zeros(4 * RATE, np.float32)

@@ -6,7 +6,7 @@ import pytest
 
 from audio_emotion import AudioRegion, TimelineConfig, formats, load_model, timeline
 from audio_emotion.formats import Result
-from audio_emotion.inference.timeline import overall
+from audio_emotion.inference.prediction import overall
 from audio_emotion.web.page import STATIC
 from tests.conftest import ROOT
 from tests.sounds import contained, encoded, voice

@@ -13,7 +13,7 @@ pytest.importorskip("fastapi", reason="needs the extra `web`")
 pytest.importorskip("selenium", reason="needs selenium, to drive a browser")
 
 from audio_emotion import TimelineConfig, load_model, timeline
-from audio_emotion.inference.timeline import overall
+from audio_emotion.inference.prediction import overall
 from tests.web.browser import CHROMIUM, DRIVER, chromium, conversation, live, look, wait
 
 pytestmark = pytest.mark.skipif(

@@ -27,6 +27,7 @@ from pitch import Periodicity
 from torch import Tensor
 from torch.nn import functional as F
 
+from audio_emotion.audio.utterance import speech_windows
 from audio_emotion.augment import DEFAULT
 from audio_emotion.augment.features import mixup, spec_augment
 from audio_emotion.augment.pipeline import Sounds
@@ -34,7 +35,6 @@ from audio_emotion.augment.vtlp import warp
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.corpora.splits import NAMED_FOLDS
 from audio_emotion.evaluation import metrics
-from audio_emotion.inference.model import speech_windows
 from audio_emotion.models.frontends import MelMfcc, MelMfccConfig
 from audio_emotion.models.layers import ClipNorm, speech_frames
 from audio_emotion.training.dataset import Dataset, load_dataset

@@ -1,0 +1,61 @@
+"""Count how often a prediction moves from one file of the package to another.
+
+    python benchmarks/calls.py [RECORDING]
+
+A move is a call (or the resumption of a generator) whose caller is in another file of the package. The command is
+``audio-emotion infer RECORDING``; importing modules does not count. Fewer moves are easier to follow.
+"""
+
+import io
+import sys
+from collections import Counter
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import FrameType
+
+import audio_emotion
+from audio_emotion.cli import main as run
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = str(Path(audio_emotion.__file__).parent)
+
+
+def moves(arguments: list[str]) -> Counter[tuple[str, str]]:
+    """Return how often each (caller, callee), as ``room/file.py:function``, moves between two files."""
+    found: Counter[tuple[str, str]] = Counter()
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        callee, caller = frame.f_code, frame.f_back.f_code if frame.f_back else None
+        if event != "call" or caller is None or not callee.co_filename.startswith(PACKAGE):
+            return
+        if "<module>" in (callee.co_name, caller.co_name) or not caller.co_filename.startswith(PACKAGE):
+            return
+        if callee.co_filename != caller.co_filename:
+            found[_place(caller.co_filename, caller.co_name), _place(callee.co_filename, callee.co_name)] += 1
+
+    sys.argv = ["audio-emotion", *arguments]
+    with redirect_stdout(io.StringIO()):
+        sys.setprofile(profile)
+        try:
+            run()
+        except SystemExit:
+            pass
+        finally:
+            sys.setprofile(None)
+    return found
+
+
+def _place(file: str, function: str) -> str:
+    return f"{file.removeprefix(PACKAGE + '/')}:{function}"
+
+
+def main() -> None:
+    recording = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "inference" / "samples" / "happy.wav")
+    found = moves(["infer", recording, "--device", "cpu"])
+    for (caller, callee), count in sorted(found.items(), key=lambda item: -item[1]):
+        print(f"{count:4}  {caller} -> {callee}")
+    print(f"{sum(found.values())} moves between files")
+
+
+if __name__ == "__main__":
+    main()
