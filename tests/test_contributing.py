@@ -20,7 +20,7 @@ from tests.corpora.files import touch
 from tests.models.contract import CHECKS, N_LABELS, Check, Subject
 from tests.sounds import RATE, voice
 
-NAME, MODULE = "mean-spectrum", "audio_emotion.models.mean_spectrum"
+NAME, MODULE = "mean-spectrum", "audio_emotion.models.networks.mean_spectrum"
 
 
 def examples(title: str, language: str = "python") -> list[str]:
