@@ -31,17 +31,17 @@ from audio_emotion.training.dataset import Dataset, load_dataset
 
 RECORD = Path(__file__).with_suffix(".json")
 TABLE = Path(__file__).with_suffix(".md")
-PAGE = """# Forms of an exported model
+PAGE = """# Export formats compared
 
 `audio-emotion export` on the models of {n} EmoBox folds of RAVDESS speech, each compared on its own test speakers
-({utterances} utterances in all), with scales of integers set by recordings of its training speakers. Made by `python
-benchmarks/export.py` with ONNX Runtime {onnxruntime} and torch {torch}, on {machine}.
+({utterances} utterances in total). The quantization scales come from recordings of its training speakers. Made by
+`python benchmarks/export.py` with ONNX Runtime {onnxruntime} and torch {torch}, on {machine}.
 
-differs: by how much a probability differs from the stored model's in 32-bit floats, the largest of a window's, the mean
-over windows and the most. same: share of utterances with the stored model's answer. UAR in %, mean over folds. ms: a
-window of three seconds alone on one thread, median.
+*differs* and *at most* are the mean and the maximum over windows of the largest difference of a probability from the
+stored model in 32-bit floats. *same* is the share of utterances with the same prediction. UAR is in %, the mean over
+folds. ms is the median time for a single window of three seconds on one thread.
 
-| form | file | KB | ms | differs | at most | same | UAR | from the model |
+| format | file | KB | ms | differs | at most | same | UAR | from the model |
 |---|---|---|---|---|---|---|---|---|
 """
 

@@ -1,7 +1,7 @@
-"""Write docs/licences.md: every package that the project needs, and its licence: `python -m scripts.licences`.
+"""Write docs/licences.md, every dependency with its licence: `python -m scripts.licences`.
 
-The packages are those that pyproject.toml names, with what they need in their turn; what is said of each is what its
-own metadata say, in the environment that this runs in. Run it where all extras are installed.
+The packages are those in pyproject.toml and their dependencies. The licences come from the metadata of the packages in
+the current environment, so run it where all extras are installed.
 """
 
 import re
@@ -17,12 +17,12 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "licences.md"
 HEAD = """# Dependencies and licences
 
-The code is under the [MIT licence](../LICENSE), the bundled weights are under
-[CC BY-NC-SA 4.0](../audio_emotion/weights/LICENSE), those that it began with also under the
-[Apache License 2.0](../audio_emotion/weights/LICENSE-APACHE-2.0). This is what they stand on, as each package says of
-itself, written by [scripts/licences.py](../scripts/licences.py) on a Linux machine without CUDA. With CUDA, torch
-brings NVIDIA's libraries along, which have NVIDIA's own licence. PyAV's wheels hold FFmpeg (LGPL-3.0-or-later by its
-own word) and soundfile's hold libsndfile (LGPL-2.1-or-later).
+The code is under the [MIT licence](../LICENSE). The bundled weights are under
+[CC BY-NC-SA 4.0](../audio_emotion/weights/LICENSE), and the weights they started from also under the
+[Apache License 2.0](../audio_emotion/weights/LICENSE-APACHE-2.0). The tables below list the dependencies with the
+licence that each package states. [scripts/licences.py](../scripts/licences.py) wrote them on a Linux machine without
+CUDA. With CUDA, torch installs NVIDIA's libraries, which have NVIDIA's own licence. PyAV's wheels contain FFmpeg (it
+states LGPL-3.0-or-later), and soundfile's contain libsndfile (LGPL-2.1-or-later).
 """
 CLASSIFIER = "License :: "
 LONGEST = 60  # characters of a licence's name: what is longer is its text
@@ -34,10 +34,10 @@ def main() -> None:
 
 
 def render() -> str:
-    """Return the page: a table for what every installation has, and one for each extra."""
+    """Return the page: a table for every installation, and one for each extra."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     core = closure(project["dependencies"])
-    parts = [HEAD, "## Always\n", *_table(core, project["dependencies"])]
+    parts = [HEAD, "## Every installation\n", *_table(core, project["dependencies"])]
     for extra, needed in sorted(project["optional-dependencies"].items()):
         more = {name: dist for name, dist in closure(needed).items() if name not in core}
         parts += [f"## With the extra `{extra}`\n", *_table(more, needed)]
@@ -45,7 +45,7 @@ def render() -> str:
 
 
 def closure(requirements: list[str]) -> dict[str, Distribution | None]:
-    """Return what the requirements lead to, by name; None for what is not installed here."""
+    """Return the requirements and their dependencies by name; None for a package that is not installed here."""
     found: dict[str, Distribution | None] = {}
     waiting = [Requirement(text) for text in requirements]
     seen: set[tuple[str, frozenset[str]]] = set()
@@ -80,7 +80,7 @@ def _table(found: dict[str, Distribution | None], direct: list[str]) -> Iterator
 
 
 def licence(dist: Distribution) -> str:
-    """Return the licence that a package states: as an expression, else by classifiers, else in words."""
+    """Return the licence that a package states: the expression, else the classifiers, else the text."""
     stated = dist.metadata
     if expression := stated.get("License-Expression"):
         return str(expression)

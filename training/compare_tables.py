@@ -20,43 +20,44 @@ CLAIMS = {
     "study-ultimate": 33.3,
     "study-simplified": 50.5,
 }
-"""Accuracy on RAVDESS, %, that a project states for its model; the others state none."""
+"""Accuracy on RAVDESS in % that a project states for its model; the others state none."""
 
 HEAD = """# Architectures compared
 
-RAVDESS speech, eight emotions, every architecture by its own recipe (`training/configs`). No epoch is chosen on test
-data: a recipe with patience takes its validation side from the training side. Of
-`speech-embedding` some choices were judged by actors who are tested on in other folds
-([experiments](../training/experiments/README.md)). Made from the records in `training/records/compare` by
+RAVDESS speech, eight emotions, every architecture with its own recipe (`training/configs`). No epoch is chosen on test
+data: a recipe with patience takes its validation side from the training side. Some choices for `speech-embedding` were
+validated with actors who are test actors in other folds ([experiments](../training/experiments/README.md)). Made from
+the records in `training/records/compare` by
 
 ```sh
 python training/compare.py{caps}
 ```
 
-`audio-emotion models list --architectures` says what each reads. Times are of the machine that made the records:
-training on {threads} thread(s) a run, beside other runs; a clip of 3 s alone, on one thread of ONNX Runtime, waveform
-to logits.
+`audio-emotion models list --architectures` shows the input of each. Times are from the machine that made the records:
+training with {threads} thread(s) per run, next to other runs; inference of a single clip of 3 s, from waveform to
+logits, on one thread of ONNX Runtime.
 """
 
 
 def write(records: Path, output: Path, figures: Path) -> None:
-    """Write both from the records that there are; a cell without a run says so."""
+    """Write both files from the available records; a cell without a run says so."""
     runs = [_read(path) for path in sorted(records.glob("*.json"))]
     runs = [run for run in runs if "split" in run]
     remarks = _read(records / "remarks.json")
     names = models.architectures()
     lines = [
         HEAD.format(caps=_caps(runs), threads=_span(run["threads"] for run in runs) or "1"),
-        "## Speakers that no model has heard",
+        "## New speakers",
         "",
-        "EmoBox folds 1-5: 16 actors train, 4 are tested on; mean ± SD over folds, in %.",
+        "EmoBox folds 1-5: 16 actors train, 4 others are tested; mean ± SD over folds, in %.",
         "",
         *_table(INDEPENDENT, [_row(INDEPENDENT, name, runs, records) for name in names]),
         "",
-        "## Speakers that every model has heard",
+        "## Known speakers",
         "",
-        "A random 80/20 split, speaker-dependent, as the projects did: not what a new voice would get, and here only "
-        "to be set beside what each project states (accuracy on RAVDESS, %).",
+        "A random 80/20 split, speaker-dependent, as in the original projects. This is not the accuracy for a new "
+        "speaker. "
+        "It is only here for comparison with the accuracy on RAVDESS that each project states (in %).",
         "",
         *_table(DEPENDENT, [_row(DEPENDENT, name, runs, records) for name in names]),
         "",
@@ -78,7 +79,7 @@ def _of(runs: Sequence[Record], name: str, splits: Sequence[str]) -> list[Record
 
 
 def _percent(figure: str) -> Callable[[list[Record], Record], str]:
-    """Return what tells a figure's mean over splits, a split's being its mean over seeds, and its SD over splits."""
+    """Return a column: a figure's mean over splits (of means over seeds), and its SD over splits."""
 
     def told(runs: list[Record], size: Record) -> str:
         splits = sorted({run["split"] for run in runs})
@@ -95,13 +96,13 @@ def _number(value: float | None, form: str) -> str:
 
 
 def _span(values: Iterable[float], form: str = "g") -> str:
-    """Return one value, or the least and the greatest."""
+    """Return a single value, or the minimum and the maximum."""
     told = [format(value, form) for value in sorted(values)]
     return "" if not told else told[0] if told[0] == told[-1] else f"{told[0]}-{told[-1]}"
 
 
 def _epochs(runs: list[Record], size: Record) -> str:
-    """Return how many epochs were run of those in the recipe, and what ended them earlier."""
+    """Return how many of the recipe's epochs were run, and the cap that ended them."""
     if not runs:
         return NOT_RUN
     recipe = runs[0]["epochs"]["recipe"]
@@ -144,18 +145,18 @@ INDEPENDENT: dict[str, Column] = {
     "weighted F1": _percent("weighted_f1"),
     "folds x seeds": _runs,
     "epochs": _epochs,
-    "training, min a run": _minutes,
-    "ms a clip": lambda runs, size: _number(size.get("milliseconds a clip"), ".1f"),
+    "training, min per run": _minutes,
+    "ms per clip": lambda runs, size: _number(size.get("milliseconds a clip"), ".1f"),
 }
 DEPENDENT: dict[str, Column] = {
-    "its project states": _claim,
+    "stated by its project": _claim,
     "WA": _percent("wa"),
     "reached": _reached,
     "UAR": _percent("uar"),
     "weighted F1": _percent("weighted_f1"),
     "splits x seeds": _runs,
     "epochs": _epochs,
-    "training, min a run": _minutes,
+    "training, min per run": _minutes,
 }
 
 
@@ -178,7 +179,7 @@ def _table(columns: dict[str, Column], rows: list[list[str]]) -> list[str]:
 
 
 def _caps(runs: Sequence[Record]) -> str:
-    """Return the options that say again what the records were made with."""
+    """Return the command-line options that the records were made with."""
     told = []
     for cap in ("max_epochs", "budget_minutes"):
         values = {run["caps"][cap] for run in runs if run["caps"][cap]}

@@ -188,12 +188,12 @@ def table(folds: Sequence[dict[str, Any]]) -> str:
 
 PAGE = """# Smaller networks
 
-Half the width of `two-channel-cnn`, by pruning and by distillation, on EmoBox folds of RAVDESS speech: {n} fold(s), one
+`two-channel-cnn` at half width, by pruning and by distillation, on EmoBox folds of RAVDESS speech: {n} fold(s), one
 seed, speaker-independent, UAR in %, mean ± SD over folds. Made by `python training/compress.py` from the models of a
-cross-validation; nothing is chosen on a test side.
+cross-validation. Nothing is chosen on a test side.
 
-KB: the weights; in integers, the graph without the frontend's constants, which are the same for every network and
-could be computed. ms: a clip of 3 s alone on one thread, frontend included.
+KB is the size of the weights; in integers, of the graph without the constants of the frontend, which are the same for
+every network and could be computed. ms is the time for a single clip of 3 s on one thread, including the frontend.
 
 | network | parameters | precision | UAR | from the default | KB | ms |
 |---|---|---|---|---|---|---|
