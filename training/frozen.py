@@ -49,7 +49,7 @@ def described(model: EmotionModel, windows: FloatArray) -> FloatArray:
     for some in np.array_split(windows, len(windows) // BATCH):
         with torch.inference_mode():
             features = model.features(torch.from_numpy(some))
-            x = model.network.get_submodule("blocks")(model.network.heard(features)).flatten(1, 2)
+            x = model.network.get_submodule("blocks")(model.network.rescale(features)).flatten(1, 2)
             frames = F.max_pool1d(speech_frames(features[:, 0]), model.network.frames_in_one)
             rows.append(statistics(x, frames).numpy())
     return np.concatenate(rows)

@@ -15,9 +15,9 @@ from audio_emotion.core.errors import AudioEmotionError, ModelError, StorageErro
 from audio_emotion.export import hub
 from audio_emotion.inference.model import load_model
 from audio_emotion.models import card, checkpoint
-from audio_emotion.models.checkpoint import CARD, CONFIG, DEFAULT, GRAPH, INT8_GRAPH, TENSORS, ModelConfig
+from audio_emotion.models.checkpoint import ADAPTATION, CARD, CONFIG, DEFAULT, GRAPH, INT8_GRAPH, TENSORS, ModelConfig
 
-FILES = (CONFIG, TENSORS, GRAPH, INT8_GRAPH, CARD)
+FILES = (CONFIG, TENSORS, GRAPH, INT8_GRAPH, ADAPTATION, CARD)
 """All that a model folder may hold; of what lies beside these, nothing is taken."""
 
 

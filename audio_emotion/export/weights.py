@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from audio_emotion.inference.backends.trim_padding import Margin
 from audio_emotion.models import checkpoint
-from audio_emotion.models.emotion_model import EmotionModel
+from audio_emotion.models.emotion_model import EmotionModel, outputs_of
 from audio_emotion.models.frontends.librosa_features import LibrosaMade
+from audio_emotion.models.layers import PooledNetwork
 
 OPSET = 20
+SHIFT = "shift"
 MAX_GRAPH_BYTES = 1_900_000_000
 """ONNX files are protocol buffers, which end at 2 GiB."""
 
@@ -47,29 +49,69 @@ def write_graph(model: EmotionModel, path: Path, window_samples: int) -> None:
     librosa makes the features, the graph begins behind it: input ``features`` (batch, 1, n_rows, n_frames). Where
     silence far from speech changes nothing (:meth:`EmotionModel.margin`), windows of other lengths may be given too,
     and the graph's metadata says which: :class:`audio_emotion.inference.backends.trim_padding.Margin`.
+
+    A :class:`~audio_emotion.models.layers.PooledNetwork` also has the output ``pooled`` (batch, n_pooled), where it
+    decides what is speech the output ``speech`` (batch,), and the optional input ``shift``: (1, n_pooled), or a row for
+    each window; zeros by default. It is added to ``pooled`` for the logits alone.
     """
+    made_outside = isinstance(model.frontend, LibrosaMade)
     name, example = "samples", torch.zeros(2, window_samples)
-    whole: nn.Module = model
     margin = Margin(*model.margin())
     sizes: dict[int, Any] = {0: torch.export.Dim("batch")}
     if margin.divides(window_samples):
         sizes[1] = margin.step * torch.export.Dim("steps", min=2)
-    if isinstance(model.frontend, LibrosaMade):
+    if made_outside:
         name, example = "features", model.frontend(example)
-        whole = nn.Sequential(model.network.get_submodule("normalise"), model.network)
+    whole = _Exported(model, made_outside)
+    with torch.inference_mode():
+        computed = whole(example, None)
+    inputs, examples, dimensions = [name], [example], [sizes]
+    if "pooled" in whole.names:
+        inputs.append(SHIFT)
+        examples.append(torch.zeros(1, computed[1].shape[1]))
+        dimensions.append({})
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         for talker in ("torch.onnx", "onnxscript"):
             logging.getLogger(talker).setLevel(logging.ERROR)
         program = torch.onnx.export(
             whole,
-            (example,),
+            tuple(examples),
             dynamo=True,
             opset_version=OPSET,
-            input_names=[name],
-            output_names=["logits"],
-            dynamic_shapes=(sizes,),
+            input_names=inputs,
+            output_names=whole.names,
+            dynamic_shapes=tuple(dimensions),
         )
         assert program is not None
         program.model.metadata_props.update(margin.to_metadata() if 1 in sizes else {})
         program.save(path, external_data=False)
+    if SHIFT in inputs:
+        _make_optional(path)
+
+
+class _Exported(nn.Module):
+    """What a graph computes: the outputs that ``names`` lists."""
+
+    def __init__(self, model: EmotionModel, made_outside: bool) -> None:
+        super().__init__()
+        self.frontend = nn.Identity() if made_outside else model.frontend
+        self.network = model.network
+        optional = ("pooled", "speech") if getattr(model.network, "speech", None) is not None else ("pooled",)
+        self.names = ["logits", *(optional if isinstance(model.network, PooledNetwork) else ())]
+
+    def forward(self, given: Tensor, shift: Tensor | None = None) -> tuple[Tensor, ...]:
+        features = self.network.get_submodule("normalise")(self.frontend(given))
+        return tuple(output for output in outputs_of(self.network, features, shift) if output is not None)
+
+
+def _make_optional(path: Path) -> None:
+    """Give a graph's input ``shift`` a default of zeros, and let it have a row for each window."""
+    import onnx
+
+    model = onnx.load(path)
+    (shift,) = (value for value in model.graph.input if value.name == SHIFT)
+    rows, width = shift.type.tensor_type.shape.dim
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros((1, width.dim_value), np.float32), SHIFT))
+    rows.dim_param = "rows"
+    onnx.save(model, path)

@@ -1,9 +1,10 @@
 """Model folder ↔ memory, without torch.
 
 A model is a folder: ``config.json``, ``model.safetensors`` (for training and accelerators), ``model.onnx`` (for the
-CPU), maybe ``model.int8.onnx`` (the same in 8-bit integers), and ``README.md`` (its card). It is loaded strictly: every
-file must have the checksum that ``config.json`` states, and the tensors the names and shapes that it lists. A model too
-large for an ONNX file has none, and ``config.json`` says so.
+CPU), maybe ``model.int8.onnx`` (the same in 8-bit integers), maybe ``adaptation.safetensors`` (what adaptation needs),
+and ``README.md`` (its card). It is loaded strictly: every file must have the checksum that ``config.json`` states, and
+the tensors the names and shapes that it lists. A model too large for an ONNX file has none, and ``config.json`` says
+so.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from audio_emotion.core.errors import ModelError, UsageError, reason
 
 CONFIG, TENSORS, CARD = "config.json", "model.safetensors", "README.md"
 GRAPH, INT8_GRAPH = "model.onnx", "model.int8.onnx"
+ADAPTATION = "adaptation.safetensors"
 DEFAULT = "default"
 """Name of the model that comes with the package."""
 
@@ -42,6 +44,9 @@ class ModelConfig:
         int8: whether ``model.int8.onnx`` is there too.
         training: corpora, split, speakers of each side, options, package versions.
         figures: what was measured, with its protocol.
+        adaptation: ``shrinkage``, the number of windows at which adaptation goes half the way; in an adapted model also
+            the ``model``, ``recordings`` and ``windows`` it was made from. Empty: the model cannot be adapted.
+        speech_threshold: probability from which a window contains speech; None: the network does not decide it.
         tensors: name and shape of each tensor.
         sha256: checksum of each weight file.
     """
@@ -59,15 +64,16 @@ class ModelConfig:
     int8: bool = False
     training: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, Any] = field(default_factory=dict)
+    adaptation: Mapping[str, Any] = field(default_factory=dict)
+    speech_threshold: float | None = None
     tensors: Mapping[str, list[int]] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def weight_files(self) -> tuple[str, ...]:
         """The names of the files that hold the weights."""
-        if self.graph == "none":
-            return (TENSORS,)
-        return (TENSORS, GRAPH, INT8_GRAPH) if self.int8 else (TENSORS, GRAPH)
+        graphs = () if self.graph == "none" else (GRAPH, INT8_GRAPH) if self.int8 else (GRAPH,)
+        return (TENSORS, *graphs, *((ADAPTATION,) if self.adaptation else ()))
 
 
 def find(name_or_path: str) -> Path:
@@ -222,6 +228,7 @@ def _checks(config: ModelConfig) -> dict[str, bool]:
     """Return what must be true of a description, each with whether it is."""
     labels, temperature = config.labels, config.temperature
     mappings = (config.parameters, config.frontend, config.training, config.figures, config.tensors, config.sha256)
+    shrinkage = config.adaptation.get("shrinkage") if isinstance(config.adaptation, Mapping) else None
     return {
         "labels must be two or more different names": len(set(map(str, labels))) == len(labels) > 1
         and all(isinstance(label, str) and label for label in labels),
@@ -235,6 +242,10 @@ def _checks(config: ModelConfig) -> dict[str, bool]:
         "parameters, frontend, training, figures, tensors and sha256 must be objects": all(
             isinstance(mapping, Mapping) for mapping in mappings
         ),
+        "adaptation must be empty or have a shrinkage of 0 or more": config.adaptation == {}
+        or (isinstance(shrinkage, int | float) and 0 <= shrinkage < float("inf")),
+        "speech_threshold must be null or a number from 0 to 1": config.speech_threshold is None
+        or (isinstance(config.speech_threshold, int | float) and 0 <= config.speech_threshold <= 1),
         "sampling_rate must be the frontend's": not isinstance(config.frontend, Mapping)
         or config.frontend.get("sampling_rate", config.sampling_rate) == config.sampling_rate,
     }

@@ -1,9 +1,25 @@
 """Frontend, normalisation and network in one module: waveform in, logits out."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from torch import Tensor, nn
+
+from audio_emotion.models.layers import PooledNetwork
+
+
+class Outputs(NamedTuple):
+    """What a model computes for a batch of windows.
+
+    Attributes:
+        logits: (batch, n_labels).
+        pooled: the vectors that the head reads, before any shift, (batch, n_pooled); None: the network has none.
+        speech: logits that a window contains speech, (batch,); None: the network does not decide it.
+    """
+
+    logits: Tensor
+    pooled: Tensor | None = None
+    speech: Tensor | None = None
 
 
 class EmotionModel(nn.Module):
@@ -52,7 +68,23 @@ class EmotionModel(nn.Module):
         features: Tensor = self.network.get_submodule("normalise")(self.frontend(samples))
         return features
 
+    def outputs(self, samples: Tensor, shift: Tensor | None = None) -> Outputs:
+        """Return all outputs for windows (batch, window_samples).
+
+        ``shift``, (n_pooled,) or (batch, n_pooled), is added to what the head reads; other outputs ignore it.
+        """
+        return outputs_of(self.network, self.features(samples), shift)
+
     def forward(self, samples: Tensor) -> Tensor:
         """Return logits (batch, n_labels)."""
         logits: Tensor = self.network(self.features(samples))
         return logits
+
+
+def outputs_of(network: nn.Module, features: Tensor, shift: Tensor | None = None) -> Outputs:
+    """Return all outputs of a network for normalised features; see :meth:`EmotionModel.outputs`."""
+    if not isinstance(network, PooledNetwork):
+        return Outputs(network(features))
+    pooled = network.pooled(features)
+    logits = network.head(pooled if shift is None else pooled + shift)
+    return Outputs(logits, pooled, None if network.speech is None else network.speech(pooled))

@@ -16,6 +16,39 @@ _SPEECH_RANGE_DB = 50.0
 _DYNAMIC_RANGE_DB = 80.0
 
 
+class PooledNetwork(nn.Module):
+    """A network that reduces a window to one vector, from which its head computes the logits.
+
+    Adaptation (:mod:`audio_emotion.inference.adaptation`) adds a shift to that vector: a subclass defines
+    :meth:`pooled` and the attributes below, and nothing else.
+
+    Attributes:
+        head: (B, D) pooled vectors → (B, n_labels) logits.
+        speech: (B, D) pooled vectors → (B,) logits that a window contains speech; None: the network does not decide it.
+    """
+
+    head: nn.Module
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.speech: nn.Module | None = None
+
+    def pooled(self, features: Tensor) -> Tensor:
+        """Return the vectors that the head reads, (B, D)."""
+        raise NotImplementedError
+
+    def forward(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.pooled(features))
+        return logits
+
+
+def speech_head(width: int, hidden: int) -> nn.Module:
+    """Return a head that decides whether a window contains speech: (B, width) → (B,) logits."""
+    return nn.Sequential(
+        nn.BatchNorm1d(width), nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, 1), nn.Flatten(0)
+    )
+
+
 class ClipNorm(nn.Module):
     """Zero mean and unit variance within each window: (B, 2, F, T) dB → (B, 2, F, T).
 

@@ -72,7 +72,7 @@ def test_frames_without_speech_are_silence_to_the_pretrained_blocks():
         features = model.features(window(1.2))
         frames = speech_frames(features[:, 0])
         assert 0 < frames.sum() < 120
-        heard = model.network.heard(features)
+        heard = model.network.rescale(features)
         assert (heard[:, 0][(frames == 0).expand(-1, 32, -1)] == 1.0).all()
         assert abs(heard[:, 0][(frames == 1).expand(-1, 32, -1)].mean() - 7.7) < 0.01
         assert torch.isfinite(model.network(torch.zeros_like(features))).all()

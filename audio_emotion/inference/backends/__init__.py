@@ -5,12 +5,26 @@ import os
 import platform
 import sys
 from importlib.util import find_spec
-from typing import Protocol
+from typing import NamedTuple, Protocol, Self
 
 from audio_emotion.core.errors import DeviceError, UsageError
 from audio_emotion.core.types import FloatArray
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class Outputs(NamedTuple):
+    """What a model computes for a batch of windows.
+
+    Attributes:
+        logits: (batch, n_labels).
+        pooled: the vectors that adaptation shifts, before any shift, (batch, n_pooled); None: the model has none.
+        speech: logits that a window contains speech, (batch,); None: the model does not decide it.
+    """
+
+    logits: FloatArray
+    pooled: FloatArray | None = None
+    speech: FloatArray | None = None
 
 
 class Runtime(Protocol):
@@ -20,6 +34,21 @@ class Runtime(Protocol):
 
     def logits(self, windows: FloatArray) -> FloatArray:
         """Return logits (batch, n_labels) of windows (batch, window_samples)."""
+        ...
+
+
+class AdaptableRuntime(Runtime, Protocol):
+    """A loaded model whose pooled vectors can be shifted."""
+
+    def outputs(self, windows: FloatArray, shift: FloatArray | None = None) -> Outputs:
+        """Return all that the model computes for windows (batch, window_samples).
+
+        ``shift``, (n_pooled,) or (batch, n_pooled), is added to the pooled vectors; None: the model's own, if any.
+        """
+        ...
+
+    def with_shift(self, shift: FloatArray) -> Self:
+        """Return the same model, its weights shared, with a shift (n_pooled,) of its own."""
         ...
 
 

@@ -3,32 +3,47 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
-from audio_emotion.core.types import FloatArray
-from audio_emotion.inference.backends import cores
+from audio_emotion.core.types import FloatArray, IntArray
+from audio_emotion.inference.backends import Outputs, cores
 from audio_emotion.inference.backends.trim_padding import Margin, shortened
 
 
 class OnnxRuntime:
-    """Runs a graph that :mod:`audio_emotion.export.weights` wrote: ``samples``, or ``features``, in, ``logits`` out.
+    """Runs a graph that :mod:`audio_emotion.export.weights` wrote.
+
+    Its input is ``samples``, or ``features``, and maybe ``shift``; its outputs are ``logits``, and maybe ``pooled`` and
+    ``speech``.
 
     Attributes:
         input_shape: of one window, or of its features, as the graph has it; None for a length that may vary.
         n_labels: how many logits a window gets.
+        n_pooled: width of the pooled vector; None: the graph has none.
+        decides_speech: whether the graph says which windows contain speech.
     """
 
     device = "cpu"
 
     def __init__(
-        self, graph: Path, features: Callable[[FloatArray], FloatArray] | None = None, threads: int | None = None
+        self,
+        graph: Path,
+        features: Callable[[FloatArray], FloatArray] | None = None,
+        threads: int | None = None,
+        shift: FloatArray | None = None,
     ) -> None:
-        """Load a graph; where it begins behind the frontend, ``features`` makes its input of windows.
+        """Load a graph.
 
-        ``threads`` is how many of a batch's windows are read at a time; None: one on each core.
+        Args:
+            graph: the file.
+            features: computes the graph's input from windows, where it begins behind the frontend.
+            threads: how many threads share the windows of a batch; None: one on each core.
+            shift: what is added to every pooled vector, (n_pooled,), where the model is adapted.
         """
         # Its builds report usage to their maker unless told not to, before they are imported.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -40,11 +55,16 @@ class OnnxRuntime:
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self._features = features
         self._n_shares = threads or cores()
+        self._shift = shift
         self._input: str = self._session.get_inputs()[0].name
         self._margin = Margin.of(self._session.get_modelmeta().custom_metadata_map)
         shape = self._session.get_inputs()[0].shape[1:]
         self.input_shape: tuple[int | None, ...] = tuple(n if isinstance(n, int) else None for n in shape)
-        self.n_labels: int = self._session.get_outputs()[0].shape[1]
+        shapes = {output.name: output.shape for output in self._session.get_outputs()}
+        self.n_labels: int = shapes["logits"][1]
+        self.n_pooled: int | None = shapes["pooled"][1] if "pooled" in shapes else None
+        self.decides_speech = "speech" in shapes
+        self._names = [name for name in Outputs._fields if name in shapes]
 
     def takes(self, shape: tuple[int, ...]) -> bool:
         """Return whether a window, or its features, may have that shape."""
@@ -54,27 +74,57 @@ class OnnxRuntime:
 
     def logits(self, windows: FloatArray) -> FloatArray:
         """Return logits (batch, n_labels) of windows (batch, window_samples), each thread reading some of them."""
-        given = self._made(windows)
-        shares = np.array_split(given, min(self._n_shares, len(given)))
-        if len(shares) == 1:
-            return self._run(given)
-        return np.concatenate(list(_threads().map(self._run, shares)))
+        return self.outputs(windows).logits
 
     def logits_here(self, windows: FloatArray) -> FloatArray:
         """Do as :meth:`logits` on the caller's thread alone, as one of several does that keep every core busy."""
-        return self._run(self._made(windows))
+        return self.outputs(windows, threads=1).logits
 
-    def _made(self, windows: FloatArray) -> FloatArray:
-        return windows if self._features is None else self._features(windows)
+    def outputs(self, windows: FloatArray, shift: FloatArray | None = None, threads: int | None = None) -> Outputs:
+        """Return all outputs for windows (batch, window_samples), which the threads share.
 
-    def _run(self, given: FloatArray) -> FloatArray:
-        if self._margin.divides(given.shape[-1]):
-            return shortened(given, self._margin, self._answer)
-        return self._answer(given)
+        Args:
+            windows: (batch, window_samples).
+            shift: added to the pooled vectors, (n_pooled,) or (batch, n_pooled); None: the model's own, if any.
+            threads: how many; 1: the caller's alone, which suits one of several callers that keep every core busy.
+        """
+        given = windows if self._features is None else self._features(windows)
+        shift = self._shift if shift is None else shift
+        rows = None if shift is None else np.broadcast_to(shift, (len(given), shift.shape[-1]))
+        n_shares = min(threads or self._n_shares, len(given))
+        if n_shares <= 1:
+            return self._run(given, rows)
+        shares = np.array_split(given, n_shares)
+        shifts = [None] * n_shares if rows is None else np.array_split(rows, n_shares)
+        return _concatenated(list(_threads().map(self._run, shares, shifts)))
 
-    def _answer(self, given: FloatArray) -> FloatArray:
-        logits: FloatArray = self._session.run(["logits"], {self._input: given})[0]
-        return logits
+    def with_shift(self, shift: FloatArray) -> Self:
+        """Return the same model, its session shared, with a shift (n_pooled,) of its own."""
+        other = copy(self)
+        other._shift = shift
+        return other
+
+    def _run(self, given: FloatArray, shift: FloatArray | None) -> Outputs:
+        if not self._margin.divides(given.shape[-1]):
+            return self._answer(given, shift)
+        parts: list[Outputs] = []
+        order: list[IntArray] = []
+        for numbers, windows in shortened(given, self._margin):  # windows of one length at a time
+            parts.append(self._answer(windows, None if shift is None else shift[numbers]))
+            order.append(numbers)
+        back = np.argsort(np.concatenate(order))
+        return Outputs._make(None if array is None else array[back] for array in _concatenated(parts))
+
+    def _answer(self, given: FloatArray, shift: FloatArray | None) -> Outputs:
+        inputs = {self._input: given} | ({} if shift is None else {"shift": np.ascontiguousarray(shift)})
+        return Outputs(**dict(zip(self._names, self._session.run(self._names, inputs), strict=True)))
+
+
+def _concatenated(parts: list[Outputs]) -> Outputs:
+    """Return the outputs of all parts as those of one batch."""
+    if len(parts) == 1:
+        return parts[0]
+    return Outputs._make(None if arrays[0] is None else np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
 @cache

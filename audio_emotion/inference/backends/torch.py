@@ -1,13 +1,15 @@
 """A model as a torch module, on any device."""
 
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
 from audio_emotion.core.errors import ModelError
 from audio_emotion.core.types import FloatArray
+from audio_emotion.inference.backends import Outputs
 from audio_emotion.models import build
 from audio_emotion.models.emotion_model import EmotionModel
 
@@ -20,15 +22,28 @@ class TorchRuntime:
         model: what it runs.
     """
 
-    def __init__(self, model: EmotionModel, device: str) -> None:
+    def __init__(self, model: EmotionModel, device: str, shift: FloatArray | None = None) -> None:
         self.device = device
         self.model = model.to(device).eval()
+        self._shift = shift
 
-    @torch.inference_mode()
     def logits(self, windows: FloatArray) -> FloatArray:
         """Return logits (batch, n_labels) of windows (batch, window_samples)."""
-        logits: FloatArray = self.model(torch.from_numpy(windows).to(self.device)).cpu().numpy()
-        return logits
+        return self.outputs(windows).logits
+
+    @torch.inference_mode()
+    def outputs(self, windows: FloatArray, shift: FloatArray | None = None) -> Outputs:
+        """Return all that the model computes for windows (batch, window_samples)."""
+        shift = self._shift if shift is None else shift
+        added = None if shift is None else torch.from_numpy(shift).to(self.device)
+        computed = self.model.outputs(torch.from_numpy(windows).to(self.device), added)
+        return Outputs._make(None if tensor is None else tensor.cpu().numpy() for tensor in computed)
+
+    def with_shift(self, shift: FloatArray) -> Self:
+        """Return the same model, its weights shared, with a shift (n_pooled,) of its own."""
+        other = copy(self)
+        other._shift = shift
+        return other
 
 
 def load(

@@ -1,12 +1,12 @@
 """Windows without most of the silence that a short sound stands in, where a graph's answer does not change by that."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Self
 
 import numpy as np
 
-from audio_emotion.core.types import FloatArray
+from audio_emotion.core.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,14 @@ class Margin:
         return before // self.step * self.step, -(-after // self.step) * self.step
 
 
-def shortened(windows: FloatArray, margin: Margin, run: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """Run windows (batch, window_samples) without the silence that ``margin`` leaves out, equal lengths as one batch.
+def shortened(windows: FloatArray, margin: Margin) -> Iterator[tuple[IntArray, FloatArray]]:
+    """Yield windows (batch, window_samples) without the silence that ``margin`` leaves out, one length at a time.
 
-    What a window is answered does not depend on the others of its batch.
+    Each item is the numbers of the windows, (n,), and the windows themselves, (n, length). A prediction does not depend
+    on the other windows of a batch.
     """
     parts = [margin.around(window) for window in windows]
     lengths = np.array([end - start for start, end in parts])
-    found: dict[int, FloatArray] = {}
     for length in sorted(set(lengths.tolist())):  # np.unique would import numpy.ma, a tenth of a cold start
         numbers = np.flatnonzero(lengths == length)
-        answers = run(np.stack([windows[i, parts[i][0] : parts[i][1]] for i in numbers]))
-        found.update(zip(numbers.tolist(), answers, strict=True))
-    return np.stack([found[i] for i in range(len(windows))])
+        yield numbers, np.stack([windows[i, parts[i][0] : parts[i][1]] for i in numbers])

@@ -19,7 +19,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_emotion.models.layers import EncoderLayer, LogMelNorm, Positions, speech_frames, speech_mean
+from audio_emotion.models.layers import EncoderLayer, LogMelNorm, PooledNetwork, Positions, speech_frames, speech_mean
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def block(n_in: int, n_out: int, dropout: float, pool: int) -> nn.Sequential:
     )
 
 
-class Acnt(nn.Module):
+class Acnt(PooledNetwork):
     """Normalised features (B, 1, n_bins, T) → logits (B, n_labels)."""
 
     def __init__(self, config: AcntConfig, n_labels: int) -> None:
@@ -110,7 +110,7 @@ class Acnt(nn.Module):
         )
         self.apply(_initialise)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def pooled(self, features: Tensor) -> Tensor:
         frames = F.max_pool1d(speech_frames(features[:, 0]), self.shrink)  # (B, 1, 21)
         x = self.blocks(features)  # (B, 128, 5, 21)
         x = self.project(x.permute(0, 3, 2, 1).flatten(2))  # (B, 21, transformer_dim)
@@ -118,8 +118,7 @@ class Acnt(nn.Module):
             x = self.positions(x)
         for layer in self.encoder:
             x = layer(x, frames)
-        logits: Tensor = self.head(speech_mean(self.norm(x).transpose(1, 2), frames))
-        return logits
+        return speech_mean(self.norm(x).transpose(1, 2), frames)
 
 
 def _initialise(module: nn.Module) -> None:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio_emotion.models.descriptor_norm import MFCC_CENTRE, MFCC_SCALE, DescriptorNorm, sounding
-from audio_emotion.models.layers import check_heads
+from audio_emotion.models.layers import PooledNetwork, check_heads
 
 _KERNEL = 5
 
@@ -105,7 +105,7 @@ class SelfAttention(nn.Module):
         return mixed
 
 
-class CnnBilstmAttention(nn.Module):
+class CnnBilstmAttention(PooledNetwork):
     """Normalised descriptors (B, 1, 68, T) → logits (B, n_labels), for any T."""
 
     def __init__(self, config: CnnBilstmAttentionConfig, n_labels: int) -> None:
@@ -125,7 +125,7 @@ class CnnBilstmAttention(nn.Module):
             nn.Linear(config.head_width, n_labels),
         )
 
-    def forward(self, features: Tensor) -> Tensor:
+    def pooled(self, features: Tensor) -> Tensor:
         x, frames = self._cut(features)  # (B, 68, T), (B, 1, T); T a multiple of 4
         for block in self.blocks:
             x, frames = block(x, frames), F.max_pool1d(frames, 2)  # T / 2 each
@@ -134,9 +134,8 @@ class CnnBilstmAttention(nn.Module):
         for number, layer in enumerate(self.lstm):
             x = layer(self.drop(x) if number else x, turn)  # (B, T, 2 hidden)
         x = self.attention(x, frames)
-        mean = (frames @ x)[:, 0] / frames.sum(dim=2).clamp_min(1)  # (B, 2 hidden), over the clip's own steps
-        logits: Tensor = self.head(mean)
-        return logits
+        mean: Tensor = (frames @ x)[:, 0] / frames.sum(dim=2).clamp_min(1)  # (B, 2 hidden), over the clip's own steps
+        return mean
 
     def _cut(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return the descriptors up to the longest clip's end, and which frames are a clip's."""

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from audio_emotion.core.errors import ModelError
 from audio_emotion.core.paths import pretrained_weights
 from audio_emotion.models.frontends.log_mel import NarrowLogMel
-from audio_emotion.models.layers import AttentiveStatistics, LogMelNorm, speech_frames
+from audio_emotion.models.layers import AttentiveStatistics, LogMelNorm, PooledNetwork, speech_frames, speech_head
 
 _WIDTHS = (24, 48, 72, 96)
 _POOLS = ((2, 2), (2, 1), (2, 2))
@@ -41,6 +41,7 @@ class SpeechEmbeddingConfig:
         pretrained: whether a new network begins with the pretrained weights, or with random ones.
         n_bins: how many mel bands the frontend has, 8 or more; the network was pretrained on 32 up to 3.8 kHz, and 40
             up to 6.64 kHz, its ``f_max``, lie as close together.
+        speech_hidden: width of the head that decides whether a window contains speech; 0: there is no such head.
     """
 
     n_blocks: int = 4
@@ -50,9 +51,10 @@ class SpeechEmbeddingConfig:
     tune_from: int = 0
     pretrained: bool = True
     n_bins: int = 32
+    speech_hidden: int = 0
 
 
-class SpeechEmbedding(nn.Module):
+class SpeechEmbedding(PooledNetwork):
     """Normalised log-mel spectrograms (B, 1, n_bins, T) → logits (B, n_labels)."""
 
     def __init__(self, config: SpeechEmbeddingConfig, n_labels: int) -> None:
@@ -78,8 +80,10 @@ class SpeechEmbedding(nn.Module):
             nn.Dropout(config.dropout),
             nn.Linear(config.hidden, n_labels),
         )
+        if config.speech_hidden:
+            self.speech = speech_head(2 * width, config.speech_hidden)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def pooled(self, features: Tensor) -> Tensor:
         if features.shape[2] != self.n_bins:
             raise ModelError(
                 f"speech-embedding: the frontend has {features.shape[2]} mel bands, expected {self.n_bins}; "
@@ -87,8 +91,8 @@ class SpeechEmbedding(nn.Module):
             )
         x = self.norm(self.blocks(self.rescale(features)).flatten(1, 2))  # (B, C * F / 8, T / 4)
         frames = F.max_pool1d(speech_frames(features[:, 0]), self.frames_in_one)
-        logits: Tensor = self.head(self.pool(x, frames))
-        return logits
+        pooled: Tensor = self.pool(x, frames)
+        return pooled
 
     def margin(self, frontend: NarrowLogMel) -> tuple[int, int]:
         """Return how much silence around speech reaches the output, and what one output stands for, in samples.
@@ -112,6 +116,8 @@ def _check(config: SpeechEmbeddingConfig) -> None:
         raise ModelError(f"speech-embedding: n_blocks is {config.n_blocks}, expected 1 to {len(_WIDTHS)}")
     if not 0 <= config.tune_from <= config.n_blocks:
         raise ModelError(f"speech-embedding: tune_from is {config.tune_from}, expected 0 to {config.n_blocks}")
+    if config.speech_hidden < 0:
+        raise ModelError(f"speech-embedding: speech_hidden is {config.speech_hidden}, expected 0 or more")
     if config.n_bins < 8:
         raise ModelError(f"speech-embedding: n_bins is {config.n_bins}, expected 8 or more")
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_emotion.models.layers import LogMelNorm, speech_frames, speech_mean
+from audio_emotion.models.layers import LogMelNorm, PooledNetwork, speech_frames, speech_mean
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class StudyBaseConfig:
     dropout: float = 0.3
 
 
-class StudyBase(nn.Module):
+class StudyBase(PooledNetwork):
     """Normalised features (B, 1, n_bins, T) → logits (B, n_labels)."""
 
     def __init__(self, config: StudyBaseConfig, n_labels: int) -> None:
@@ -52,9 +52,8 @@ class StudyBase(nn.Module):
         self.recurrent = nn.RNN(config.channels[-1] * (config.n_bins // 8), config.hidden, batch_first=True)
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.hidden, n_labels))
 
-    def forward(self, features: Tensor) -> Tensor:
+    def pooled(self, features: Tensor) -> Tensor:
         frames = F.max_pool1d(speech_frames(features[:, 0]), 8)  # (B, 1, T / 8)
         x = self.convolutions(features)  # (B, C, n_bins / 8, T / 8)
         states, _ = self.recurrent(x.flatten(1, 2).transpose(1, 2))  # (B, T / 8, hidden)
-        logits: Tensor = self.head(speech_mean(states.transpose(1, 2), frames))
-        return logits
+        return speech_mean(states.transpose(1, 2), frames)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_emotion.models.layers import AttentiveStatistics, ConvBlock, LogMelNorm, speech_frames
+from audio_emotion.models.layers import AttentiveStatistics, ConvBlock, LogMelNorm, PooledNetwork, speech_frames
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class StudyEnhancedConfig:
     dropout: float = 0.3
 
 
-class StudyEnhanced(nn.Module):
+class StudyEnhanced(PooledNetwork):
     """Normalised features (B, 1, n_bins, T) → logits (B, n_labels)."""
 
     def __init__(self, config: StudyEnhancedConfig, n_labels: int) -> None:
@@ -56,9 +56,9 @@ class StudyEnhanced(nn.Module):
         self.pool = AttentiveStatistics(both, config.bottleneck)
         self.head = nn.Sequential(nn.BatchNorm1d(2 * both), nn.Dropout(config.dropout), nn.Linear(2 * both, n_labels))
 
-    def forward(self, features: Tensor) -> Tensor:
+    def pooled(self, features: Tensor) -> Tensor:
         frames = F.max_pool1d(F.max_pool1d(speech_frames(features[:, 0]), 2, ceil_mode=True), 2)  # (B, 1, T / 4)
         x = self.convolutions(features)  # (B, C, n_bins / 16, T / 4)
         states, _ = self.recurrent(x.flatten(1, 2).transpose(1, 2))  # (B, T / 4, 2 * hidden)
-        logits: Tensor = self.head(self.pool(self.norm(states.transpose(1, 2)), frames))
-        return logits
+        pooled: Tensor = self.pool(self.norm(states.transpose(1, 2)), frames)
+        return pooled

@@ -16,6 +16,7 @@ from audio_emotion.models.layers import (
     ConvBlock,
     EncoderLayer,
     LogMelNorm,
+    PooledNetwork,
     Positions,
     TokenBatchNorm,
     speech_frames,
@@ -48,7 +49,7 @@ class StudySimplifiedConfig:
     pe_max_len: int = 500
 
 
-class StudySimplified(nn.Module):
+class StudySimplified(PooledNetwork):
     """Normalised features (B, 1, n_bins, T) → logits (B, n_labels)."""
 
     def __init__(self, config: StudySimplifiedConfig, n_labels: int) -> None:
@@ -70,11 +71,10 @@ class StudySimplified(nn.Module):
         )
         self.head = nn.Sequential(nn.BatchNorm1d(dim), nn.Dropout(config.dropout), nn.Linear(dim, n_labels))
 
-    def forward(self, features: Tensor) -> Tensor:
+    def pooled(self, features: Tensor) -> Tensor:
         frames = F.max_pool1d(F.max_pool1d(speech_frames(features[:, 0]), 2, ceil_mode=True), 2)  # (B, 1, T / 4)
         x = self.convolutions(features)  # (B, C, n_bins / 4, T / 4)
         x = self.positions(self.project(x.flatten(1, 2).transpose(1, 2)))  # (B, T / 4, transformer_dim)
         for layer in self.encoder:
             x = layer(x, frames)
-        logits: Tensor = self.head(speech_mean(x.transpose(1, 2), frames))
-        return logits
+        return speech_mean(x.transpose(1, 2), frames)

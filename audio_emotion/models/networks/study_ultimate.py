@@ -12,7 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_emotion.models.layers import AttentiveStatistics, ClipNorm, ConvBlock, EncoderLayer, Positions, speech_frames
+from audio_emotion.models.layers import (
+    AttentiveStatistics,
+    ClipNorm,
+    ConvBlock,
+    EncoderLayer,
+    PooledNetwork,
+    Positions,
+    speech_frames,
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ def branch(channels: tuple[int, int, int]) -> nn.Sequential:
     )
 
 
-class StudyUltimate(nn.Module):
+class StudyUltimate(PooledNetwork):
     """Normalised features (B, 2, n_bins, T) → logits (B, n_labels)."""
 
     def __init__(self, config: StudyUltimateConfig, n_labels: int) -> None:
@@ -71,12 +79,12 @@ class StudyUltimate(nn.Module):
         self.pool = AttentiveStatistics(dim, config.bottleneck)
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(2 * dim, n_labels))
 
-    def forward(self, features: Tensor) -> Tensor:
+    def pooled(self, features: Tensor) -> Tensor:
         frames = F.max_pool1d(F.max_pool1d(speech_frames(features[:, 1]), 2, ceil_mode=True), 2)  # (B, 1, T / 4)
         both = [self.log_mel(features[:, :1]), self.mfcc(features[:, 1:])]  # (B, C, F / 8, T / 4) each
         x = self.fuse(torch.cat(both, dim=1).flatten(1, 2).transpose(1, 2))  # (B, T / 4, transformer_dim)
         x = self.positions(x)
         for layer in self.encoder:
             x = layer(x, frames)
-        logits: Tensor = self.head(self.pool(self.norm(x).transpose(1, 2), frames))
-        return logits
+        pooled: Tensor = self.pool(self.norm(x).transpose(1, 2), frames)
+        return pooled

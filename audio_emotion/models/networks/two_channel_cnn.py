@@ -14,7 +14,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_emotion.models.layers import AttentiveStatistics, ClipNorm, ConvBlock, speech_frames
+from audio_emotion.models.layers import AttentiveStatistics, ClipNorm, ConvBlock, PooledNetwork, speech_frames
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TwoChannelCnnConfig:
     dropout: float = 0.2
 
 
-class TwoChannelCnn(nn.Module):
+class TwoChannelCnn(PooledNetwork):
     """Normalised features (B, 2, n_bins, T) → logits (B, n_labels)."""
 
     def __init__(self, config: TwoChannelCnnConfig, n_labels: int) -> None:
@@ -57,8 +57,8 @@ class TwoChannelCnn(nn.Module):
             nn.Linear(config.hidden, n_labels),
         )
 
-    def forward(self, features: Tensor) -> Tensor:
+    def pooled(self, features: Tensor) -> Tensor:
         frames = F.max_pool1d(speech_frames(features[:, 1]), 2, ceil_mode=True)  # (B, 1, T / 2), as the stem leaves it
         x = self.blocks(self.stem(features))  # (B, C, F / 16, T / 16)
-        logits: Tensor = self.head(self.pool(x.flatten(1, 2), F.max_pool1d(frames, 8)))
-        return logits
+        pooled: Tensor = self.pool(x.flatten(1, 2), F.max_pool1d(frames, 8))
+        return pooled

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio_emotion.core.errors import ModelError, PackageError
-from audio_emotion.models.layers import AttentiveStatistics
+from audio_emotion.models.layers import AttentiveStatistics, PooledNetwork
 
 _OFF = {"layerdrop": 0.0, "apply_spec_augment": False, "mask_time_prob": 0.0, "mask_feature_prob": 0.0}
 
@@ -63,7 +63,7 @@ class SoundNorm(nn.Module):
         return (samples - mean) * torch.rsqrt(variance + 1e-7) * own
 
 
-class Wav2Vec2(nn.Module):
+class Wav2Vec2(PooledNetwork):
     """Normalised samples (B, 1, 1, N) → logits (B, n_labels).
 
     Attributes:
@@ -89,13 +89,13 @@ class Wav2Vec2(nn.Module):
         )
         self._freeze()
 
-    def forward(self, features: Tensor) -> Tensor:
+    def pooled(self, features: Tensor) -> Tensor:
         samples = features[:, 0, 0]  # (B, N)
         layers = torch.stack(self.encoder(samples, output_hidden_states=True).hidden_states)  # (layers + 1, B, T, C)
         mixed = (layers * self.layer_weights.softmax(dim=0)[:, None, None, None]).sum(dim=0)  # (B, T, C)
         frames = F.max_pool1d((samples != 0).to(mixed.dtype)[:, None], self.stride)[:, :, : mixed.shape[1]]  # (B, 1, T)
-        logits: Tensor = self.head(self.pool(mixed.transpose(1, 2), frames))
-        return logits
+        pooled: Tensor = self.pool(mixed.transpose(1, 2), frames)
+        return pooled
 
     def train(self, mode: bool = True) -> "Wav2Vec2":
         """Change to training, or evaluation; a frozen encoder drops nothing in either."""
