@@ -71,6 +71,8 @@ def _material(what: DataOptions, config: "TrainConfig", progress: "Progress", sp
         if what.data:
             read_as = ", ".join(f"{display_path(one.path)} as {one.adapter.name}" for one in parse_sources(what.data))
             note(f"{len(material.corpus.utterances)} recordings; read {read_as}")
+        for remark in material.corpus.notes:
+            note(remark)
     utterances = material.corpus.utterances
     if what.test_data:
         tested = load_dataset(what.test_data, what.labels, what.strict, progress, config.rate, for_training=False)

@@ -241,7 +241,10 @@ def _gather(texts: Sequence[str], labels: str) -> "Corpus":
     for source in sources:
         if source.recognised:
             note(f"{display_path(source.path)}: recognised as {source.adapter.name}")
-    return gather(sources, chosen)
+    corpus = gather(sources, chosen)
+    for remark in corpus.notes:
+        note(remark)
+    return corpus
 
 
 def _tell_unreadable(unreadable: "Iterable[LeftOut]") -> None:

@@ -5,6 +5,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from audio_emotion.core.text import composed
+
 NO_SPEECH = "no speech"
 """Answer given where a recording holds no speech to judge."""
 
@@ -45,7 +47,7 @@ def emotion(word: str) -> str | None:
     >>> emotion("Anger"), emotion("boredom")
     ('angry', None)
     """
-    folded = word.strip().lower()
+    folded = _folded(word)
     other_names: dict[str, str] = _table()["other names"]
     return folded if folded in emotions() else other_names.get(folded)
 
@@ -56,4 +58,8 @@ def is_outside(word: str) -> bool:
     >>> is_outside("boredom"), is_outside("angri")
     (True, False)
     """
-    return word.strip().lower() in _table()["outside"]
+    return _folded(word) in _table()["outside"]
+
+
+def _folded(word: str) -> str:
+    return composed(word).strip().lower()

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from audio_emotion.audio.find import AUDIO_SUFFIXES, search
+from audio_emotion.audio.find import search
 from audio_emotion.core.errors import CorpusError
+from audio_emotion.core.text import composed
 from audio_emotion.corpora.base import Corpus, LeftOut, Utterance
 from audio_emotion.corpora.labels import LabelSet, label_set
+from audio_emotion.corpora.speakers import is_split_name
 
 Counts = Mapping[tuple[str, str], int]
 """Utterances of each (speaker, label)."""
@@ -80,7 +82,7 @@ def from_names(
 
 def recordings(root: Path) -> list[Path]:
     """Return every recording below ``root``, sorted; folders that are links are searched too, each once."""
-    return [path for path in search(root, recursive=True) if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()]
+    return [path for path in search(root, recursive=True) if path.is_file()]
 
 
 def collect(root: Path, read: Reader) -> tuple[tuple[Utterance, ...], tuple[LeftOut, ...]]:
@@ -102,7 +104,12 @@ def collect(root: Path, read: Reader) -> tuple[tuple[Utterance, ...], tuple[Left
 
 
 def collection_name(path: Path) -> str:
-    """Return the name of one's own collection: that of its folder or table, free of what joins names."""
+    """Return the name of one's own collection: that of its folder or table, without what joins names.
+
+    ``k/train`` and ``k/test.csv`` are both of the collection ``k``: a speaker of both is one person.
+    """
     path = path.resolve()
     name = path.name if path.is_dir() else path.stem
-    return name.replace("+", "-") or "recordings"
+    if is_split_name(name) and path.parent.name:
+        name = path.parent.name
+    return composed(name).replace("+", "-") or "recordings"

@@ -73,6 +73,7 @@ class Corpus:
         licence: of the recordings, and so of weights trained on them; ``unknown`` of one's own.
         left_out: recordings whose names do not follow the corpus's convention, or that are not part of it.
         published: how many utterances of each (speaker, label) the corpus's authors published; empty of one's own.
+        notes: what a reader of the counts should know, as a folder ``train`` that was not taken for a speaker.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Corpus:
     licence: str
     left_out: tuple[LeftOut, ...] = ()
     published: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 """One's own recordings in a folder for each emotion, ``happy/0001.wav`` or ``happy/anna/0001.wav``.
 
-Of the folders between the root and a file, the first that names an emotion gives the label, and the first other one
-the speaker, so that ``anna/happy/0001.wav`` does as well. Where there is no other one, the speaker is ``unknown``:
-a split by speaker then says that it needs more speakers, and does not guess them from the names of files.
+The first folder between the root and a file that names an emotion gives the label, and the first other one the speaker,
+so that ``anna/happy/0001.wav`` works too. ``train``, ``val`` and ``test`` are no speakers, and neither is ``audio``:
+then the next folder counts. Without another folder the speaker is ``unknown``; file names are not interpreted.
 """
 
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 from audio_emotion.core.emotions import is_outside
@@ -12,10 +14,11 @@ from audio_emotion.core.errors import CorpusError
 from audio_emotion.corpora.adapter import Adapter, collection_name, recordings
 from audio_emotion.corpora.base import Corpus, LeftOut, Utterance
 from audio_emotion.corpora.labels import LabelSet
+from audio_emotion.corpora.speakers import NO_SPEAKER, is_split_name, not_speakers
 
 
 def read(path: Path, root: Path, labels: LabelSet) -> Utterance | str:
-    """Read the folders on the way from ``root`` to ``path``."""
+    """Read the folders between ``root`` and ``path``; without the other files, ``train`` counts as a speaker."""
     folders = path.relative_to(root).parts[:-1]
     named = next((folder for folder in folders if labels.find(folder) or is_outside(folder)), None)
     if named is None:
@@ -23,24 +26,60 @@ def read(path: Path, root: Path, labels: LabelSet) -> Utterance | str:
     label = labels.find(named)
     if label is None:
         return f"{named.lower()} is outside the emotions '{labels.name}'"
-    speaker = next((folder for folder in folders if folder != named), "unknown")
+    speaker = next((folder for folder in folders if folder != named), NO_SPEAKER)
     return Utterance(path, label, f"{collection_name(root)}/{speaker}")
 
 
 def _search(root: Path, labels: LabelSet) -> Corpus:
     utterances, left_out = [], []
+    name = collection_name(root)
     for path in recordings(root):
-        said = read(path, root, labels)
-        if isinstance(said, str):
-            left_out.append(LeftOut(path, said))
+        result = read(path, root, labels)
+        if isinstance(result, str):
+            left_out.append(LeftOut(path, result))
         else:
-            utterances.append(said)
+            utterances.append(result)
     if not utterances:
         raise CorpusError(
             f"{root}: no recording found in a folder named for an emotion ({', '.join(labels.labels)}); "
             "expected paths such as happy/0001.wav or happy/anna/0001.wav"
         )
-    return Corpus(collection_name(root), tuple(utterances), "unknown", tuple(left_out))
+    speakers, parts = _speakers([_other_folders(u.path, root, labels) for u in utterances])
+    named = tuple(
+        Utterance(u.path, u.label, f"{name}/{speaker}") for u, speaker in zip(utterances, speakers, strict=True)
+    )
+    return Corpus(name, named, "unknown", tuple(left_out), notes=_notes(root, parts))
+
+
+def _other_folders(path: Path, root: Path, labels: LabelSet) -> deque[str]:
+    """Return the folders on a file's way without the one that gave the label."""
+    folders = path.relative_to(root).parts[:-1]
+    named = next(folder for folder in folders if labels.find(folder))
+    return deque(folder for folder in folders if folder != named)
+
+
+def _speakers(ways: Sequence[deque[str]]) -> tuple[list[str], list[str]]:
+    """Return each file's speaker, and the names of folders that are parts of a split.
+
+    The first folders of all ways are one level: ``train``, ``val`` and ``test``, or the speakers. A level that holds
+    no speakers is dropped, and the next one is looked at.
+    """
+    dropped: set[str] = set()
+    while skipped := not_speakers(way[0] for way in ways if way):
+        dropped |= skipped
+        for way in ways:
+            if way and way[0] in skipped:
+                way.popleft()
+    return [way[0] if way else NO_SPEAKER for way in ways], sorted(filter(is_split_name, dropped))
+
+
+def _notes(root: Path, parts: Sequence[str]) -> tuple[str, ...]:
+    if not parts:
+        return ()
+    return (
+        f"{root}: the folders {', '.join(parts)} are parts of a split and not speakers, and a new split is drawn; "
+        "to keep the given one, name them apart, as --data folders=k/train --test-data folders=k/test",
+    )
 
 
 ADAPTER = Adapter(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from audio_emotion.core.emotions import emotion, emotions
 from audio_emotion.core.errors import UsageError
+from audio_emotion.core.text import composed
 from audio_emotion.corpora.base import Corpus, LeftOut, Utterance
 
 
@@ -49,8 +50,8 @@ class LabelSet:
 
     def find(self, word: str) -> str | None:
         """Return the label that a word in a table or a folder's name stands for, before joining; None if unknown."""
-        own = {label.lower(): label for label in (*self.labels, *self.joined)}
-        return own.get(word.strip().lower()) or emotion(word)
+        own = {composed(label).lower(): label for label in (*self.labels, *self.joined)}
+        return own.get(composed(word).strip().lower()) or emotion(word)
 
     def apply(self, utterances: Iterable[Utterance]) -> tuple[tuple[Utterance, ...], tuple[Utterance, ...]]:
         """Return the utterances that the set can name, labels joined, and those that it cannot, as they were."""

@@ -14,7 +14,7 @@ from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, sil
 from audio_emotion.corpora.inspection import inspect
 from audio_emotion.corpora.load import SAMPLING_RATE, sound
 from audio_emotion.corpora.splits import DEFAULT_SHARES, Split, split_by_shares
-from audio_emotion.corpora.table import NEEDED
+from audio_emotion.corpora.table import WRITTEN
 
 MANIFESTS = {"train": "train", "validation": "val", "test": "test"}
 """Each side with the name of its manifest and of its folder of recordings."""
@@ -125,7 +125,7 @@ def _folder_name(name: str) -> str:
 
 def _row(utterance: Utterance, path: Path, folder: Path, is_copy: bool) -> dict[str, str]:
     shown = path.relative_to(folder).as_posix() if is_copy else str(path)
-    row = dict(zip(NEEDED, (shown, utterance.label, utterance.speaker), strict=True))
+    row = dict(zip(WRITTEN, (shown, utterance.label, utterance.speaker), strict=True))
     if utterance.is_segment and not is_copy:
         row |= {"start": f"{utterance.start:g}", "end": "" if utterance.end is None else f"{utterance.end:g}"}
     return row | dict(utterance.attributes)
@@ -133,7 +133,7 @@ def _row(utterance: Utterance, path: Path, folder: Path, is_copy: bool) -> dict[
 
 def _write(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     """Write a table that has every column of any row."""
-    columns = list(dict.fromkeys([*NEEDED, *(column for row in rows for column in row)]))
+    columns = list(dict.fromkeys([*WRITTEN, *(column for row in rows for column in row)]))
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         writer.writeheader()

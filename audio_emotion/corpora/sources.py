@@ -9,6 +9,7 @@ from audio_emotion.core.errors import CorpusError
 from audio_emotion.corpora import CORPORA, Adapter, Corpus, LeftOut, Utterance, adapter_of, folders
 from audio_emotion.corpora.adapter import recordings
 from audio_emotion.corpora.labels import LabelSet, label_set
+from audio_emotion.corpora.speakers import unify_speakers
 from audio_emotion.corpora.table import SUFFIXES
 
 
@@ -58,7 +59,9 @@ def _recognise(path: Path) -> Adapter:
     if path.is_file():
         if path.suffix.lower() in SUFFIXES:
             return CORPORA["table"]
-        raise CorpusError(f"{path}: is neither a folder nor a table; expected a folder, or a .csv or .jsonl file")
+        raise CorpusError(
+            f"{path}: is neither a folder nor a table; expected a folder, or a table saved as CSV or JSON lines"
+        )
     files = recordings(path)
     if not files:
         raise CorpusError(f"{path}: holds no recording; expected files such as *.wav or *.flac, in it or below")
@@ -84,7 +87,8 @@ def gather(sources: Sequence[CorpusSource], labels: LabelSet | None = None) -> C
     """Find the recordings of all sources and join them, with ``labels`` (the eight, if None).
 
     Speakers carry their corpus's name and so stay apart; RAVDESS speech and song share theirs, who are the same
-    people. A stretch of sound that stands in two sources is left out of the later one.
+    people. Spellings of one speaker that differ in case, separators or composed letters become one. A stretch of sound
+    that stands in two sources is left out of the later one.
 
     Raises:
         CorpusError: a source holds nothing of its corpus, a table is wrong, or no utterance has one of the labels.
@@ -109,6 +113,8 @@ def gather(sources: Sequence[CorpusSource], labels: LabelSet | None = None) -> C
         raise CorpusError(
             f"none of the recordings has a label of the set '{labels.name}' ({labels.description}); choose other labels"
         )
+    same, spellings = unify_speakers(utterances)
+    notes = dict.fromkeys(note for corpus in corpora for note in corpus.notes)
     names = dict.fromkeys(name for corpus in corpora for name in corpus.names)
     licences = dict.fromkeys(licence for corpus in corpora for licence in corpus.licence.split(" AND "))
-    return Corpus("+".join(names), tuple(utterances), " AND ".join(licences), tuple(left_out), dict(published))
+    return Corpus("+".join(names), same, " AND ".join(licences), tuple(left_out), dict(published), (*notes, *spellings))

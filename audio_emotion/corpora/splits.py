@@ -12,6 +12,7 @@ import numpy as np
 
 from audio_emotion.core.errors import CorpusError, UsageError
 from audio_emotion.corpora.base import Utterance
+from audio_emotion.corpora.speakers import has_name, speaker_key
 
 NAMED_FOLDS = {
     "emobox": (
@@ -43,10 +44,6 @@ DEFAULT_SHARES = (70, 15, 15)
 """Per cent of the speakers that train, validate and test where nothing else is asked for."""
 
 _VALIDATION_SHARE = 0.18  # of the speakers that a fold trains on: about the same as in 70 / 15 / 15
-_IDENTITIES: dict[str, Callable[[Utterance], str]] = {
-    "recording": lambda utterance: utterance.recording,
-    "speaker": lambda utterance: utterance.speaker,
-}
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ class Split:
         validation: chooses the epoch and the temperature.
         test: reported on.
         remark: what a reader of its figures must know beside its name, as actors that were missing.
-        heard: speakers that the model had heard before it was trained on this split.
+        heard: speakers that the base model was trained on.
 
     Raises:
         CorpusError: a recording stands on two sides, or, unless the split is random, a speaker; or nothing is
@@ -76,16 +73,21 @@ class Split:
     def __post_init__(self) -> None:
         if not self.train:
             raise CorpusError(f"the split {self.name!r} leaves nothing to train on; more recordings are needed")
-        for kind, key in _IDENTITIES.items():
-            if kind == "speaker" and self.speaker_dependent:
-                continue
-            train, validation, test = ({key(u) for u in side} for side in (self.train, self.validation, self.test))
-            shared = (train & validation) | (train & test) | (validation & test)
-            if shared:
-                told = self._told(shared) if kind == "recording" else ", ".join(sorted(shared))
-                raise CorpusError(f"the split {self.name!r} has a {kind} on two sides: {told}")
+        recordings = self._on_two_sides(lambda utterance: utterance.recording)
+        if recordings:
+            raise CorpusError(f"the split {self.name!r} has a recording on two sides: {self._files(recordings)}")
+        speakers = {u.speaker for side in SIDES for u in getattr(self, side) if has_name(u)}
+        shared = self._on_two_sides(lambda utterance: speaker_key(utterance.speaker))
+        named = sorted(speaker for speaker in speakers if speaker_key(speaker) in shared)
+        if named and not self.name.startswith("random"):
+            raise CorpusError(f"the split {self.name!r} has a speaker on two sides: {', '.join(named)}")
 
-    def _told(self, shared: set[str]) -> str:
+    def _on_two_sides(self, key: Callable[[Utterance], str]) -> set[str]:
+        """Return what utterances of two sides have in common."""
+        train, validation, test = ({key(u) for u in side} for side in (self.train, self.validation, self.test))
+        return (train & validation) | (train & test) | (validation & test)
+
+    def _files(self, shared: set[str]) -> str:
         """Name the files of one recording that stands on two sides, and what to do."""
         first = min(shared)
         files = [str(u.path) for side in SIDES for u in getattr(self, side) if u.recording == first]
@@ -94,16 +96,25 @@ class Split:
 
     @property
     def speaker_dependent(self) -> bool:
-        """Whether speakers may stand on both sides: true of random splits alone."""
-        return self.name.startswith("random")
+        """Whether a tested speaker may be trained on too: in random splits, and where speakers have no names."""
+        return self.name.startswith("random") or bool(self._unnamed)
+
+    @property
+    def _unnamed(self) -> list[str]:
+        """The collections that are tested and trained on with utterances whose speaker has no name."""
+        both = _collections((*self.train, *self.validation)) & _collections(self.test)
+        unnamed = _collections(u for side in SIDES for u in getattr(self, side) if not has_name(u))
+        return sorted(both & unnamed)
 
     @property
     def protocol(self) -> str:
         """How the figures of this split may be called."""
-        known = sorted({u.speaker for u in self.test} & set(self.heard))
+        heard = {speaker_key(speaker) for speaker in self.heard}
+        known = sorted({u.speaker for u in self.test if speaker_key(u.speaker) in heard})
         kind = "speaker-dependent" if self.speaker_dependent or known else "speaker-independent"
-        told = f"the model that it began with had heard {', '.join(known)}" if known else ""
-        return ", ".join(filter(None, (self.name, kind, self.remark, told)))
+        unnamed = f"speakers of {', '.join(self._unnamed)} have no names" if self._unnamed else ""
+        base = f"the base model was trained on {', '.join(known)}" if known else ""
+        return ", ".join(filter(None, (self.name, kind, self.remark, unnamed, base)))
 
     @property
     def speakers(self) -> dict[str, list[str]]:
@@ -147,9 +158,13 @@ def split_utterances(
 def split_by_shares(utterances: Sequence[Utterance], shares: tuple[int, int, int], seed: int) -> Split:
     """Split by speaker: ``shares`` per cent of the speakers train, validate and test.
 
+    Where no speaker has a name, the recordings of each emotion are split instead, which is a random split.
+
     Raises:
-        CorpusError: too few speakers.
+        CorpusError: too few speakers or recordings.
     """
+    if not any(map(has_name, utterances)):
+        return _recordings_by_shares(utterances, shares, seed)
     speakers = np.random.default_rng(seed).permutation(sorted({u.speaker for u in utterances})).tolist()
     n_validation, n_test = (max(1, round(share * len(speakers) / 100)) if share else 0 for share in shares[1:])
     if n_validation + n_test >= len(speakers):
@@ -162,6 +177,25 @@ def split_by_shares(utterances: Sequence[Utterance], shares: tuple[int, int, int
     side_of |= dict.fromkeys(speakers[n_test : n_test + n_validation], "validation")
     train, validation, test = (tuple(u for u in utterances if side_of[u.speaker] == side) for side in SIDES)
     return Split("speaker", train, validation, test)
+
+
+def _recordings_by_shares(utterances: Sequence[Utterance], shares: tuple[int, int, int], seed: int) -> Split:
+    """Split the recordings of each label: of ``n`` in drawn order the first test, the next validate, the rest train."""
+    rng = np.random.default_rng(seed)
+    label_of = {u.recording: u.label for u in utterances}
+    side_of = dict.fromkeys(label_of, "train")
+    for label in sorted(set(label_of.values())):
+        drawn = rng.permutation(sorted(r for r, own in label_of.items() if own == label)).tolist()
+        n_validation, n_test = (max(1, round(share * len(drawn) / 100)) if share else 0 for share in shares[1:])
+        if n_validation + n_test < len(drawn):  # a label with fewer recordings trains
+            side_of |= dict.fromkeys(drawn[:n_test], "test")
+            side_of |= dict.fromkeys(drawn[n_test : n_test + n_validation], "validation")
+    train, validation, test = (tuple(u for u in utterances if side_of[u.recording] == side) for side in SIDES)
+    if (shares[1] and not validation) or (shares[2] and not test):
+        raise CorpusError(
+            f"{len(label_of)} recording(s) are too few for shares of {'/'.join(map(str, shares))} per cent"
+        )
+    return Split("random", train, validation, test)
 
 
 def cross_corpus(train: Sequence[Utterance], test: Sequence[Utterance], seed: int, validate: bool = True) -> Split:
@@ -181,7 +215,11 @@ def cross_corpus(train: Sequence[Utterance], test: Sequence[Utterance], seed: in
 
 
 def _corpora(utterances: Iterable[Utterance]) -> str:
-    return "+".join(sorted({u.speaker.split("/")[0] for u in utterances}))
+    return "+".join(sorted(_collections(utterances)))
+
+
+def _collections(utterances: Iterable[Utterance]) -> set[str]:
+    return {utterance.speaker.split("/")[0] for utterance in utterances}
 
 
 def folds(

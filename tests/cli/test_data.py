@@ -68,7 +68,7 @@ def test_bad_input_is_one_line(cli, savee: Path, tmp_path: Path):
     for arguments, code, words in [
         (("check", tmp_path / "absent"), 1, "no such folder or table"),
         (("check", f"iemocap={savee}"), 2, "no corpus is called 'iemocap'"),
-        (("check", tmp_path / "t.csv"), 1, "line 1: no column speaker"),
+        (("check", tmp_path / "t.csv"), 1, "line 2: no such file lost.wav"),
         (("check", savee, "--labels", "nine"), 2, "choose eight or seven"),
         (("prepare", f"savee={savee}", "--out", savee), 2, "is there already"),
         (("prepare", f"savee={savee}", "--out", tmp_path / "x", "--shares", "80/20"), 2, "expected something like"),

@@ -110,7 +110,7 @@ def test_encodable_keeps_line_breaks():
 def killed_while_writing(target: Path) -> Path:
     """Return what a process leaves that is killed while it writes a folder."""
     code = (
-        "import os, sys; from pathlib import Path; from audio_emotion import paths\n"
+        "import os, sys; from pathlib import Path; from audio_emotion.core import paths\n"
         "with paths.writing(Path(sys.argv[1])) as folder:\n    (folder / 'half').touch(); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", code, str(target)], check=False, env=os.environ)

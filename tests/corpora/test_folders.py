@@ -1,3 +1,4 @@
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,45 @@ def test_own_labels(tmp_path: Path):
         ADAPTER.find(tmp_path)
     corpus = ADAPTER.find(tmp_path, label_set("stressed,relaxed"))
     assert sorted(u.label for u in corpus.utterances) == ["relaxed", "stressed"]
+
+
+def speakers(root: Path, *names: str) -> dict[str, str]:
+    """Return each file's speaker, without the collection's name."""
+    touch(root, *names)
+    return {str(u.path.relative_to(root)): u.speaker.split("/")[1] for u in ADAPTER.find(root).utterances}
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("train/sad/anna/1.wav", "Val/sad/anna/1.wav", "test/sad/ben/1.wav"), ["anna", "anna", "ben"]),
+        (("sad/train/anna/1.wav", "sad/test_set/ben/1.wav"), ["anna", "ben"]),
+        (("train/sad/1.wav", "dev/sad/1.wav"), ["unknown", "unknown"]),
+        (("data/train/sad/anna/1.wav", "data/test/sad/ben/1.wav"), ["anna", "ben"]),
+        (("sad/anna/1.wav", "sad/ben/1.wav", "sad/val/1.wav"), ["anna", "ben", "val"]),  # Val is a person here
+        (("train/train/sad/anna/1.wav", "train/test/sad/ben/1.wav"), ["anna", "ben"]),
+        (("training/anna/sad/1.wav", "testing/ben/sad/1.wav"), ["anna", "ben"]),
+    ],
+)
+def test_parts_of_a_split_are_no_speakers(tmp_path: Path, names: tuple[str, ...], expected: list[str]):
+    found = speakers(tmp_path / "k", *names)
+    assert [found[name] for name in names] == expected
+
+
+def test_an_ignored_split_is_named(tmp_path: Path):
+    touch(tmp_path / "k", "train/sad/anna/1.wav", "test/sad/ben/1.wav")
+    (note,) = ADAPTER.find(tmp_path / "k").notes
+    assert "the folders test, train are parts of a split" in note
+    assert not ADAPTER.find(tmp_path / "k" / "train").notes
+
+
+def test_the_parts_of_one_collection_share_its_name(tmp_path: Path):
+    touch(tmp_path / "k", "train/sad/anna/1.wav", "test/sad/anna/1.wav")
+    assert [ADAPTER.find(tmp_path / "k" / part).speakers for part in ("train", "test")] == [("k/anna",)] * 2
+
+
+def test_folders_of_a_mac(tmp_path: Path):
+    label, other = (unicodedata.normalize(form, "fröhlich") for form in ("NFD", "NFC"))
+    touch(tmp_path, f"{label}/anna/1.wav", "traurig/anna/1.wav")
+    corpus = ADAPTER.find(tmp_path, label_set(f"{other},traurig"))
+    assert ([u.label for u in corpus.utterances], corpus.left_out) == ([other, "traurig"], ())

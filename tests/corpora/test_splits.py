@@ -117,3 +117,32 @@ def test_too_few_speakers_and_unknown_names():
     for name in ("fold", "emobox", "emobox-9", "fold-1", "1-fold"):
         with pytest.raises(UsageError):
             split_utterances(name, corpus(24, 1), 0)
+
+
+def test_without_speakers_the_recordings_are_split_and_it_is_called_so():
+    utterances = [replace(u, speaker="k/unknown") for u in corpus(5, 4)]
+    split = split_utterances("speaker", utterances, 0)
+    assert split.protocol == "random, speaker-dependent, speakers of k have no names"
+    assert split.sizes == {"train": 42, "validation": 9, "test": 9}
+    assert {u.label for u in split.test} == set(LABELS)
+    assert_no_leak(split, utterances)
+    with pytest.raises(CorpusError, match=r"2 recording\(s\) are too few"):
+        split_utterances("speaker", utterances[:2], 0)
+
+
+def test_speakers_without_names_on_two_sides_are_no_speakers_apart():
+    train, test = ([replace(u, speaker=f"{name}/unknown") for u in corpus(2, n)] for name, n in (("k", 2), ("k", 1)))
+    test = [replace(u, path=Path("test") / u.path) for u in test]
+    split = cross_corpus(train, test, 0, validate=False)
+    assert "speaker-dependent" in split.protocol
+    assert split.speaker_dependent
+    other = cross_corpus(train, [replace(u, speaker="m/unknown") for u in test], 0, validate=False)
+    assert "speaker-independent" in other.protocol
+
+
+def test_two_spellings_are_one_speaker_on_two_sides():
+    train, test = Utterance(Path("a"), "sad", "k/Anna"), Utterance(Path("b"), "sad", "k/anna")
+    with pytest.raises(CorpusError, match="a speaker on two sides: k/Anna, k/anna"):
+        Split("x", (train,), (), (test,))
+    split = Split("x", (train,), (), (replace(test, speaker="k/ben"),), heard=("k/Ben",))
+    assert split.protocol == "x, speaker-dependent, the base model was trained on k/ben"

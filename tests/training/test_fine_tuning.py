@@ -156,7 +156,7 @@ def test_a_test_on_whom_the_origin_heard_is_not_called_independent(home: Path, t
     config = from_table({"origin": "default", "epochs": 1, "augment": {}})
     trained = train([str(corpus)], name="mine", config=config)
     protocol = json.loads((trained.folder / checkpoint.CONFIG).read_text())["figures"]["protocol"]
-    assert "speaker-dependent, the model that it began with had heard ravdess/0" in protocol
+    assert "speaker-dependent, the base model was trained on ravdess/0" in protocol
     assert protocol == trained.split.protocol
 
 
