@@ -1,159 +1,120 @@
-"""Stretches of a recording that somebody marked: read from RTTM, SRT, WebVTT, CSV or a label track."""
+"""Segments of a recording: who speaks when, on which channel, and in which words."""
 
-import csv
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from audio_emotion.core import paths
-from audio_emotion.core.errors import UsageError
-from audio_emotion.core.paths import display_path
-
-_START_NAMES = ("start", "onset", "begin", "start_time")
-_END_NAMES = ("end", "offset", "stop", "end_time")
-_DURATION_NAMES = ("duration", "dur")
-_NAME_NAMES = ("name", "label", "speaker", "text")
-_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
+PAUSE_S = 0.6
+"""Seconds without a word that end an utterance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a recording.
+    """A span of a recording, such as one speaker's turn.
 
     Attributes:
         start: seconds from the beginning of the recording.
         end: seconds from the beginning of the recording.
-        name: what the file says of it: a speaker, or the words; maybe nothing.
+        speaker: who speaks; empty if unknown.
+        text: the words; empty if unknown.
+        channel: which channel the speaker is on, counted from 1; None if unknown.
     """
 
     start: float
     end: float
-    name: str = ""
+    speaker: str = ""
+    text: str = ""
+    channel: int | None = None
 
 
-def read(path: Path, recordings: Sequence[str] = ("",)) -> dict[str, list[Segment]]:
-    """Read the segments of each recording, in the order of the file; its content decides which kind of file it is.
+def segment_problem(segment: Segment) -> tuple[str, str] | None:
+    """Return what is wrong with a segment's times, as (kind, message); None if nothing is."""
+    start, end = segment.start, segment.end
+    if not (math.isfinite(start) and math.isfinite(end)):
+        return "infinite", f"{start:g} to {end:g} s is not a time span"
+    if start < 0:
+        return "negative", f"the segment starts at {start:g} s, expected 0 or more"
+    if end == start:
+        return "empty", f"the segment at {start:g} s has no length"
+    if end < start:
+        return "reversed", f"the segment ends at {end:g} s, before its start at {start:g} s"
+    return None
 
-    RTTM: lines ``SPEAKER file channel start duration ...``; where they are of several recordings, each gets those whose
-    file field is its name, maybe none. Of all other kinds, each recording gets all. SRT and WebVTT: the times of each
-    cue, and its words. Else a table with comma, semicolon or tab: columns called ``start`` and ``end`` (or
-    ``duration``), or, without a header, start, end and name, as in an Audacity label track. Times are seconds or
-    ``[H:]MM:SS.mmm``.
 
-    Raises:
-        UsageError: the file is no text, a line says nothing sensible (it is numbered), or there is no segment of any.
-        StorageError: the file cannot be read.
+def group_words(words: Iterable[Segment], pause_s: float = PAUSE_S) -> Iterator[Segment]:
+    """Join words to utterances; a pause of ``pause_s`` or more, another speaker or another channel ends one.
+
+    >>> words = [Segment(0.0, 0.4, text="Good"), Segment(0.5, 1.0, text="morning"), Segment(2.0, 2.2, text="Yes")]
+    >>> [(utterance.start, utterance.end, utterance.text) for utterance in group_words(words)]
+    [(0.0, 1.0, 'Good morning'), (2.0, 2.2, 'Yes')]
     """
-    content = paths.content(path, "segments as RTTM, SRT, WebVTT or CSV")
-    try:
-        lines = content.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise UsageError(f"{display_path(path)}: is no text in UTF-8; expected RTTM, SRT, WebVTT or CSV") from None
-    try:
-        found = {recording: _checked(_found(lines, recording)) for recording in recordings}
-    except _LineError as error:
-        raise UsageError(f"{display_path(path)}, {error}") from None
-    if not any(found.values()):
-        of = f" of {', '.join(map(display_path, recordings))}" if any(recordings) else ""
-        raise UsageError(
-            f"{display_path(path)}: holds no segment{of}; expected RTTM, SRT, WebVTT, or CSV with start and end"
-        )
-    return found
+    group: list[Segment] = []
+    end = 0.0
+    for word in words:
+        same_voice = not group or (word.speaker, word.channel) == (group[-1].speaker, group[-1].channel)
+        if group and (not same_voice or word.start - end >= pause_s):
+            yield _join(group)
+            group = []
+        end = max(end, word.end) if group else word.end
+        group.append(word)
+    if group:
+        yield _join(group)
 
 
-def _found(lines: list[str], recording: str) -> "Iterator[tuple[int, Segment]]":
-    """Yield the number of each line that has a segment of a recording, with it."""
-    if any("-->" in line for line in lines):
-        return _cues(lines)
-    if any(line.startswith("SPEAKER ") for line in lines):
-        return _turns(lines, recording)
-    return _rows(lines)
+def _join(words: Sequence[Segment]) -> Segment:
+    # Whisper's words carry the blank before them (" good", "-morning"), whisperX's do not ("good", "morning").
+    gap = "" if any(word.text.startswith(" ") for word in words) else " "
+    text = gap.join(word.text for word in words).strip()
+    end = max(word.end for word in words)
+    return replace(words[0], start=min(word.start for word in words), end=end, text=text)
 
 
-class _LineError(Exception):
-    def __init__(self, number: int, problem: str) -> None:
-        super().__init__(f"line {number}: {problem}")
+def overlap_seconds(segments: Sequence[Segment]) -> list[float]:
+    """Return for how many seconds of each segment another one sounds on the same channel.
+
+    A segment without a channel sounds on all of them.
+
+    >>> overlap_seconds([Segment(0, 4), Segment(3, 5), Segment(6, 7)])
+    [1.0, 1.0, 0.0]
+    """
+    seconds = [0.0] * len(segments)
+    for channel in {segment.channel for segment in segments}:
+        audible = [s for s in segments if channel is None or s.channel in (None, channel)]
+        overlapped = _overlapped_time(audible)
+        own = [i for i, segment in enumerate(segments) if segment.channel == channel]
+        bounds = sorted({bound for i in own for bound in (segments[i].start, segments[i].end)})
+        at = dict(zip(bounds, _cumulative(overlapped, bounds), strict=True))
+        for i in own:
+            seconds[i] = at[segments[i].end] - at[segments[i].start]
+    return seconds
 
 
-def _checked(numbered: Iterator[tuple[int, Segment]]) -> list[Segment]:
-    segments = []
-    for number, segment in numbered:
-        _check(segment, number)
-        segments.append(segment)
-    return segments
+def _overlapped_time(segments: Sequence[Segment]) -> list[tuple[float, float]]:
+    """Return the spans in which two or more segments sound, in order.
+
+    ::
+
+        segments   |-------|        |---|
+                        |-----|
+        count      1    2  1  0     1   0
+        overlapped      |--|
+    """
+    events = sorted([(s.start, 1) for s in segments] + [(s.end, -1) for s in segments])
+    spans, count = [], 0
+    for (time, step), (until, _) in pairwise(events):
+        count += step
+        if count > 1 and until > time:
+            spans.append((time, until))
+    return spans
 
 
-def _check(segment: Segment, number: int) -> None:
-    if not 0 <= segment.start < float("inf"):
-        raise _LineError(number, f"the segment starts at {segment.start:g} s, expected 0 or more")
-    if not segment.start < segment.end < float("inf"):
-        raise _LineError(number, f"the segment ends at {segment.end:g} s, not after its start at {segment.start:g} s")
-
-
-def _seconds(text: str, number: int) -> float:
-    clock = _CLOCK.fullmatch(text.strip())
-    try:
-        if clock:
-            hours, minutes, seconds = clock.groups()
-            return 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds.replace(",", "."))
-        return float(text)
-    except ValueError:
-        raise _LineError(number, f"{text.strip()!r} is no time; expected seconds, or H:MM:SS.mmm") from None
-
-
-def _cues(lines: list[str]) -> Iterator[tuple[int, Segment]]:
-    for number, line in enumerate(lines, start=1):
-        if "-->" not in line:
-            continue
-        start, end = line.split("-->", 1)
-        end, *_ = end.split() or [""]  # WebVTT puts settings behind the time
-        words = lines[number] if number < len(lines) else ""
-        yield number, Segment(_seconds(start, number), _seconds(end, number), words.strip())
-
-
-def _turns(lines: list[str], recording: str) -> Iterator[tuple[int, Segment]]:
-    numbered = [(n, line.split()) for n, line in enumerate(lines, start=1) if line.startswith("SPEAKER ")]
-    several = len({fields[1] for _, fields in numbered if len(fields) > 1}) > 1
-    for number, fields in numbered:
-        if len(fields) < 5:
-            raise _LineError(number, f"{len(fields)} fields; expected SPEAKER file channel start duration ... speaker")
-        if several and fields[1] != recording:
-            continue
-        start, duration = (_seconds(field, number) for field in fields[3:5])
-        speaker = fields[7] if len(fields) > 7 and fields[7] != "<NA>" else ""
-        yield number, Segment(start, start + duration, speaker)
-
-
-def _rows(lines: list[str]) -> Iterator[tuple[int, Segment]]:
-    filled = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-    if not filled:
-        return
-    separator = next((mark for mark in "\t;" if mark in filled[0][1]), ",")
-    table = [(number, next(csv.reader([line.replace("\0", "")], delimiter=separator))) for number, line in filled]
-    names = [name.strip().lower() for name in table[0][1]]
-    start, end, duration, name = (
-        next((i for i, column in enumerate(names) if column in known), None)
-        for known in (_START_NAMES, _END_NAMES, _DURATION_NAMES, _NAME_NAMES)
-    )
-    if start is None:
-        if not re.match(r"\s*[\d.+-]", table[0][1][0]):
-            raise _LineError(table[0][0], f"{filled[0][1].strip()!r} is no header with start and end, and no segment")
-        start, end, name = 0, 1, 2
-    elif end is None and duration is None:
-        raise _LineError(table[0][0], "the header has a start and neither an end nor a duration")
-    else:
-        table = table[1:]
-    for number, cells in table:
-        yield number, _row(cells, number, start, end, duration, name)
-
-
-def _row(cells: list[str], number: int, start: int, end: int | None, duration: int | None, name: int | None) -> Segment:
-    def time(column: int) -> float:
-        if column >= len(cells):
-            raise _LineError(number, f"{len(cells)} column(s), and column {column + 1} is needed")
-        return _seconds(cells[column], number)
-
-    begins = time(start)
-    ends = time(end) if end is not None else begins + time(duration or 0)
-    return Segment(begins, ends, cells[name].strip() if name is not None and name < len(cells) else "")
+def _cumulative(spans: Sequence[tuple[float, float]], times: Sequence[float]) -> Iterator[float]:
+    """Yield how many seconds of ``spans`` lie before each of ``times``; both are in order."""
+    total, i = 0.0, 0
+    for time in times:
+        while i < len(spans) and spans[i][1] <= time:
+            total += spans[i][1] - spans[i][0]
+            i += 1
+        partial = max(0.0, time - spans[i][0]) if i < len(spans) else 0.0
+        yield total + partial
