@@ -19,7 +19,8 @@ from audio_emotion.core.types import Prediction
 from audio_emotion.formats import Result, Source, Writer
 from audio_emotion.inference.model import Model
 from audio_emotion.inference.prediction import apply_min_confidence, overall
-from audio_emotion.inference.timeline import score_segments, timeline
+from audio_emotion.inference.timeline import timeline
+from audio_emotion.inference.turns import score_turns
 
 Sound = Path | BinaryIO
 
@@ -53,9 +54,17 @@ class StdoutWriter:
 
 
 def to_stdout(
-    recordings: Sequence[Path], model: Model, request: Request, page: StdoutWriter, plot: Path | None
+    recordings: Sequence[Path],
+    model: Model,
+    request: Request,
+    page: StdoutWriter,
+    plot: Path | None,
+    is_partial: bool = False,
 ) -> None:
-    """Answer each recording; one that cannot be answered is told, and the others go on."""
+    """Answer each recording and report those that cannot be answered.
+
+    ``is_partial`` says that some of the input was skipped already, as the exit code shows.
+    """
     cautions = Cautions(model)
     done = failed = 0
     for recording in recordings:
@@ -73,7 +82,7 @@ def to_stdout(
     page.close(answered=done > 0)
     for line in cautions.lines():
         note(f"note: {line}")
-    if failed:
+    if failed or is_partial:
         raise typer.Exit(SOME_FAILED if done else NOTHING_DONE)
 
 
@@ -102,6 +111,8 @@ def _answers(
     is_whole = request.segments is None and request.end is None and not request.timeline.min_duration_s
     header = audio.probe(source, request.stream, name=name)
     cautions.read(name or display_path(recording), header, heard_s if is_whole else None)
+    if request.segments is not None and request.channels == "mix":
+        cautions.see_channels(name or display_path(recording), header.n_channels, request.segments[recording])
     if trouble:
         raise trouble
 
@@ -120,10 +131,9 @@ def _heard(model: Model, source: Sound, request: Request, part: AudioRegion, rec
     given = request.segments[recording]
     if not given:
         raise AudioError(
-            f"{display_path(recording)}: has no turn in the file of segments, which is of several recordings"
+            f"{display_path(recording)}: has no segment in the file of segments, which names other recordings"
         )
-    for _, said in score_segments(model, source, given, part=part, gate=settings.gate, vad=settings.vad, name=name):
-        yield apply_min_confidence(said, settings.min_confidence)
+    yield from score_turns(model, source, given, settings, part, name=name)
 
 
 def _along_time(

@@ -1,8 +1,9 @@
 """What ``infer`` says in the end of recordings whose answers are to be taken with care."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from audio_emotion.audio.region import Header
+from audio_emotion.audio.segments import Segment
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.types import Prediction
 from audio_emotion.inference.model import Model
@@ -24,6 +25,7 @@ class Cautions:
         self._short: list[str] = []
         self._muffled: list[str] = []
         self._cut: list[str] = []
+        self._mixed: list[str] = []
 
     def see(self, name: str, said: Prediction) -> None:
         """Look at how long a recording is that was answered as a whole."""
@@ -44,6 +46,13 @@ class Cautions:
         elif header.counted and heard_s is not None and header.counted - heard_s > SLIP_S:
             self._see_cut(name, heard_s, header.counted)
 
+    def see_channels(self, name: str, n_channels: int, segments: Sequence[Segment]) -> None:
+        """Look for segments of channels that the recording does not have; all of them were mixed for those."""
+        absent = sorted({s.channel for s in segments if s.channel and s.channel > n_channels})
+        if absent:
+            numbers = ", ".join(map(str, absent))
+            self._mixed.append(f"{name} has {n_channels} channel(s), and its segments name channel {numbers}")
+
     def _see_cut(self, name: str, held_s: float, counted_s: float) -> None:
         self._cut.append(f"{name} holds {held_s:.2f} s of sound where its header says {counted_s:.2f} s")
 
@@ -56,6 +65,8 @@ class Cautions:
             )
         if self._muffled:
             yield (f"{_one_of(self._muffled)}, below the model's {self._rate} Hz: it lacks what was heard in training")
+        if self._mixed:
+            yield f"{_one_of(self._mixed)}: those segments are answered from the mean of all channels"
         if self._cut:
             yield f"{_one_of(self._cut)}: it was cut off or damaged, and what is missing is not in the answer"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audio_emotion.audio.find import expand
-from audio_emotion.cli._app import command, limited, note
+from audio_emotion.cli._app import command, limited, note, say
 from audio_emotion.cli._completion import BACKENDS, FORMATS, one_of
 from audio_emotion.cli._options import Device, End, Gate, Hop, MinConfidence, Model, Start, Vad, Window
 from audio_emotion.core.errors import UsageError
@@ -62,7 +62,9 @@ def infer(
     segments: Annotated[
         Path | None,
         typer.Option(
-            help="Answer the segments in this RTTM, SRT or CSV file.", metavar="FILE", rich_help_panel="Input"
+            help="Answer the segments in this transcript or label file (JSON, SRT, VTT, RTTM, CSV ...).",
+            metavar="FILE",
+            rich_help_panel="Input",
         ),
     ] = None,
     model: Model = None,
@@ -214,8 +216,10 @@ def infer(
         to_cluster(named, recursive, into, choice, request, jobs, Limits(*allowed), partition, restart)
         return
     recordings = _recordings(named, recursive)
+    is_partial = False
     if segments:
-        request = replace(request, segments=_segments(segments, recordings))
+        by_path, is_partial = _read_segments(segments, recordings)
+        request = replace(request, segments=by_path)
     check_fit(recordings, request, kinds, plot, output_dir is not None, top_k)
     loaded = load_model(model or default_model(), device, backend)  # type: ignore[arg-type]
     if along_time:
@@ -234,15 +238,25 @@ def infer(
     many = files_from is not None or recordings != list(map(Path, named)) or len(recordings) > 1
     writer = get_writer(kinds[0], loaded.config.labels, many=many or channels == "each", top_k=top_k)
     heading = f"Using device: {loaded.runtime.device}\n\n" if kinds[0] == "text" else ""
-    to_stdout(recordings, loaded, request, StdoutWriter(writer, heading), plot)
+    to_stdout(recordings, loaded, request, StdoutWriter(writer, heading), plot, is_partial)
 
 
-def _segments(path: Path, recordings: Sequence[Path]) -> "dict[Path, list[Segment]]":
-    """Read the segments of each recording."""
-    from audio_emotion.audio import segments
+def _read_segments(path: Path, recordings: Sequence[Path]) -> "tuple[dict[Path, list[Segment]], bool]":
+    """Read the segments of each recording; also return whether some of the file was skipped, which is reported."""
+    from audio_emotion.audio.annotations import read
+    from audio_emotion.inference.turns import shared_names
 
-    found = segments.read(path, [recording.stem for recording in recordings])
-    return {recording: found[recording.stem] for recording in recordings}
+    annotations = read(path, [recording.stem for recording in recordings])
+    for problem in annotations.problems:
+        say(problem)
+    for line in annotations.notes:
+        note(f"note: {line}")
+    for recording in recordings:
+        if names := shared_names(annotations.segments[recording.stem]):
+            shown = ", ".join(map(display_path, names))
+            note(f"note: {display_path(recording)}: {shown} on more than one channel count as different speakers")
+    by_path = {recording: annotations.segments[recording.stem] for recording in recordings}
+    return by_path, bool(annotations.problems)
 
 
 def _check_named(named: Sequence[str]) -> None:

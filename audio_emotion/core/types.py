@@ -56,3 +56,20 @@ class Prediction:
     scores: Mapping[str, float]
     n_windows: int = 1
     channel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn(Prediction):
+    """A prediction for one speaker's turn in a conversation.
+
+    Attributes:
+        speaker: who speaks; empty if unknown.
+        text: the words; empty if unknown.
+        overlap_s: seconds of the turn in which another turn sounds on the same channel; the prediction is of both.
+        timeline: predictions over the turn's time, if it is longer than the model's window; else empty.
+    """
+
+    speaker: str = ""
+    text: str = ""
+    overlap_s: float = 0.0
+    timeline: tuple[Prediction, ...] = ()

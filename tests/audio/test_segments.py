@@ -1,80 +1,78 @@
-from pathlib import Path
+import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from audio_emotion.audio import segments
-from audio_emotion.audio.segments import Segment
-from audio_emotion.core.errors import StorageError, UsageError
-
-RTTM = """;; two speakers
-SPKR-INFO call 1 <NA> <NA> <NA> unknown ann <NA> <NA>
-SPEAKER call 1 0.50 1.25 <NA> <NA> ann <NA> <NA>
-SPEAKER call 1 2.00 3.00 <NA> <NA> <NA> <NA> <NA>
-"""
-SRT = "1\r\n00:00:00,500 --> 00:00:01,750\r\nGood morning\r\n\r\n2\r\n01:00:02,000 --> 01:00:05,000\r\n\r\n"
-VTT = "WEBVTT\n\n00:00.500 --> 00:01.750 align:start\nGood morning\n"
+from audio_emotion.audio.segments import Segment, group_words, overlap_seconds, segment_problem
 
 
-def read(tmp_path: Path, content: str, recording: str = "") -> list[Segment]:
-    (tmp_path / "marks").write_text(content, "utf-8")
-    return segments.read(tmp_path / "marks", [recording])[recording]
+def word(start: float, end: float, text: str, speaker: str = "", channel: int | None = None) -> Segment:
+    return Segment(start, end, speaker, text, channel)
+
+
+def test_a_pause_another_speaker_and_another_channel_end_an_utterance():
+    words = [
+        word(0.0, 0.4, "Good", "ann"),
+        word(0.5, 0.9, "morning", "ann"),
+        word(0.9, 1.2, "Hi", "bob"),
+        word(1.3, 1.5, "there", "bob", 2),
+        word(2.2, 2.5, "Well", "bob", 2),
+    ]
+    assert list(group_words(words)) == [
+        word(0.0, 0.9, "Good morning", "ann"),
+        word(0.9, 1.2, "Hi", "bob"),
+        word(1.3, 1.5, "there", "bob", 2),
+        word(2.2, 2.5, "Well", "bob", 2),
+    ]
+    assert list(group_words(words, pause_s=9))[-1] == word(1.3, 2.5, "there Well", "bob", 2)
+    assert list(group_words([])) == []
+
+
+def test_words_that_carry_their_blanks_are_joined_without_further_ones():
+    words = [word(0, 1, " Twenty"), word(1, 2, "-one"), word(2, 3, " calls")]
+    assert [utterance.text for utterance in group_words(words)] == ["Twenty-one calls"]
+
+
+def test_overlap_counts_on_the_same_channel():
+    ann, bob, eve = Segment(0, 4, "ann", "", 1), Segment(3, 6, "bob", "", 2), Segment(5, 7, "eve", "")
+    assert overlap_seconds([ann, bob]) == [0, 0]
+    assert overlap_seconds([ann, bob, eve]) == [0, 1, 1]
+    assert overlap_seconds([Segment(0, 10), Segment(2, 4), Segment(3, 6)]) == [4, 2, 3]
+    assert overlap_seconds([Segment(0, 1), Segment(1, 2)]) == [0, 0]
+    assert overlap_seconds([]) == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 9), st.sampled_from([None, 1, 2])), max_size=12))
+def test_overlap_is_what_counting_tick_by_tick_says(spans: list[tuple[int, int, int | None]]):
+    segments = [Segment(start, start + length, channel=channel) for start, length, channel in spans]
+    expected = [
+        sum(
+            any(
+                other.start <= tick < other.end and (own.channel is None or other.channel in (None, own.channel))
+                for j, other in enumerate(segments)
+                if j != i
+            )
+            for tick in range(int(own.start), int(own.end))
+        )
+        for i, own in enumerate(segments)
+    ]
+    assert overlap_seconds(segments) == expected
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (RTTM, [Segment(0.5, 1.75, "ann"), Segment(2, 5)]),
-        (SRT, [Segment(0.5, 1.75, "Good morning"), Segment(3602, 3605)]),
-        (VTT, [Segment(0.5, 1.75, "Good morning")]),
-        ("start,end,speaker\n0.5,1.75,ann\n2,5,\n", [Segment(0.5, 1.75, "ann"), Segment(2, 5)]),
-        ("\ufeffLabel;Duration;Onset\nann;1:00;2\n", [Segment(2, 62, "ann")]),
-        ("0.500000\t1.750000\thello, you\n2\t5\n", [Segment(0.5, 1.75, "hello, you"), Segment(2, 5)]),
-        ("0.5,1.75\n\n0:02.0,5\n", [Segment(0.5, 1.75), Segment(2, 5)]),
-    ],
-    ids=["rttm", "srt", "vtt", "csv", "semicolons", "labels", "no-header"],
+    ("start", "end", "kind"),
+    [(0, 1, None), (1, 1, "empty"), (2, 1, "reversed"), (-1, 1, "negative"), (0, float("nan"), "infinite")],
 )
-def test_read(content: str, expected: list[Segment], tmp_path: Path) -> None:
-    assert read(tmp_path, content) == expected
+def test_times_that_make_no_sense(start: float, end: float, kind: str | None):
+    problem = segment_problem(Segment(start, end))
+    assert (problem and problem[0]) == kind
 
 
-def test_rttm_of_several_recordings(tmp_path: Path) -> None:
-    content = RTTM + "SPEAKER other 1 7 1 <NA> <NA> bob <NA> <NA>\n"
-    assert read(tmp_path, content, "other") == [Segment(7, 8, "bob")]
-    with pytest.raises(UsageError, match="holds no segment of third; expected RTTM"):
-        read(tmp_path, content, "third")
-    each = segments.read(tmp_path / "marks", ["other", "third"])
-    assert each == {"other": [Segment(7, 8, "bob")], "third": []}
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("start,end\n0,1\n2,x\n", "line 3: 'x' is no time"),
-        ("start,end\n0,1\n\n2\n", r"line 4: 1 column\(s\), and column 2 is needed"),
-        ("start,end\n3,2\n", "line 2: the segment ends at 2 s, not after its start at 3 s"),
-        ("start,end\n-1,2\n", "line 2: the segment starts at -1 s"),
-        ("start,end\nnan,2\n", "line 2: the segment starts at nan s"),
-        ("start,end\n1,inf\n", "line 2: the segment ends at inf s"),
-        ("start,label\n1,a\n", "line 1: the header has a start and neither an end nor a duration"),
-        ("some words\n", "line 1: 'some words' is no header"),
-        ("SPEAKER a 1 0 1\nSPEAKER a 1 0\n", "line 2: 4 fields"),
-        ("SPEAKER a 1 0 0\n", "line 1: the segment ends at 0 s"),
-        ("1\n00:00:01,000 --> soon\n", "line 2: 'soon' is no time"),
-        ("1\n00:00:01,000 -->\n", "line 2: '' is no time"),
-        ("start,end\n", "holds no segment"),
-        ("", "holds no segment"),
-    ],
-)
-def test_errors_name_the_line(content: str, message: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=message) as error:
-        read(tmp_path, content)
-    assert str(error.value).startswith(f"{tmp_path / 'marks'}")
-    assert "\n" not in str(error.value)
-
-
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot be read"):
-        segments.read(tmp_path / "absent")
-    (tmp_path / "marks").write_bytes(b"\xff\xfe\x00RIFF")
-    with pytest.raises(UsageError, match="is no text in UTF-8"):
-        segments.read(tmp_path / "marks")
+def test_a_hundred_thousand_words_are_grouped_in_one_pass():
+    words = [word(0.3 * n, 0.3 * n + 0.2, "x") for n in range(100_000)]
+    began = time.process_time()
+    (utterance,) = group_words(words)
+    assert utterance.end == pytest.approx(30_000 - 0.1)
+    assert overlap_seconds(words)[-1] == 0
+    assert time.process_time() - began < 60  # hours, if it were quadratic

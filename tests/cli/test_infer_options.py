@@ -68,7 +68,7 @@ def refused(result: Result, code: int, words: str) -> None:
         ("- -", "standard input (-) is named twice"),
         ("--files-from - -", "standard input (-) is named twice"),
         ("--files-from clip.wav", "clip.wav: is no list"),
-        ("--segments clip.wav", "clip.wav: is no text in UTF-8; expected RTTM"),
+        ("--segments clip.wav", "clip.wav: is not a text file; expected a transcript"),
         ("--output-dir ''", "--output-dir is empty, expected a value; try 'audio-emotion infer --help'"),
         ("--model=", "--model is empty, expected a value"),
         ("''", "an argument is empty, expected a name; try 'audio-emotion infer --help'"),
@@ -97,7 +97,7 @@ def test_what_can_never_be_right_is_one_line_and_two(infer: Run, options: str, w
         ("nowhere/", "nowhere: no such file or folder; check the path"),
         ("clip.wav --model none", "no model 'none'"),
         ("clip.wav --model empty", "empty: is a folder without config.json; name that of a model"),
-        ("clip.wav --segments none.csv", "none.csv: cannot be read (No such file or directory); expected segments"),
+        ("clip.wav --segments none.csv", "none.csv: cannot be read (No such file or directory); expected a transcript"),
         ("--files-from none.txt", "none.txt: cannot be read (No such file or directory); expected a list"),
         ("empty", "empty: is a folder in which no file is named as recordings are (*.wav, *.mp3, *.mp4 ...)"),
         ("clip.wav --output-dir clip.wav", "clip.wav: is a file, expected a folder for the answers"),
@@ -126,7 +126,7 @@ def test_segments_within_the_recording_are_answered_and_those_behind_it_named(in
     some = infer("clip.wav", "--segments", "turns.csv", "--json")
     assert some.exit_code == 3
     assert some.stderr.endswith(
-        "clip.wav: the segment from 100 to 101 s starts where the recording has ended; "
+        "clip.wav: the segment from 100 to 101 s starts after the end of the recording; "
         "are these the segments of another one, or was it cut off?\n"
     )
     answer = json.loads(some.stdout)
@@ -139,6 +139,28 @@ def test_segments_within_the_recording_are_answered_and_those_behind_it_named(in
     assert none.stdout == ""
 
 
+def test_bad_segments_are_named_and_the_others_answered(infer: Run):
+    Path("turns.csv").write_text("start,end\n0,1\n1,1\n1,1\n-1,2\n2,x\n")
+    some = infer("clip.wav", "--segments", "turns.csv", "--json")
+    assert (some.exit_code, len(json.loads(some.stdout)["segments"])) == (3, 1)
+    assert some.stderr.splitlines() == [
+        "audio-emotion: turns.csv, line 3: the segment at 1 s has no length; skipped (1 more like it)",
+        "audio-emotion: turns.csv, line 5: the segment starts at -1 s, expected 0 or more; skipped",
+        "audio-emotion: turns.csv, line 6: 'x' is not a time, expected seconds or H:MM:SS.mmm; skipped",
+    ]
+
+
+def test_speakers_of_two_channels_and_channels_that_are_not_there_are_noted(infer: Run):
+    Path("turns.csv").write_text("start,end,speaker,channel\n0,1,A,1\n1,2,A,2\n")
+    some = infer("clip.wav", "--segments", "turns.csv", "--json")
+    assert some.exit_code == 0
+    assert some.stderr.splitlines() == [
+        "audio-emotion: note: clip.wav: A on more than one channel count as different speakers",
+        "audio-emotion: note: clip.wav has 1 channel(s), and its segments name channel 2: "
+        "those segments are answered from the mean of all channels",
+    ]
+
+
 def test_each_recording_is_asked_its_own_turns(infer: Run):
     Path("turns.rttm").write_text(
         "".join(f"SPEAKER {of} 1 {start} 1 <NA> <NA> a <NA> <NA>\n" for of, start in (("clip", 0), ("long", 3)))
@@ -149,7 +171,8 @@ def test_each_recording_is_asked_its_own_turns(infer: Run):
     some = infer("other.wav", "clip.wav", "--segments", "turns.rttm", "--json")
     assert (some.exit_code, [answer["file"] for answer in json.loads(some.stdout)]) == (3, ["clip.wav"])
     assert some.stderr == (
-        "audio-emotion: other.wav: has no turn in the file of segments, which is of several recordings\n"
+        "audio-emotion: note: turns.rttm: 1 segment(s) belong to other recordings (long) and are ignored\n"
+        "audio-emotion: other.wav: has no segment in the file of segments, which names other recordings\n"
     )
 
 

@@ -101,7 +101,7 @@ def _by_recording(entries: Sequence[Entry], recordings: Sequence[str], document:
         segments.setdefault(entry.recording, []).append(entry.segment)
     if len(segments) < 2:
         every = next(iter(segments.values()), [])
-        return {recording: every for recording in recordings}
+        return dict.fromkeys(recordings, every)
     owners = {name: _owner(name, segments, recordings) for name in segments}
     others = [name for name, owner in owners.items() if owner is None]
     if others:

@@ -12,6 +12,7 @@ _LABEL = re.compile(rf"^({_NUMBER})\t({_NUMBER})(?:\t(.*))?$")
 
 
 def matches(document: Document) -> bool:
+    """Return whether the first label has two times and tabs."""
     first = next((line for line in document.lines if line.strip() and not line.startswith("\\")), "")
     return bool(_LABEL.match(first.rstrip()))
 

@@ -13,6 +13,7 @@ _EMOTION = re.compile(r"(?:^|[-_ ])emotions?$", re.IGNORECASE)
 
 
 def matches(document: Document) -> bool:
+    """Return whether it is an ELAN document."""
     return document.text.lstrip().startswith("<") and "<ANNOTATION_DOCUMENT" in document.text[:4096]
 
 

@@ -16,6 +16,7 @@ _EMPTY = "<NA>"
 
 
 def matches(document: Document) -> bool:
+    """Return whether a line is a turn."""
     return any(_TYPE.match(line) for line in document.lines)
 
 

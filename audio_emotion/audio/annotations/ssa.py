@@ -1,5 +1,6 @@
 """SubStation Alpha (ASS, SSA), with pysubs2: the actor of a line is the speaker."""
 
+import re
 from collections.abc import Iterator
 
 from audio_emotion.audio.annotations.document import Document, Entry, UnreadableError
@@ -9,6 +10,7 @@ from audio_emotion.core.errors import PackageError
 
 
 def matches(document: Document) -> bool:
+    """Return whether it is a SubStation Alpha script."""
     return document.text.lstrip().startswith("[Script Info]")
 
 
@@ -25,8 +27,9 @@ def read(document: Document) -> Iterator[Entry]:
         raise PackageError(
             "reading ASS needs a package that is not installed; run: pip install 'audio-emotion[annotations]'"
         ) from error
+    kind = "ssa" if re.search(r"^ScriptType:\s*v4\.00\s*$", document.text, re.MULTILINE) else "ass"
     try:
-        events = [event for event in SSAFile.from_string(document.text) if not event.is_comment]
+        events = [event for event in SSAFile.from_string(document.text, format_=kind) if not event.is_comment]
     except Exception as error:  # pysubs2 has exceptions of its own, and lets those of int() through
         raise UnreadableError(f"is not a subtitle file that can be read ({type(error).__name__})") from None
     spoken = split_speakers([event.plaintext.split("\n") for event in events])

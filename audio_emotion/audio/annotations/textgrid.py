@@ -17,6 +17,7 @@ _SILENCE = {"", "sil", "sp", "spn", "#", "##", "<p:>", "<p>", "xxx", "-"}
 
 
 def matches(document: Document) -> bool:
+    """Return whether it is a TextGrid, in its long or short form."""
     start = document.text.lstrip()[:60]
     return start.startswith("File type") and "ooTextFile" in start
 

@@ -14,6 +14,7 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 def matches(document: Document) -> bool:
+    """Return whether it starts as WebVTT does."""
     return document.text.lstrip().startswith("WEBVTT")
 
 

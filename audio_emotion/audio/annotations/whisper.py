@@ -21,6 +21,7 @@ _LISTS = ("segments", "transcription", "speakers", "chunks", "word_segments", "w
 
 
 def matches(document: Document) -> bool:
+    """Return whether it looks like JSON; a line in brackets does not."""
     text = document.text.lstrip()
     return text.startswith("{") or (text.startswith("[") and text[1:].lstrip()[:1] in ("{", "]", "["))
 

@@ -29,6 +29,7 @@ INFER = {
 
 TRAIN = {
     "accelerate": "1.2",
+    "jinja2": "3.1",
     "librosa": "0.11",
     "matplotlib": "3.9",
     "onnx": "1.19",
@@ -41,6 +42,10 @@ TRAIN = {
 """What training, evaluation, plots and accelerators need beside those."""
 
 EXTRAS: dict[str, tuple[str, Mapping[str, str]]] = {
+    "annotations": (
+        "TextGrid, EAF and ASS for infer --segments",
+        {"praatio": "6.2", "pympi-ling": "1.70", "pysubs2": "1.7"},
+    ),
     "hub": ("models push and pull with the Hugging Face hub", {"huggingface-hub": "1.0"}),
     "live": ("listen", {"sounddevice": "0.5"}),
     "ray": ("infer --engine ray", {"pyarrow": "18.0", "ray": "2.40"}),
