@@ -61,7 +61,8 @@ def _rows(text: str) -> tuple[list[Row], str]:
     first = next((line for line in text.split("\n") if line.strip()), "")
     separator = next((mark for mark in "\t;" if mark in first), ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    rows, line = [], 1
+    rows: list[Row] = []
+    line = 1
     while True:
         try:
             cells = next(reader)

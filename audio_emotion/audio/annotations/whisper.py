@@ -74,8 +74,8 @@ def _items(items: Sequence[Any], document: Document, recording: str | None) -> I
     for n in sorted(set(range(1, len(items) + 1)) - {n for n, _ in known})[:1]:
         document.problems.skip("item", f"segment {n}", "is not an object with start and end")
     if known and all("word" in item for _, item in known):
-        for segment in group_words(_words([item for _, item in known], "", None)):
-            yield Entry(f"words at {segment.start:g} s", segment, recording)
+        for utterance in group_words(_words([item for _, item in known], "", None)):
+            yield Entry(f"words at {utterance.start:g} s", utterance, recording)
         return
     spoken = split_speakers([[str(item.get("text") or "").strip()] for _, item in known])
     for (n, item), parts in zip(known, spoken, strict=True):
