@@ -204,7 +204,7 @@ def open_journal(
         raise _storage(folder, error) from error
     with handle:
         try:
-            _lock(handle.fileno())
+            lock(handle.fileno())
         except OSError as error:
             if error.errno in {errno.EACCES, errno.EAGAIN, errno.EDEADLK}:
                 raise StorageError(
@@ -280,11 +280,13 @@ def _storage(path: Path, error: OSError) -> StorageError:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(descriptor: int) -> None:
+    def lock(descriptor: int) -> None:
+        """Lock an open file for this process, until it is closed; raise OSError if another process holds it."""
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
-    def _lock(descriptor: int) -> None:
+    def lock(descriptor: int) -> None:
+        """Lock an open file for this process, until it is closed; raise OSError if another process holds it."""
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,8 +37,7 @@ _NEEDS = {  # module → package
     "websockets": "websockets",
 }
 _DEFAULTS = ServeConfig()
-_CONNECTIONS = 1000  # open at once; beyond it 503
-_FINISH_S = 60  # for what is under way when the server is told to end
+_FINISH_S = 60  # for requests at work when the server is asked to stop
 
 
 @command
@@ -54,12 +54,15 @@ def serve(
     ] = False,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(help="A name that this machine is called by, as behind a proxy.", rich_help_panel="Network"),
+        typer.Option(help="Another name of this machine, as behind a proxy.", rich_help_panel="Network"),
     ] = None,
+    root_path: Annotated[
+        str, typer.Option(help="Path that a proxy serves this under, as /emotions.", rich_help_panel="Network")
+    ] = _DEFAULTS.root_path,
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="A stored model or a model folder, the first the default; all stored ones if none.",
+            help="A stored model or a model folder, the first is the default; all stored ones if absent.",
             metavar="MODEL",
             rich_help_panel="Model",
             autocompletion=_completion.models,
@@ -76,14 +79,20 @@ def serve(
         ),
     ] = _DEFAULTS.backend,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", help="Recordings read at once.", min=1, rich_help_panel="Limits")
+        int | None, typer.Option("--jobs", "-j", help="Recordings decoded at once.", min=1, rich_help_panel="Limits")
     ] = None,
     max_queue: Annotated[
-        int, typer.Option(help="Recordings that may wait beside those; then 429.", min=0, rich_help_panel="Limits")
+        int, typer.Option(help="Further recordings that may wait; beyond them 429.", min=0, rich_help_panel="Limits")
     ] = _DEFAULTS.max_queue,
     max_streams: Annotated[
-        int, typer.Option(help="Streams at once; then 429.", min=1, rich_help_panel="Limits")
+        int, typer.Option(help="Streams at once; beyond them 429.", min=1, rich_help_panel="Limits")
     ] = _DEFAULTS.max_streams,
+    max_connections: Annotated[
+        int, typer.Option(help="Connections at once.", min=1, rich_help_panel="Limits")
+    ] = _DEFAULTS.max_connections,
+    max_windows: Annotated[
+        int, typer.Option(help="Windows of the model for one request.", min=1, rich_help_panel="Limits")
+    ] = _DEFAULTS.max_windows,
     max_upload: Annotated[
         float, typer.Option(help="MiB of an upload.", callback=limited(0, above=True), rich_help_panel="Limits")
     ] = _DEFAULTS.upload_bytes / 2**20,
@@ -96,13 +105,13 @@ def serve(
     decode_timeout: Annotated[
         float,
         typer.Option(
-            help="Seconds of a decoder for an hour of sound.", callback=limited(0, above=True), rich_help_panel="Limits"
+            help="Seconds of decoding for an hour of sound.", callback=limited(0, above=True), rich_help_panel="Limits"
         ),
     ] = _DEFAULTS.decode_s,
     answer_timeout: Annotated[
         float,
         typer.Option(
-            help="Seconds of reading and answering a recording.",
+            help="Seconds of decoding and predicting a recording.",
             callback=limited(0, above=True),
             rich_help_panel="Limits",
         ),
@@ -119,8 +128,14 @@ def serve(
             help="Seconds of silence on a connection.", callback=limited(0, above=True), rich_help_panel="Limits"
         ),
     ] = _DEFAULTS.idle_s,
+    head_timeout: Annotated[
+        float,
+        typer.Option(
+            help="Seconds for a request's head to arrive.", callback=limited(0, above=True), rich_help_panel="Limits"
+        ),
+    ] = _DEFAULTS.head_s,
 ) -> None:
-    """Serve a page and a REST interface, to this machine alone unless told otherwise."""
+    """Serve a page and a REST interface, to this machine only unless --host says otherwise."""
     _check_installed()
     config = ServeConfig(
         host=host,
@@ -129,26 +144,30 @@ def serve(
         backend=backend,
         token=_token(token_file) if token_file else None,
         hosts=tuple(allow_host or ()),
+        root_path=root_path.rstrip("/"),
         jobs=jobs or max(2, min(16, os.cpu_count() or 1)),
         max_queue=max_queue,
         max_streams=max_streams,
+        max_connections=max_connections,
+        max_windows=max_windows,
         upload_bytes=round(max_upload * 2**20),
         duration_s=60 * max_duration,
         decode_s=decode_timeout,
         answer_s=answer_timeout,
         body_s=body_timeout,
         idle_s=idle_timeout,
+        head_s=head_timeout,
     )
     if not config.is_local and config.token is None and not insecure:
         raise UsageError(
-            f"other machines can reach {host}, and no token is asked for; add --token-file FILE, or --insecure if "
+            f"other machines can reach {host}, and no token protects it; add --token-file FILE, or --insecure if "
             "everyone may use it"
         )
     with listening(host, port) as bound:
         server = server_of(config)
         url_host = f"[{host}]" if ":" in host else host
         note(f"serving on http://{url_host}:{bound.getsockname()[1]}/ (Ctrl-C ends)")
-        # at SIGTERM uvicorn finishes what is under way, then raises the signal again: the end was asked for
+        # at SIGTERM uvicorn finishes the requests at work, then raises the signal again
         signal.signal(signal.SIGTERM, lambda *_: None)
         server.run(sockets=[bound])
     if not server.started:
@@ -173,7 +192,7 @@ def _token(file: Path) -> str:
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens, so that an address in use is told before a model is loaded."""
+    """Return a socket that listens, so that an address in use is reported before a model is loaded."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -193,25 +212,28 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def server_of(config: ServeConfig) -> "Server":
-    """Return a server whose first model is loaded; it closes what answers when it ends.
+    """Return a server whose first model is loaded; it closes the service when it ends.
 
     Raises:
-        AudioEmotionError: a model cannot be loaded, or no decode worker started.
+        AudioEmotionError: a model cannot be loaded, no decode worker starts, or there is no folder for uploads.
     """
     import uvicorn
 
     from audio_emotion.web.app import create_app
+    from audio_emotion.web.connections import BACKLOG, Connection, Connections, raise_file_limit
     from audio_emotion.web.service import InferenceService
 
-    hearing = InferenceService(config)
+    service = InferenceService(config)
     try:
-        hearing.start()
+        service.start()
     except BaseException:
-        hearing.close()
+        service.close()
         raise
+    connections = Connections(raise_file_limit(config.max_connections), config.head_s)
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(hearing),
+            create_app(service),
+            http=partial(Connection, connections),  # type: ignore[arg-type]  # called as the class would be
             lifespan="on",
             ws_max_size=2**20,
             ws_max_queue=4,
@@ -219,7 +241,7 @@ def server_of(config: ServeConfig) -> "Server":
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=_CONNECTIONS,
+            backlog=BACKLOG,
             timeout_graceful_shutdown=_FINISH_S,
         )
     )

@@ -21,7 +21,8 @@ _KEPT = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-thread
 _TIMEOUT_S = 60
 _OWN = Path(__file__).parent / "page"
 _STYLE = Path(__file__).parent.parent / "web" / "static"  # the service's page, of which this one is the little sister
-_SHARED = ("page.css", "icon.svg", "bars.js", "colours.js")
+_MODULES = ("bars", "colours", "draw", "i18n", "merge", "player", "segments", "timeline")
+_SHARED = ("page.css", "icon.svg", *(f"{name}.js" for name in _MODULES))
 
 
 def write_page(model_folder: Path, target: Path, registry: str = REGISTRY) -> None:
@@ -48,6 +49,7 @@ def write_page(model_folder: Path, target: Path, registry: str = REGISTRY) -> No
         for source in (*_OWN.iterdir(), *(_STYLE / name for name in _SHARED)):
             if source.is_file():
                 shutil.copyfile(source, folder / source.name)
+        shutil.copytree(_STYLE / "messages", folder / "messages")
         shutil.copyfile(model_folder / GRAPH, folder / GRAPH)
         (folder / "model.json").write_text(json.dumps(_described(config), indent=1) + "\n", "utf-8")
         _unpack(archive, folder)

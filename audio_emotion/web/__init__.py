@@ -1,6 +1,6 @@
-"""The service: a page and a REST interface over one process. Extra ``web``.
+"""The service: a page and a REST interface in one process. Extra ``web``.
 
-``guard`` stands in front of every route; ``api``, ``stream`` and ``page`` are the routes; ``hearing`` answers what they
-ask, with decoding in processes of its own (``reading`` is what runs there) and windows of all requests put through the
-model together (``batcher``).
+``connections`` and ``guard`` stand before every route; ``api``, ``stream`` and ``page`` are the routes; ``uploads``
+receives recordings; ``service`` predicts them, with decoding in processes of its own (``readers`` runs there) and the
+windows of all requests put through the model in batches (``batcher``).
 """

@@ -1,83 +1,95 @@
-"""REST: recordings in, the answers that ``infer`` prints out."""
+"""REST: recordings in, the results that ``infer`` prints out."""
 
 import asyncio
-from functools import partial
-from typing import Annotated, Any, Literal
+from collections.abc import Coroutine, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from audio_emotion import formats
 from audio_emotion.audio.region import AudioRegion
 from audio_emotion.formats import Result
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.web.openapi import ANSWER, PROBLEM, Models
-from audio_emotion.web.params import ModelName, part, timeline_config
-from audio_emotion.web.service import InferenceService, Question
+from audio_emotion.web.errors import RequestError
+from audio_emotion.web.openapi import BODY, PROBLEM, RESULT, Models
+from audio_emotion.web.params import ChannelChoice, ModelName, region, timeline_config
+from audio_emotion.web.service import Cancelled, InferenceService, Job, Prediction, PredictRequest
+from audio_emotion.web.uploads import receive_upload
 
 Format = Literal["json", "jsonl", "csv", "srt", "vtt", "rttm", "audacity", "audformat"]
+T = TypeVar("T")
+
+CLIENT_CLOSED = 499
+"""The status that metrics count for a client that has left; nobody receives it."""
 
 _TYPES = {"json": "application/json", "jsonl": "application/jsonl", "csv": "text/csv", "vtt": "text/vtt"}
-_LONGEST_NAME = 200
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"description": what, "content": PROBLEM}
-    for status, what in {
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"description": description, "content": PROBLEM}
+    for status, description in {
         400: "The request cannot be read.",
-        401: "No token, or not the right one.",
+        401: "No token, or a wrong one.",
         404: "No such model.",
         408: "The body did not arrive in time.",
         413: "Too large, too long, or too much work.",
-        422: "A parameter out of its range, or a file that is no recording.",
-        429: "Too many are waiting; Retry-After says when to try again.",
+        422: "A parameter out of its range, or a file that is not a recording.",
+        429: "Too many requests are waiting; Retry-After says when to try again.",
+        507: "No space for the upload.",
     }.items()
 }
 
 router = APIRouter()
 
 
-def hearing_of(request: Request) -> InferenceService:
-    """Return what answers the requests of this app."""
-    hearing: InferenceService = request.app.state.hearing
-    return hearing
+def service_of(request: Request) -> InferenceService:
+    """Return the service of this app."""
+    service: InferenceService = request.app.state.service
+    return service
 
 
-Served = Annotated[InferenceService, Depends(hearing_of)]
+Service = Annotated[InferenceService, Depends(service_of)]
 
 
 @router.post(
     "/v1/emotions",
     tags=["recordings"],
     response_class=Response,
-    responses={200: {"description": "What is heard, in the format asked for.", "content": ANSWER}, **_REFUSALS},
+    responses={200: {"description": "The result, in the requested format.", "content": RESULT}, **_ERRORS},
+    openapi_extra={"requestBody": BODY},
 )
-async def predict_upload(
-    hearing: Served,
-    file: Annotated[UploadFile, File(description="A recording or a video: WAV, FLAC, OGG, MP3, M4A, MP4, WEBM ...")],
+async def predict(
+    request: Request,
+    service: Service,
     timeline: Annotated[TimelineConfig, Depends(timeline_config)],
-    heard: Annotated[AudioRegion, Depends(part)],
-    along_time: Annotated[bool, Query(alias="timeline", description="Answer along the time of the recording.")] = False,
+    part: Annotated[AudioRegion, Depends(region)],
+    over_time: Annotated[bool, Query(alias="timeline", description="Predict over time.")] = False,
     model: ModelName = "",
+    channels: ChannelChoice = "mix",
     output: Annotated[Format, Query(alias="format", description="As `audio-emotion infer --format`.")] = "json",
 ) -> Response:
-    """Say which emotion a recording holds: as a whole, and along its time with `timeline=true`."""
-    answer, _ = await answered(hearing, file, Question(model, timeline, heard, along_time))
-    return Response(document(answer, output), media_type=_TYPES.get(output, "text/plain; charset=utf-8"))
+    """Predict the emotion of a recording: as a whole, and over time with `timeline=true`."""
+    wanted = PredictRequest(model, timeline, part, over_time, channels=channels)
+    predictions = await run_upload(request, service, wanted)
+    if predictions is None:
+        return Response(status_code=CLIENT_CLOSED)
+    results = [prediction.result for prediction in predictions]
+    return Response(render(results, output), media_type=_TYPES.get(output, "text/plain; charset=utf-8"))
 
 
-@router.get("/v1/models", tags=["recordings"], responses={401: _REFUSALS[401]})
-def models(hearing: Served) -> Models:
+@router.get("/v1/models", tags=["recordings"], responses={401: _ERRORS[401]})
+def models(service: Service) -> Models:
     """List the models that are served, the default first."""
-    return Models.of(hearing.names, hearing.described())
+    return Models.of(service.names, service.configs())
 
 
-@router.get("/healthz", tags=["service"], responses={401: _REFUSALS[401]})
-def healthz() -> dict[Literal["status"], Literal["ok"]]:
-    """Tell that the process is alive."""
+@router.get("/healthz", tags=["service"], responses={401: _ERRORS[401]})
+async def healthz() -> dict[Literal["status"], Literal["ok"]]:
+    """Say that the process is alive."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", tags=["service"], responses={401: _REFUSALS[401]})
-def readyz() -> dict[Literal["status"], Literal["ready"]]:
-    """Tell that the first model is loaded and decoding works: a server that could not do either does not start."""
+@router.get("/readyz", tags=["service"], responses={401: _ERRORS[401]})
+async def readyz() -> dict[Literal["status"], Literal["ready"]]:
+    """Say that the first model is loaded and decoding works: a server without them does not start."""
     return {"status": "ready"}
 
 
@@ -85,32 +97,49 @@ def readyz() -> dict[Literal["status"], Literal["ready"]]:
     "/metrics",
     tags=["service"],
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, 401: _REFUSALS[401]},
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, 401: _ERRORS[401]},
 )
-def metrics(hearing: Served) -> Response:
+def metrics(service: Service) -> Response:
     """Give the counters in Prometheus's text format."""
-    return Response(hearing.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def answered(hearing: InferenceService, file: UploadFile, question: Question) -> tuple[Result, Any]:
-    """Answer an upload in a thread, when one is free; close it."""
-    work = partial(hearing.predict, file.file, shown_name(file.filename or ""), question)
+async def run_upload(request: Request, service: InferenceService, wanted: PredictRequest) -> list[Prediction] | None:
+    """Receive an upload and predict it; stop and return None when the client leaves."""
+    upload = await receive_upload(request, service.uploads)
+    job = Job()
+    return await while_connected(request, job, service.predict(upload, wanted, job))
+
+
+async def while_connected(request: Request, job: Job, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return what ``work`` does; cancel ``job`` and return None when the client leaves."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.create_task(disconnected(request))
     try:
-        return await asyncio.get_running_loop().run_in_executor(hearing.threads, work)
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            job.cancel()
+        return await task
+    except Cancelled:
+        return None
     finally:
-        await file.close()
+        gone.cancel()
 
 
-def document(answer: Result, output: str) -> str:
-    """Return what ``infer --format OUTPUT`` writes of an answer."""
-    return formats.get_writer(output, list(answer.prediction.scores)).render([answer])
+async def disconnected(request: Request) -> None:
+    """Return when the client has left. The request's body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
-def shown_name(name: str) -> str:
-    r"""Return what an upload is called in its answer: printable, and without the folders that a client may name.
+def render(results: Sequence[Result], output: str) -> str:
+    """Return what ``infer --format OUTPUT`` writes of the results of a recording, one for each channel.
 
-    >>> shown_name("../../etc/two\nlines.wav"), shown_name("C:\\calls\\one.wav"), shown_name("/")
-    ('two_lines.wav', 'one.wav', 'upload')
+    Raises:
+        RequestError: this format holds one result.
     """
-    last = name.replace("\\", "/").rpartition("/")[2]
-    return "".join(c if c.isprintable() else "_" for c in last)[-_LONGEST_NAME:] or "upload"
+    labels = list(results[0].prediction.scores)
+    writer = formats.get_writer(output, labels, many=len(results) > 1)
+    if len(results) > 1 and not writer.combines:
+        raise RequestError(422, f"format: {output} holds one channel, and there are {len(results)}; use channel=NUMBER")
+    return writer.render(results)

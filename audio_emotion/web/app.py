@@ -1,10 +1,11 @@
 """The service as an ASGI application."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
@@ -17,25 +18,25 @@ from audio_emotion.web.guard import Guard
 from audio_emotion.web.openapi import describe
 from audio_emotion.web.service import InferenceService
 
-_ABOUT = "Emotion in speech: recordings in, the answers that `audio-emotion infer` prints out."
+_ABOUT = "Emotion in speech: recordings in, the results that `audio-emotion infer` prints out."
 
 
-def create_app(hearing: InferenceService) -> ASGIApp:
-    """Return the service. It starts what answers, if that is not started yet, and closes it at its end (ASGI lifespan).
+def create_app(service: InferenceService) -> ASGIApp:
+    """Return the app. It starts the service, unless it is started, and closes it at its end (ASGI lifespan).
 
     >>> from audio_emotion.web.app import create_app
-    >>> from audio_emotion.web.service import Hearing
+    >>> from audio_emotion.web.service import InferenceService
     >>> from audio_emotion.web.settings import ServeConfig
-    >>> app = create_app(Hearing(ServeConfig(duration_s=60.0)))
+    >>> app = create_app(InferenceService(ServeConfig(duration_s=60.0)))
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
-            hearing.start()
+            service.start()
             yield
         finally:
-            hearing.close()
+            service.close()
 
     app: FastAPI = FastAPIOffline(
         docs_url="/docs",
@@ -46,22 +47,31 @@ def create_app(hearing: InferenceService) -> ASGIApp:
         lifespan=lifespan,
         favicon_url="/favicon.ico",
     )
-    app.state.hearing = hearing
+    app.state.service = service
     for routes in (api, stream, page):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=page.STATIC))
-    app.add_exception_handler(RequestValidationError, _out_of_range)
-    app.add_exception_handler(AudioEmotionError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(WebSocketRequestValidationError, _invalid_stream)  # type: ignore[arg-type]
+    app.add_exception_handler(AudioEmotionError, _failed_request)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
-    return Guard(app, hearing.config, hearing.metrics)
+    return Guard(app, service.config, service.metrics)
 
 
-async def _out_of_range(request: Request, error: Exception) -> JSONResponse:
-    """Say in one line which parameters are wrong."""
+async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    told = [f"{'.'.join(map(str, problem['loc'][1:])) or 'body'}: {problem['msg']}" for problem in error.errors()]
-    return JSONResponse({"detail": "; ".join(told)[:1000]}, 422)
+    return JSONResponse({"detail": _problems(error.errors())}, 422)
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
+async def _invalid_stream(socket: WebSocket, error: WebSocketRequestValidationError) -> None:
+    await socket.accept()  # a browser cannot read why a handshake was refused
+    await stream.refuse(socket, _problems(error.errors()))
+
+
+def _problems(errors: Sequence[Any]) -> str:
+    """Say in one line which parameters are wrong."""
+    return "; ".join(f"{'.'.join(map(str, error['loc'][1:])) or 'body'}: {error['msg']}" for error in errors)[:1000]
+
+
+async def _failed_request(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, 422 if isinstance(error, UsageError | PackageError) else 500)

@@ -1,8 +1,8 @@
-"""Windows of whoever asks at the moment, put through the model together."""
+"""Windows of all requests, put through the model in batches; those of short requests first."""
 
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 
@@ -11,75 +11,107 @@ import numpy as np
 from audio_emotion.core.types import FloatArray
 from audio_emotion.inference.backends import Runtime
 
-MOST = 64
-"""Windows put through the model at once, somewhat more where one asks for several."""
+MAX_BATCH = 64
+"""Windows put through the model at once: larger batches are no faster on a CPU, and cost memory for good."""
 
-_Asked = tuple[FloatArray, "Future[FloatArray]"]
+BACKGROUND_BATCH = 16
+"""Windows of background requests put through the model at once: an urgent one waits for at most so many."""
+
+_Item = tuple[FloatArray, "Future[FloatArray]"]
 
 
 class Batcher:
-    """A runtime in front of a runtime, for any number of threads: it waits a little for others that ask too.
+    """A runtime in front of a runtime, for any number of threads.
 
     One thread runs the model, which uses the machine's processors by itself, so that threads do not crowd each other.
+    Urgent windows wait ``wait_s`` seconds for others to share their batch, and go before those of :attr:`background`.
     """
 
     def __init__(self, runtime: Runtime, wait_s: float, observe: Callable[[int], None] = lambda n: None) -> None:
         self.device = runtime.device
+        self.background: Runtime = _Background(self)
         self._runtime, self._wait_s, self._observe = runtime, wait_s, observe
-        self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
-        self._lock, self._closed = threading.Lock(), False
+        self._urgent: deque[_Item] = deque()
+        self._later: deque[_Item] = deque()
+        self._changed, self._closed = threading.Condition(), False
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
-    def logits(self, windows: FloatArray) -> FloatArray:
+    def logits(self, windows: FloatArray, *, urgent: bool = True) -> FloatArray:
         """Return logits (batch, n_labels) of windows (batch, window_samples), at least one.
 
         Raises:
-            RuntimeError: it is closed: nobody would ever answer.
+            RuntimeError: the batcher is closed.
         """
-        answer: Future[FloatArray] = Future()
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("the service is at its end")
-            self._asked.put((windows, answer))
-        return answer.result()
+        # pieces one after the other: what is urgent gets its turn between them
+        size = MAX_BATCH if urgent else BACKGROUND_BATCH
+        return np.concatenate(
+            [self._wait_for(windows[i : i + size], urgent=urgent) for i in range(0, len(windows), size)]
+        )
 
     def close(self) -> None:
-        """Answer what was asked, and end."""
-        with self._lock:
+        """Finish what is pending, and stop."""
+        with self._changed:
             self._closed = True
-            self._asked.put(None)
+            self._changed.notify_all()
         self._thread.join()
 
+    def _wait_for(self, windows: FloatArray, *, urgent: bool) -> FloatArray:
+        result: Future[FloatArray] = Future()
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("the service has stopped")
+            (self._urgent if urgent else self._later).append((windows, result))
+            self._changed.notify_all()
+        return result.result()
+
     def _work(self) -> None:
-        while together := self._together():
-            windows = np.concatenate([windows for windows, _ in together])
+        while items := self._next_batch():
+            windows = np.concatenate([windows for windows, _ in items])
             self._observe(len(windows))
             try:
                 logits = self._runtime.logits(windows)
-            except Exception as error:  # of the model: theirs who asked, not this thread's
-                for _, answer in together:
-                    answer.set_exception(error)
+            except Exception as error:  # the model's: it belongs to the requests, not to this thread
+                for _, result in items:
+                    result.set_exception(error)
                 continue
-            borders = np.cumsum([len(windows) for windows, _ in together])[:-1]
-            for (_, answer), own in zip(together, np.split(logits, borders), strict=True):
-                answer.set_result(own)
+            borders = np.cumsum([len(windows) for windows, _ in items])[:-1]
+            for (_, result), own in zip(items, np.split(logits, borders), strict=True):
+                result.set_result(own)
 
-    def _together(self) -> list[_Asked]:
-        """Return what is asked within a moment; nothing at the end."""
-        first = self._asked.get()
-        if first is None:
-            return []
-        together, n_windows = [first], len(first[0])
-        until = time.monotonic() + self._wait_s
-        while n_windows < MOST:
-            try:
-                more = self._asked.get(timeout=max(0.0, until - time.monotonic()))
-            except queue.Empty:
-                break
-            if more is None:
-                self._asked.put(None)
-                break
-            together.append(more)
-            n_windows += len(more[0])
-        return together
+    def _next_batch(self) -> list[_Item]:
+        """Return what is put through the model next; nothing at the end."""
+        with self._changed:
+            while not (self._urgent or self._later):
+                if self._closed:
+                    return []
+                self._changed.wait()
+            if not self._urgent:
+                return _take(self._later, BACKGROUND_BATCH)
+            until = time.monotonic() + self._wait_s
+            while sum(len(windows) for windows, _ in self._urgent) < MAX_BATCH and not self._closed:
+                if (left := until - time.monotonic()) <= 0:
+                    break
+                self._changed.wait(left)
+            return _take(self._urgent, MAX_BATCH)
+
+
+class _Background:
+    """The same runtime for requests that are in no hurry."""
+
+    def __init__(self, batcher: Batcher) -> None:
+        self.device, self._batcher = batcher.device, batcher
+
+    def logits(self, windows: FloatArray) -> FloatArray:
+        """Return logits (batch, n_labels) of windows (batch, window_samples), at least one."""
+        return self._batcher.logits(windows, urgent=False)
+
+
+def _take(items: deque[_Item], most: int) -> list[_Item]:
+    """Remove and return items of at most so many windows together, at least one item."""
+    taken = [items.popleft()]
+    n_windows = len(taken[0][0])
+    while items and n_windows + len(items[0][0]) <= most:
+        taken.append(items.popleft())
+        n_windows += len(taken[-1][0])
+    return taken

@@ -1,10 +1,10 @@
-"""What a request is refused with."""
+"""The error that becomes a response."""
 
 from starlette.exceptions import HTTPException
 
 
 class RequestError(HTTPException):
-    """A request that is not answered: a status of HTTP and one line, what was got, what was expected, what to do."""
+    """A request without a result: a status of HTTP and one line, what was wrong, what was expected, what to do."""
 
     def __init__(self, status: int, reason: str, retry_after_s: int | None = None) -> None:
         headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}

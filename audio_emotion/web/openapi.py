@@ -1,4 +1,4 @@
-"""What the service says of itself as OpenAPI, made from the schema of ``infer``'s JSON."""
+"""The service's OpenAPI document, made from the schema of ``infer``'s JSON."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,33 @@ from audio_emotion.models.checkpoint import ModelConfig
 _HOME = "#/components/schemas/"
 _TEXT = {"schema": {"type": "string"}}
 
-ANSWER: Mapping[str, Any] = {
+RESULT: Mapping[str, Any] = {
     "application/json": {"schema": {"$ref": f"{_HOME}answer"}},
     "application/jsonl": _TEXT,
     "text/csv": _TEXT,
     "text/vtt": _TEXT,
     "text/plain": _TEXT,
 }
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+BODY: Mapping[str, Any] = {
+    "required": True,
+    "description": "A recording or a video (WAV, FLAC, OGG, MP3, M4A, MP4, WEBM ...), in a form or by itself.",
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {"file": {"type": "string", "format": "binary"}},
+            }
+        },
+        "audio/wav": _BINARY,
+        "application/octet-stream": _BINARY,
+    },
+}
 PROBLEM: Mapping[str, Any] = {"application/json": {"schema": {"$ref": f"{_HOME}problem"}}}
 
 _PROBLEM_SCHEMA = {
-    "description": "Why there is no answer, in one line.",
+    "description": "Why there is no result, in one line.",
     "type": "object",
     "properties": {"detail": {"type": "string"}},
     "required": ["detail"],

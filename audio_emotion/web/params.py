@@ -1,4 +1,4 @@
-"""What the query of a request may ask."""
+"""The query parameters of a request."""
 
 from typing import Annotated, Literal
 
@@ -12,40 +12,46 @@ from audio_emotion.web.settings import MAX_WINDOW_S, MIN_HOP_S
 
 _DAY = 86_400.0
 
-ModelName = Annotated[str, Query(max_length=100, description="One of those that /v1/models lists; empty: the first.")]
+ModelName = Annotated[str, Query(max_length=100, description="A name that /v1/models lists; empty: the first.")]
+ChannelChoice = Annotated[
+    Literal["mix", "each", "auto"],
+    Query(description="Mix the channels, predict each by itself, or two by themselves if they differ (auto)."),
+]
 
 
 def timeline_config(
     window: Annotated[
         float | None,
-        Query(ge=0.1, le=MAX_WINDOW_S, description="Seconds behind each answer; the model's own if absent."),
+        Query(ge=0.1, le=MAX_WINDOW_S, description="Window length in seconds; default: the model's own."),
     ] = None,
     hop: Annotated[
-        float, Query(ge=MIN_HOP_S, le=MAX_WINDOW_S, description="Seconds from answer to answer; at most the window.")
+        float, Query(ge=MIN_HOP_S, le=MAX_WINDOW_S, description="Seconds between windows; at most the window.")
     ] = 1.0,
-    merge: Annotated[bool, Query(description="Join neighbours of one label.")] = False,
-    min_duration: Annotated[
-        float, Query(ge=0, le=_DAY, description="Leave out segments shorter than these seconds.")
+    merge: Annotated[bool, Query(description="Merge adjacent segments with the same label.")] = False,
+    min_duration: Annotated[float, Query(ge=0, le=_DAY, description="Leave out segments shorter than this.")] = 0.0,
+    smooth: Annotated[Literal["median", "viterbi"] | None, Query(description="Smooth the predictions.")] = None,
+    min_confidence: Annotated[
+        float, Query(ge=0, le=1, description="The label is `unknown` below this probability.")
     ] = 0.0,
-    smooth: Annotated[Literal["median", "viterbi"] | None, Query(description="Smooth the answers.")] = None,
-    min_confidence: Annotated[float, Query(ge=0, le=1, description="Answer `unknown` below this probability.")] = 0.0,
-    gate: Annotated[bool, Query(description="Answer `no speech` to silence, hum and noise.")] = True,
-    vad: Annotated[bool, Query(description="Also to music and babble; where the server has the extra `vad`.")] = False,
+    gate: Annotated[bool, Query(description="The label of silence, hum and noise is `no speech`.")] = True,
+    vad: Annotated[
+        bool, Query(description="So is that of music and babble; if the server has the extra `vad`.")
+    ] = False,
 ) -> TimelineConfig:
-    """Return how a sound is cut, answered and joined."""
+    """Return how a recording is windowed, predicted and merged."""
     return TimelineConfig(window, hop, merge, min_duration, smooth, min_confidence, gate, vad)
 
 
-def part(
-    start: Annotated[float, Query(ge=0, le=_DAY, description="Begin at this second.")] = 0.0,
+def region(
+    start: Annotated[float, Query(ge=0, le=_DAY, description="Start at this second.")] = 0.0,
     end: Annotated[float | None, Query(gt=0, le=_DAY, description="End at this second.")] = None,
-    channel: Annotated[int | None, Query(ge=1, le=1024, description="From 1; all of them, mixed, if absent.")] = None,
-    stream: Annotated[int, Query(ge=1, le=1024, description="Which audio stream of a video, from 1.")] = 1,
+    channel: Annotated[int | None, Query(ge=1, le=1024, description="A channel, from 1; default: all, mixed.")] = None,
+    stream: Annotated[int, Query(ge=1, le=1024, description="An audio stream of a video, from 1.")] = 1,
 ) -> AudioRegion:
-    """Return what is heard of a recording.
+    """Return the part of the recording that is predicted.
 
     Raises:
-        Refusal: it ends before it starts.
+        RequestError: it ends before it starts.
     """
     try:
         return AudioRegion(start, end, channel, stream)

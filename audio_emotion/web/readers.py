@@ -1,19 +1,27 @@
-"""What a service's decode worker makes of an upload: see :class:`audio_emotion.batch.workers.Reader`."""
+"""What a decode worker of the service does with an upload: see :class:`audio_emotion.batch.workers.Reader`."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from audio_emotion import audio
+from audio_emotion.audio.region import AudioRegion
+from audio_emotion.audio.utterance import BATCH
+from audio_emotion.audio.windows import window_bounds
 from audio_emotion.batch import readers
 from audio_emotion.batch.workers.ipc import WindowChunk
 from audio_emotion.core.types import FloatArray
-from audio_emotion.inference.config import TimelineConfig
+from audio_emotion.inference.config import TimelineConfig, grid
 from audio_emotion.web.overview import Overview
 
 NAME = "audio_emotion.web.readers:read"
+
+Task = Literal["header", "windows", "samples"]
+
+_COMPARED_S = 60.0  # of two channels, to tell whether they differ
+_SAME = 0.7  # correlation from which on two channels count as the same sound
 
 
 class _TooLongError(Exception):
@@ -25,42 +33,103 @@ def read(
     sampling_rate: int,
     window_samples: int,
     duration_s: float,
-    part: Mapping[str, Any],
+    region: Mapping[str, Any],
     config: Mapping[str, Any],
-    along_time: bool = False,
+    task: Task = "windows",
+    over_time: bool = False,
     overview: bool = False,
 ) -> Iterator[WindowChunk]:
-    """Yield what :mod:`~audio_emotion.batch.readers` would; with ``overview`` the last note holds an overview.
+    """Yield what ``task`` asks for.
 
-    Of a recording, or the part of it that is asked for, longer than ``duration_s`` the last part's note is
-    ``{"too_long": True}``. A header that tells so spares decoding.
+    - ``header``: one chunk without windows, whose note is what the file's header says.
+    - ``windows``: what :mod:`audio_emotion.batch.readers` yields; with ``overview`` the last note holds an overview.
+    - ``samples``: the recording itself, a second of sound in each window; the last note says how many there are.
+
+    If the region is longer than ``duration_s``, the last chunk's note is ``{"too_long": True}``.
     """
-    chosen, timeline = audio.AudioRegion(**part), TimelineConfig(**config)
-    seen = Overview(sampling_rate) if overview else None
+    chosen = AudioRegion(**region)
+    if task == "header":
+        yield WindowChunk(np.empty((0, window_samples), np.float32), 0.0, _header(path, chosen))
+        return
+    timeline = TimelineConfig(**config)
+    picture = Overview(sampling_rate) if overview else None
 
     def blocks() -> Iterator[FloatArray]:
-        n_samples, new = 0, seen is not None and not seen.n_samples
+        n_samples, first_pass = 0, picture is not None and not picture.n_samples
         for block in audio.blocks(path, sampling_rate, chosen):
             n_samples += len(block)
             if n_samples > duration_s * sampling_rate:
                 raise _TooLongError
-            if seen is not None and new:
-                seen.push(block)
+            if picture is not None and first_pass:
+                picture.push(block)
             yield block
 
-    whole = (sampling_rate, window_samples, chosen.start)
+    shape = (sampling_rate, window_samples, chosen.start)
     try:
-        stated = audio.probe(path, chosen.stream).duration or 0.0
-        if min(stated, chosen.end or stated) - chosen.start > duration_s:
-            raise _TooLongError
-        if along_time:
-            parts = readers.timeline_of(blocks(), *whole, timeline)
+        if task == "samples":
+            yield from _samples(blocks(), sampling_rate)
+            return
+        if over_time:
+            chunks = readers.timeline_of(_pieces(blocks(), sampling_rate, window_samples, timeline), *shape, timeline)
         else:
-            parts = readers.whole_of(blocks, *whole, timeline.gate, timeline.vad)
-        last = next(parts)
-        for following in parts:
+            chunks = readers.whole_of(blocks, *shape, timeline.gate, timeline.vad)
+        last = next(chunks)
+        for following in chunks:
             yield last
             last = following
-        yield last if seen is None else replace(last, note={**last.note, "overview": seen.finish()})
+        yield last if picture is None else replace(last, note={**last.note, "overview": picture.finish()})
     except _TooLongError:
         yield WindowChunk(np.empty((0, window_samples), np.float32), 0.0, {"too_long": True})
+
+
+def _header(path: str, region: AudioRegion) -> dict[str, Any]:
+    """Return what is known before decoding; ``exact_s`` can be relied on, ``stated_s`` may be a guess."""
+    header = audio.probe(path, region.stream)
+    differ = header.n_channels == 2 and _channels_differ(path, region)
+    return {
+        "stated_s": header.duration,
+        "exact_s": header.counted,
+        "n_channels": header.n_channels,
+        "channels_differ": differ,
+    }
+
+
+def _channels_differ(path: str, region: AudioRegion) -> bool:
+    """Tell whether two channels hold different sounds, as the two sides of a call; the first minute decides."""
+    end = min(region.end or np.inf, region.start + _COMPARED_S)
+    left, right = (
+        np.concatenate(list(audio.blocks(path, 8000, replace(region, end=end, channel=channel)))) for channel in (1, 2)
+    )
+    n = min(len(left), len(right))
+    power = float(np.linalg.norm(left[:n]) * np.linalg.norm(right[:n]))
+    if not power:  # one of them is silent
+        return bool(np.any(left) or np.any(right))
+    return float(left[:n] @ right[:n]) / power < _SAME
+
+
+def _pieces(
+    blocks: Iterator[FloatArray], sampling_rate: int, window_samples: int, config: TimelineConfig
+) -> Iterator[FloatArray]:
+    """Yield blocks so short that each completes about BATCH windows of the model, or one window of the timeline.
+
+    With a window of 30 s and a hop of 0.1 s, a second of sound completes 10 windows, each read in 19 passes.
+    """
+    window, hop = grid(sampling_rate, window_samples, config)
+    size = hop * max(1, BATCH // len(window_bounds(window, window_samples)))
+    for block in blocks:
+        for start in range(0, len(block), size):
+            yield block[start : start + size]
+
+
+def _samples(blocks: Iterator[FloatArray], sampling_rate: int) -> Iterator[WindowChunk]:
+    """Yield a recording in rows of one second, the last one filled with zeros."""
+    rest, n_samples = np.empty(0, np.float32), 0
+    for block in blocks:
+        n_samples += len(block)
+        rest = np.concatenate([rest, block])
+        n_rows = len(rest) // sampling_rate
+        rows, rest = rest[: n_rows * sampling_rate], rest[n_rows * sampling_rate :]
+        if n_rows:
+            yield WindowChunk(rows.reshape(n_rows, sampling_rate), n_samples / sampling_rate, {"n": n_samples})
+    last = np.pad(rest, (0, sampling_rate - len(rest))).reshape(1, sampling_rate)
+    yield WindowChunk(last, n_samples / sampling_rate, {"n": n_samples})

@@ -1,17 +1,20 @@
-"""What a service is told when it starts."""
+"""The settings of a service."""
 
+import re
+import socket
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 
 from audio_emotion.core.errors import UsageError
 from audio_emotion.models.checkpoint import DEFAULT
 
-LEAST_TOKEN = 16
-"""Characters of a token, at least: a shorter one can be guessed."""
+MIN_TOKEN = 16
+"""Characters of a token, at least: a shorter one could be guessed."""
 
 MIN_HOP_S, MAX_WINDOW_S = 0.1, 30.0
-"""What a request may ask of a timeline: how much work a second of sound makes grows with window / hop."""
+"""Limits of a timeline: the work for a second of sound grows with window / hop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,25 +23,30 @@ class ServeConfig:
 
     Attributes:
         host: the address to listen on.
-        models: names of stored models, or model folders; the first answers where a request names none.
+        models: names of stored models, or model folders; the first is used where a request names none.
         device: as for :func:`audio_emotion.load_model`.
         backend: likewise.
         token: what every request has to show; None: nothing.
-        hosts: names that a request may call this machine by, beside those of ``host``.
-        jobs: decode workers, and so recordings that are read at once.
-        max_queue: recordings that may wait, or be on their way in, beside those; further ones are refused with 429.
-        max_streams: streams at once; further ones are refused with 429.
+        hosts: further names of this machine that requests may use.
+        root_path: the path that a proxy serves the service under, such as ``/emotions``.
+        jobs: decode workers, and so recordings that are decoded at once; half as many more for long ones.
+        max_queue: further recordings that may wait or arrive; beyond them 429.
+        max_streams: streams at once; beyond them 429.
+        max_connections: connections at once; beyond them the oldest without a complete request is closed.
+        max_windows: windows of the model that a request may need.
         upload_bytes: of a request's body.
-        duration_s: seconds of sound in a recording, or a stream.
-        decode_s: seconds that a decoder may take for each begun hour of sound.
-        memory_bytes: what a decoder may take beside what it needs at rest; Linux only.
-        answer_s: seconds that a recording may take once it is read.
+        duration_s: seconds of sound in a recording or stream.
+        decode_s: seconds of decoding for each started hour of sound.
+        memory_bytes: what a decoder may need in addition to what it needs at rest; Linux only.
+        answer_s: seconds of decoding and predicting a recording.
         body_s: seconds for a request's body to arrive.
-        idle_s: seconds without a byte after which a body, or without a message after which a stream, is given up.
-        batch_wait_s: seconds that windows wait for others to be put through the model with.
+        idle_s: seconds without a byte of a body, or without samples of a stream.
+        head_s: seconds for a request's head to arrive.
+        batch_wait_s: seconds that windows wait for others to share their batch.
 
     Raises:
-        UsageError: a limit that is not above 0, no model or two of one name, or a token that can be guessed.
+        UsageError: a limit that is not above 0, no model or two of one name, a token that could be guessed, or a root
+            path that is none.
     """
 
     host: str = "127.0.0.1"
@@ -47,9 +55,12 @@ class ServeConfig:
     backend: str = "auto"
     token: str | None = None
     hosts: tuple[str, ...] = ()
+    root_path: str = ""
     jobs: int = 2
     max_queue: int = 30
     max_streams: int = 8
+    max_connections: int = 1000
+    max_windows: int = 50_000
     upload_bytes: int = 100 * 2**20
     duration_s: float = 3600.0
     decode_s: float = 30.0
@@ -57,50 +68,61 @@ class ServeConfig:
     answer_s: float = 300.0
     body_s: float = 120.0
     idle_s: float = 10.0
+    head_s: float = 10.0
     batch_wait_s: float = 0.003
 
     def __post_init__(self) -> None:
         limits = ("jobs", "max_streams", "upload_bytes", "duration_s", "decode_s", "memory_bytes", "answer_s")
-        for name in (*limits, "body_s", "idle_s"):
+        for name in (*limits, "body_s", "idle_s", "head_s", "max_connections", "max_windows"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"the limit {name} is {getattr(self, name)}, expected more than 0")
         if self.max_queue < 0:
             raise UsageError(f"the limit max_queue is {self.max_queue}, expected 0 or more")
         if not self.models:
-            raise UsageError("no model is named; expected at least one")
-        called = [Path(name).name for name in set(self.models)]
-        if twice := {name for name in called if called.count(name) > 1}:
+            raise UsageError("no model; expected at least one")
+        names = [Path(name).name for name in set(self.models)]
+        if duplicates := {name for name in names if names.count(name) > 1}:
+            raise UsageError(f"several models have the name {min(duplicates)}; rename one")
+        if self.root_path and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", self.root_path):
+            raise UsageError(f"the root path is {self.root_path!r}, expected a path such as /emotions")
+        if self.token is not None and (len(self.token) < MIN_TOKEN or not self.token.isascii()):
             raise UsageError(
-                f"several models are called {min(twice)}, and a request could not tell them apart; rename one"
-            )
-        if self.token is not None and (len(self.token) < LEAST_TOKEN or not self.token.isascii()):
-            raise UsageError(
-                f"the token has {len(self.token)} characters, expected at least {LEAST_TOKEN} of ASCII; "
+                f"the token has {len(self.token)} characters, expected at least {MIN_TOKEN} of ASCII; "
                 'make one with: python -c "import secrets; print(secrets.token_urlsafe())"'
             )
 
     @property
     def is_local(self) -> bool:
-        """Whether nobody outside this machine can connect."""
+        """Whether only this machine can connect."""
         return is_loopback(self.host)
 
-    @property
-    def known_hosts(self) -> frozenset[str] | None:
-        """What a request may call this machine, in lower case; None: anything.
+    def knows_host(self, name: str) -> bool:
+        """Tell whether a request may use this name (lower case, without port) for this machine.
 
-        On a loopback address it must be a name of its own: else a page from elsewhere whose name is made to point
-        here (DNS rebinding) could ask, and read the answers.
+        Otherwise a page of another site whose name is made to point here (DNS rebinding) could send requests and read
+        the results. An address is no such name; and where a token is needed, that page has none.
         """
-        if not self.is_local and not self.hosts:
-            return None
-        return frozenset(name.lower() for name in (*self.hosts, self.host, "localhost", "127.0.0.1", "::1"))
+        is_open = self.token is not None and not self.hosts
+        if not self.is_local and (is_open or is_ip_address(name) or name in _own_names()):
+            return True
+        return name in {each.lower() for each in (*self.hosts, self.host, "localhost", "127.0.0.1", "::1")}
+
+
+@cache
+def _own_names() -> frozenset[str]:
+    name = socket.gethostname()
+    return frozenset(each.lower() for each in (name, f"{name}.local", socket.getfqdn()))
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether an address, or the name ``localhost``, is reached from this machine alone."""
-    if host == "localhost":
-        return True
+    """Tell whether an address, or the name ``localhost``, can be reached from this machine only."""
+    return host == "localhost" or (is_ip_address(host) and ip_address(host).is_loopback)
+
+
+def is_ip_address(host: str) -> bool:
+    """Tell whether a host is an address, not a name."""
     try:
-        return ip_address(host).is_loopback
+        ip_address(host)
     except ValueError:
         return False
+    return True

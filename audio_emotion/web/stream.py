@@ -1,7 +1,8 @@
-"""A WebSocket that takes sound as it comes and answers as soon as it can."""
+"""A WebSocket that takes samples as they come and sends predictions as soon as it can."""
 
 import asyncio
 import json
+import time
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -21,7 +22,7 @@ from audio_emotion.web.params import ModelName, timeline_config
 from audio_emotion.web.service import InferenceService
 
 NAME = "stream"
-"""What its answers have in the place of a file."""
+"""What its results have in the place of a file."""
 
 NORMAL, REFUSED = 1000, 1008
 """Codes that a stream is closed with, as RFC 6455 has them."""
@@ -30,8 +31,8 @@ router = APIRouter()
 
 
 @dataclass
-class _Feed:
-    """Bytes of any number → frames of 16-bit samples → answers."""
+class _Samples:
+    """Bytes, cut anywhere → frames of 16-bit samples → predictions."""
 
     stream: Stream
     n_channels: int
@@ -45,7 +46,7 @@ class _Feed:
 
 
 class _Ended(Exception):  # noqa: N818 (nothing went wrong)
-    """The client has said that the sound is at its end."""
+    """The client has said that no more samples follow."""
 
 
 @router.websocket("/v1/stream")
@@ -56,61 +57,65 @@ async def stream(
     channels: Annotated[int, Query(ge=1, le=8)] = 1,
     model: ModelName = "",
 ) -> None:
-    """Take sound as it comes and send a line of JSONL for each segment.
+    """Take samples as they come and send a line of JSONL for each segment.
 
-    Sound is binary messages of 16-bit little-endian samples, channels interleaved, cut anywhere. The text message
-    ``end`` says that there is no more: what is left is answered, and the socket closed.
+    Samples come in binary messages: 16-bit little-endian, channels interleaved, cut anywhere. The text message
+    ``end`` says that no more follow: the remaining segments are sent, and the socket is closed.
     """
-    hearing: InferenceService = socket.app.state.hearing
+    service: InferenceService = socket.app.state.service
     await socket.accept()
     try:
-        loaded = await run_in_threadpool(hearing.model, model)
-        feed = _Feed(Stream(loaded, sampling_rate, timeline), channels)
+        loaded = await run_in_threadpool(service.model, model)
+        samples = _Samples(Stream(loaded, sampling_rate, timeline), channels)
         source = Source(NAME, loaded.config.name, loaded.runtime.device)
         try:
             while True:
-                content = await _received(socket, hearing.config.idle_s)
-                await _tell(socket, source, await run_in_threadpool(feed.push, content))
-                if feed.stream.position > hearing.config.duration_s:
-                    raise RequestError(413, f"the stream lasts longer than the {hearing.config.duration_s:g} s allowed")
+                content = await _receive(socket, service.config.idle_s)
+                await _send(socket, source, await run_in_threadpool(samples.push, content))
+                if samples.stream.position > service.config.duration_s:
+                    allowed = f"the {service.config.duration_s:g} s allowed"
+                    raise RequestError(413, f"the stream lasts longer than {allowed}")
         except _Ended:
-            await _tell(socket, source, await run_in_threadpool(feed.stream.flush))
+            await _send(socket, source, await run_in_threadpool(samples.stream.flush))
             await socket.close(NORMAL)
-    except (RequestError, AudioEmotionError) as refused:
-        await _end(socket, str(getattr(refused, "detail", refused)))
-    except (WebSocketDisconnect, RuntimeError):  # the client is gone, perhaps in the middle of an answer
+    except (RequestError, AudioEmotionError) as error:
+        await refuse(socket, str(getattr(error, "detail", error)))
+    except (WebSocketDisconnect, RuntimeError):  # the client has left, perhaps while a result was sent
         return
 
 
-async def _received(socket: WebSocket, idle_s: float) -> bytes:
-    """Return the next samples.
+async def _receive(socket: WebSocket, idle_s: float) -> bytes:
+    """Return the next samples; empty messages do not count.
 
     Raises:
-        _Ended: the client says that there are none.
-        Refusal: nothing came for ``idle_s``, or something else.
-        WebSocketDisconnect: the client is gone.
+        _Ended: the client says that no more follow.
+        RequestError: nothing came for ``idle_s`` seconds, or something else.
+        WebSocketDisconnect: the client has left.
     """
-    try:
-        message = await asyncio.wait_for(socket.receive(), idle_s)
-    except TimeoutError:
-        raise RequestError(408, f"no sound came for {idle_s:g} s") from None
-    if message["type"] == "websocket.disconnect":
-        raise WebSocketDisconnect(message.get("code", NORMAL))
-    if message.get("text") == "end":
-        raise _Ended
-    if message.get("bytes") is None:
-        raise RequestError(400, "expected binary messages of 16-bit samples, or the text 'end'")
-    content: bytes = message["bytes"]
-    return content
+    until = time.monotonic() + idle_s
+    while True:
+        try:
+            message = await asyncio.wait_for(socket.receive(), max(0.0, until - time.monotonic()))
+        except TimeoutError:
+            raise RequestError(408, f"no samples came for {idle_s:g} s") from None
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", NORMAL))
+        if message.get("text") == "end":
+            raise _Ended
+        if message.get("bytes") is None:
+            raise RequestError(400, "expected binary messages of 16-bit samples, or the text 'end'")
+        content: bytes = message["bytes"]
+        if content:
+            return content
 
 
-async def _tell(socket: WebSocket, source: Source, segments: list[Prediction]) -> None:
-    for said in segments:
-        await socket.send_text(json.dumps(as_dict(source, said), ensure_ascii=False))
+async def _send(socket: WebSocket, source: Source, segments: list[Prediction]) -> None:
+    for segment in segments:
+        await socket.send_text(json.dumps(as_dict(source, segment), ensure_ascii=False))
 
 
-async def _end(socket: WebSocket, reason: str) -> None:
-    """Tell why a stream is ended by the server, and end it."""
+async def refuse(socket: WebSocket, reason: str) -> None:
+    """Say why the server ends a stream, and end it."""
     try:
         await socket.send_text(json.dumps({"detail": reason}))
         await socket.close(REFUSED, reason.encode()[:120].decode(errors="ignore"))

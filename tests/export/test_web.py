@@ -3,6 +3,7 @@
 import functools
 import http.server
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -59,13 +60,14 @@ def test_the_page_says_what_infer_says(tmp_path: Path):
     with hosted(tmp_path / "page") as address, chromium(tmp_path / "profile", SAMPLES / "happy.wav") as driver:
         driver.get(address)
         wait(driver, "!document.getElementById('choose').disabled")
+        driver.execute_script("document.getElementById('merge').checked = false")
         for sound in (SAMPLES / "happy.wav", SAMPLES / "sad.wav", tmp_path / "long.wav"):
             driver.find_element("id", "file").send_keys(str(sound))
             wait(driver, f"document.getElementById('about').textContent.startsWith({sound.name!r})")
             said = model.predict(sound, gate=False)
             assert driver.find_element("id", "answer").text.startswith(said.label)
             assert scores(driver) == pytest.approx(dict(said.scores), abs=1e-3)
-            n_rows = driver.execute_script("return document.getElementById('windows').rows.length")
+            n_rows = driver.execute_script("return document.getElementById('rows').rows.length")
             assert n_rows == said.n_windows
         driver.find_element("id", "file").send_keys(str(tmp_path / "silence.wav"))
         wait(driver, "document.getElementById('answer').textContent === 'no speech'")
@@ -73,13 +75,29 @@ def test_the_page_says_what_infer_says(tmp_path: Path):
         wait(driver, "document.getElementById('microphone').getAttribute('aria-pressed') === 'true'")
         time.sleep(2.5)
         driver.find_element("id", "microphone").click()
-        wait(driver, "document.getElementById('about').textContent.startsWith('The recording')")
+        wait(driver, "document.getElementById('about').textContent.startsWith('Recording')")
         assert sum(scores(driver).values()) == pytest.approx(1, abs=1e-6)
+        assert driver.execute_script("return document.getElementById('player').src").startswith("blob:")
+        links = driver.execute_script(
+            "return [...document.querySelectorAll('#downloads a')].map((link) => link.download)"
+        )
+        assert links == ["Recording.json", "Recording.csv", "Recording.srt"]
         messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
         asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
         assert asked
         assert not [url for url in asked if not url.startswith((address, "data:", "blob:", "chrome://"))]
         assert not [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+@pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver")
+def test_the_page_says_what_is_missing_when_its_model_cannot_be_loaded(tmp_path: Path):
+    for source in (*web._OWN.iterdir(), *(web._STYLE / name for name in web._SHARED)):
+        shutil.copyfile(source, tmp_path / source.name)
+    shutil.copytree(web._STYLE / "messages", tmp_path / "messages")
+    with hosted(tmp_path) as address, chromium(tmp_path / "profile") as driver:
+        driver.get(address)
+        text = wait(driver, "document.querySelector('.status.problem')?.textContent")
+    assert text.startswith("The model cannot be loaded (model.json: 404")
 
 
 def test_nothing_else_is_overwritten_and_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

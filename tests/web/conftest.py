@@ -21,10 +21,10 @@ SAMPLE = ROOT / "inference" / "samples" / "happy.wav"
 
 @contextmanager
 def served(**settings: Any) -> Iterator[TestClient]:
-    """A service in this process, and a client of it; ``client.hearing`` is what answers."""
-    hearing = InferenceService(ServeConfig(**settings))
-    with TestClient(create_app(hearing), base_url=HOST) as client:
-        client.hearing = hearing  # type: ignore[attr-defined]
+    """A service in this process, and a client of it; ``client.service`` is the service."""
+    service = InferenceService(ServeConfig(**settings))
+    with TestClient(create_app(service), base_url=HOST) as client:
+        client.service = service  # type: ignore[attr-defined]
         yield client
 
 

@@ -76,7 +76,7 @@ def test_models_are_named_and_no_path_is_one(client, ask):
     for name in ("other", "../../etc", str(ROOT / "audio_emotion" / "weights" / "default")):
         response = ask(SAMPLE, f"model={name}")
         assert response.status_code == 404
-        assert "is served; there are: default" in response.json()["detail"]
+        assert "is served; available: default" in response.json()["detail"]
 
 
 def test_a_model_folder_is_served_by_its_name(ask):

@@ -43,6 +43,7 @@ def answered(page, spoken):
     """The page once the recording has been uploaded."""
     page.find_element("id", "file").send_keys(str(spoken))
     wait(page, "!document.getElementById('segments').hidden")
+    page.find_element("id", "merge").click()
     return page
 
 

@@ -26,7 +26,7 @@ def routes(client: TestClient) -> list[tuple[str, str]]:
     """Every route of the app behind the guard, whatever put it there, with a method."""
     app = client.app._app
     found = [(min(getattr(route, "methods", None) or {"GET"}), route.path) for route in flat(app.routes)]
-    assert {"/", "/v1/emotions", "/page/hear", "/static", "/docs", "/openapi.json"} <= {path for _, path in found}
+    assert {"/", "/v1/emotions", "/page/predict", "/static", "/docs", "/openapi.json"} <= {path for _, path in found}
     return [(method, path) for method, path in found if path != "/v1/stream"]
 
 
@@ -91,8 +91,18 @@ def test_a_name_that_was_made_to_point_here_is_refused(client):
         assert client.get("/healthz", headers={"Host": host}).status_code == 421, host
     for host in ("localhost:9", "127.0.0.1:8000", "[::1]:8000", "LOCALHOST"):
         assert client.get("/healthz", headers={"Host": host}).status_code == 200, host
-    assert ServeConfig(host="0.0.0.0").known_hosts is None
-    assert "lab.example" in ServeConfig(host="0.0.0.0", hosts=("Lab.example",)).known_hosts
+
+
+def test_a_server_for_other_machines_knows_its_names(monkeypatch):
+    from audio_emotion.web import settings
+
+    monkeypatch.setattr(settings, "_own_names", lambda: {"lab", "lab.local"})
+    insecure = ServeConfig(host="0.0.0.0", hosts=("Lab.example",))
+    for name in ("lab", "lab.local", "localhost", "192.168.1.7", "fe80::1", "lab.example"):
+        assert insecure.knows_host(name), name
+    for name in ("evil.example", "", "lab.evil.example"):
+        assert not insecure.knows_host(name), name
+    assert ServeConfig(host="0.0.0.0", token=TOKEN).knows_host("any.example")  # the page of a stranger has no token
 
 
 def test_a_body_over_the_limit_is_refused_however_it_comes(client):
@@ -107,7 +117,7 @@ def test_a_body_over_the_limit_is_refused_however_it_comes(client):
             read.append(number)
             yield bytes(2**16)
 
-    for path in ("/v1/emotions", "/page/hear", "/login"):
+    for path in ("/v1/emotions", "/page/predict", "/login"):
         sent = client.post(path, content=chunks(), headers={"Content-Type": "multipart/form-data; boundary=x"})
         assert sent.status_code == 413
         assert sent.headers["connection"] == "close"
@@ -119,7 +129,7 @@ def test_a_body_that_does_not_come_is_given_up():
             await asyncio.sleep(message_every_s)
             return {"type": "http.request", "body": b"x", "more_body": True}
 
-        body = guard.Body({"type": "http", "headers": []}, receive, config)
+        body = guard.Body({"type": "http", "headers": []}, receive, guard._BodyLimits.of(config, is_login=False))
         try:
             while True:
                 await body()
@@ -133,14 +143,14 @@ def test_a_body_that_does_not_come_is_given_up():
 def test_one_too_many_is_told_when_to_come_again():
     with served(jobs=1, max_queue=1, max_streams=1) as client:
         begun, leave = threading.Semaphore(0), threading.Event()
-        original = client.hearing.hear
+        original = client.service._predict_in
 
         def held(*arguments):
             begun.release()
             leave.wait(10)
             return original(*arguments)
 
-        client.hearing.hear = held
+        client.service._predict_in = held
         statuses = []
 
         def post() -> None:
@@ -150,7 +160,7 @@ def test_one_too_many_is_told_when_to_come_again():
         for thread in two:
             thread.start()
         begun.acquire(timeout=10)
-        while client.hearing.metrics.in_flight.collect()[0].samples[0].value < 2:
+        while client.service.metrics.in_flight.collect()[0].samples[0].value < 2:
             pass
         refused = client.post("/v1/emotions", files={"file": SAMPLE.read_bytes()})
         assert refused.status_code == 429

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from audio_emotion.web import service as module
-from audio_emotion.web.api import shown_name
+from audio_emotion.web.uploads import display_name
 from tests.sounds import encoded, voice
 from tests.web.conftest import SAMPLE, served
 
@@ -41,7 +41,10 @@ def test_ten_hours_of_silence(ask, ten_hours):
     for query in ("", "timeline=true"):
         response = ask(ten_hours, query)
         assert response.status_code == 413
-        assert response.json()["detail"] == "clip.wav: lasts longer than the 60 s allowed; cut it, or ask for a part"
+        assert (
+            response.json()["detail"]
+            == "clip.wav: lasts longer than the 60 s allowed; cut it, or request a part with start and end"
+        )
     assert ask(ten_hours, "start=7200&end=7203").json()["label"] == "no speech"
 
 
@@ -95,33 +98,33 @@ def test_a_polyglot_is_heard_as_what_it_sounds_like(ask):
     ],
 )
 def test_names_lead_nowhere(name, shown):
-    assert shown_name(name).strip() == shown.strip() or "/" in name
-    assert "/" not in shown_name(name)
-    assert shown_name(name).isprintable()
+    assert display_name(name).strip() == shown.strip() or "/" in name
+    assert "/" not in display_name(name)
+    assert display_name(name).isprintable()
 
 
 def test_an_upload_is_private_and_gone_afterwards(client, ask, monkeypatch):
     seen, modes = [], []
-    read = client.hearing._crew.read
+    read = client.service._fast.workers.read
 
     def looking(path, settings):
         seen.append(Path(path))
         modes.append(tuple(stat.S_IMODE(place.stat().st_mode) for place in (Path(path), Path(path).parent)))
         return read(path, settings)
 
-    monkeypatch.setattr(client.hearing._crew, "read", looking)
+    monkeypatch.setattr(client.service._fast.workers, "read", looking)
     for content in (SAMPLE, b"nonsense"):
         ask(content, name="happy.wav")
-    names = {path.name for path in seen}
+    names = {path.name for path in seen}  # each is read twice: its header, then its sound
     assert len(names) == 2
     assert all(len(name) == 32 and "happy" not in name for name in names)
     if os.name != "nt":
         assert set(modes) == {(0o600, 0o700)}
-    assert not list(seen[0].parent.iterdir())
+    assert [path.name for path in seen[0].parent.iterdir()] == ["lock"]
 
 
 def test_a_decoder_that_dies_takes_nobody_with_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(module.reading, "NAME", "tests.poison:read")
+    monkeypatch.setattr(module.readers, "NAME", "tests.poison:read")
     with served(decode_s=1.0) as client:
 
         def post(content: bytes):
@@ -139,11 +142,11 @@ def test_an_answer_that_takes_too_long_is_given_up(ask):
     with served(answer_s=1e-6) as client:
         response = ask(SAMPLE, by=client)
     assert response.status_code == 413
-    assert "takes longer to answer" in response.json()["detail"]
+    assert "predicting takes longer" in response.json()["detail"]
 
 
 def test_a_model_that_fails_is_told_and_forgotten(client, ask, monkeypatch):
-    runtime = client.hearing.model("").runtime
+    runtime = client.service.model("").runtime
     with monkeypatch.context() as patch:
         patch.setattr(runtime._runtime, "logits", lambda windows: 1 / 0)
         with pytest.raises(ZeroDivisionError):

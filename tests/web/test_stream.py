@@ -1,4 +1,5 @@
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -83,17 +84,43 @@ def test_a_silent_client_is_given_up(client):
     with client.websocket_connect(URL) as socket:
         lines, code = rest(socket)
     assert code == 1008
-    assert json.loads(lines[0])["detail"] == "no sound came for 2 s"
+    assert json.loads(lines[0])["detail"] == "no samples came for 2 s"
 
 
-@pytest.mark.parametrize("query", ["?sampling_rate=1", "?channels=0", "?hop=x"])
-def test_a_parameter_out_of_its_range_opens_no_stream(client, query):
-    with pytest.raises(WebSocketDisconnect), client.websocket_connect(URL + query):
-        pass
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("?sampling_rate=1", "sampling_rate: Input should be greater"),
+        ("?channels=0", "channels: "),
+        ("?hop=x", "hop: "),
+    ],
+)
+def test_a_parameter_out_of_its_range_ends_the_stream_with_a_reason(client, query, reason):
+    with client.websocket_connect(URL + query) as socket:
+        (line,), code = rest(socket)
+    assert code == 1008
+    assert json.loads(line)["detail"].startswith(reason)
+
+
+def test_empty_messages_do_not_keep_a_stream_open(client):
+    with client.websocket_connect(URL) as socket:
+        stop = threading.Event()
+
+        def send_nothing() -> None:
+            while not stop.wait(0.2):
+                socket.send_bytes(b"")
+
+        thread = threading.Thread(target=send_nothing)
+        thread.start()
+        lines, code = rest(socket)
+        stop.set()
+        thread.join()
+    assert code == 1008
+    assert json.loads(lines[0])["detail"] == "no samples came for 2 s"
 
 
 def test_a_dropped_stream_leaves_its_place(client):
-    for _ in range(client.hearing.config.max_streams + 2):
+    for _ in range(client.service.config.max_streams + 2):
         with client.websocket_connect(URL) as socket:
             socket.send_bytes(pcm(voice(4.0)))
     for _ in range(100):

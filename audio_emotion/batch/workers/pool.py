@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from audio_emotion.batch.workers.process import WorkerProcess
@@ -39,7 +39,7 @@ class WorkerPool:
         finally:
             self._idle.put(child)
 
-    def read(self, path: str, settings: Mapping[str, Any]) -> Iterator[WindowBatch | Failure]:
+    def read(self, path: str, settings: Mapping[str, Any]) -> Generator[WindowBatch | Failure, None, None]:
         """Yield what the reader makes of a recording, in order, waiting for a worker to be free; a failure is the last.
 
         ``settings`` go before the reader's own. A recording that ends a worker which had read others before, without

@@ -1,124 +1,218 @@
-// The page: opens or records a sound, asks the model in this browser, and shows what it says.
-import { said, showBars, percent } from "./bars.js";
-import { colour, useLabels } from "./colours.js";
-import * as ort from "./ort.wasm.min.mjs";
-import { decoded, windows } from "./sound.js";
+// The exported page: opens or records a sound, runs the model in this browser, and shows its predictions.
+import { showBars, summary } from "./bars.js";
+import { useLabels } from "./colours.js";
+import { documents } from "./documents.js";
+import { LANGUAGES, language, preferredLanguage, t, useLanguage } from "./i18n.js";
+import { indexAt, merged } from "./merge.js";
+import { createPlayer } from "./player.js";
+import { markRows, showRows } from "./segments.js";
+import { decoded, waveform, windows } from "./sound.js";
+import { clock, moveHead, onPoint, redraw, showTimeline } from "./timeline.js";
 
-const $ = (id) => document.getElementById(id);
-const about = await (await fetch("model.json")).json();
-const session = await opened();
+const element = (id) => document.getElementById(id);
+const [input, file, microphone, audio] = ["input", "file", "microphone", "player"].map(element);
 
-async function opened() {
+let model = null; // { about, predict(samples) → logits }
+let shown = null; // { name, answer, segments }
+let rows = [];
+let recorder = null;
+
+const player = createPlayer(audio, follow);
+
+function say(text, problem = false) {
+  element("status").textContent = text;
+  element("status").classList.toggle("problem", problem);
+}
+
+// --- model ------------------------------------------------------------------------------------------------------------
+
+async function fetched(name) {
+  const response = await fetch(name).catch((error) => { throw new Error(`${name}: ${error.message}`); });
+  if (!response.ok) throw new Error(`${name}: ${response.status} ${response.statusText}`);
+  return response;
+}
+
+async function loadModel() {
+  const about = await (await fetched("model.json")).json();
+  const graph = new Uint8Array(await (await fetched("model.onnx")).arrayBuffer());
+  const ort = await import("./ort.wasm.min.mjs").catch((error) => { throw new Error(`ONNX Runtime Web: ${error.message}`); });
   [ort.env.wasm.numThreads, ort.env.wasm.proxy] = [1, false]; // plain file hosts allow no shared memory
   ort.env.wasm.wasmPaths = new URL(".", import.meta.url).href;
-  const graph = new Uint8Array(await (await fetch("model.onnx")).arrayBuffer());
-  return ort.InferenceSession.create(graph, { executionProviders: ["wasm"] });
+  const session = await ort.InferenceSession.create(graph, { executionProviders: ["wasm"] });
+  return {
+    about,
+    async predict(samples) {
+      const tensor = new ort.Tensor("float32", samples, [1, samples.length]);
+      return (await session.run({ [session.inputNames[0]]: tensor })).logits.data;
+    },
+  };
 }
 
-/** Logits of one window. */
-async function heard(content) {
-  const samples = new ort.Tensor("float32", content, [1, content.length]);
-  return (await session.run({ [session.inputNames[0]]: samples })).logits.data;
-}
-
-function answer(logits) {
-  const scaled = Array.from(logits, (value) => value / about.temperature);
+function softmax(logits) {
+  const { labels, temperature } = model.about;
+  const scaled = Array.from(logits, (value) => value / temperature);
   const odds = scaled.map((value) => Math.exp(value - Math.max(...scaled)));
   const total = odds.reduce((sum, value) => sum + value, 0);
-  const scores = Object.fromEntries(about.labels.map((label, i) => [label, odds[i] / total]));
-  const label = about.labels.reduce((best, one) => (scores[one] > scores[best] ? one : best));
+  const scores = Object.fromEntries(labels.map((label, i) => [label, odds[i] / total]));
+  const label = labels.reduce((best, other) => (scores[other] > scores[best] ? other : best));
   return { label, score: scores[label], scores };
 }
 
-const silence = () => ({ label: "no speech", score: 0, scores: Object.fromEntries(about.labels.map((label) => [label, 0])) });
+const silence = () => ({
+  label: "no speech", score: 0, scores: Object.fromEntries(model.about.labels.map((label) => [label, 0])),
+});
 
-async function answered(samples) {
-  const parts = windows(samples, about.window_samples);
-  const total = new Float64Array(about.labels.length);
+/** Return the prediction for the whole and for each window; a window's segment ends where the next one is nearer. */
+async function predict(samples) {
+  const { sampling_rate: rate, window_samples: length, labels } = model.about;
+  const parts = windows(samples, length);
+  const total = new Float64Array(labels.length);
   let count = 0;
-  for (const part of parts) {
-    const logits = part.silent ? null : await heard(part.content);
+  const segments = [];
+  for (const [i, part] of parts.entries()) {
+    const logits = part.silent ? null : await model.predict(part.content);
     if (logits) {
       count += 1;
-      logits.forEach((value, i) => { total[i] += value; });
+      logits.forEach((value, each) => { total[each] += value; });
     }
-    part.answer = logits ? answer(logits) : silence();
-    $("status").textContent = `Listening … window ${parts.indexOf(part) + 1} of ${parts.length}`;
+    // windows overlap by half: the border between two lies in the middle of their overlap
+    const start = i ? (part.start + parts[i - 1].end) / 2 : 0;
+    const end = i + 1 < parts.length ? (parts[i + 1].start + part.end) / 2 : samples.length;
+    segments.push({ start: start / rate, end: end / rate, ...(logits ? softmax(logits) : silence()) });
+    say(t("export.progress", { number: i + 1, count: parts.length }));
   }
-  return { whole: count ? answer(total.map((value) => value / count)) : silence(), parts };
+  const answer = count ? softmax(total.map((value) => value / count)) : silence();
+  return { answer: { start: 0, end: samples.length / rate, ...answer }, segments };
 }
 
-function show(name, seconds, { whole, parts }) {
-  $("answer").textContent = said(whole);
-  $("about").textContent = `${name}, ${seconds.toFixed(1)} s`;
-  showBars(whole);
-  $("windows").replaceChildren(...parts.map((part) => {
-    const row = document.createElement("tr");
-    const time = (samples) => `${(samples / about.sampling_rate).toFixed(1)} s`;
-    const cells = [time(part.start), time(part.end), part.answer.label, percent(part.answer.score)];
-    row.append(...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
-    row.title = about.labels.map((label) => `${label} ${percent(part.answer.scores[label])}`).join(", ");
-    row.cells[2].style.borderLeft = `.4rem solid ${colour(part.answer.label)}`;
-    return row;
+// --- what is shown ----------------------------------------------------------------------------------------------------
+
+function show() {
+  const { answer, segments, picture } = shown;
+  for (const id of ["result", "time", "segments"]) element(id).hidden = false;
+  showTimeline(answer.start, answer.end, [{ name: "", segments, picture }]);
+  showTable();
+  showDownloads();
+  showWhole();
+}
+
+function showWhole() {
+  const { name, answer } = shown;
+  showPrediction(answer, `${name} · ${clock(Math.round(answer.end))}`);
+}
+
+function showPrediction(prediction, about) {
+  element("answer").textContent = summary(prediction);
+  element("about").textContent = about;
+  showBars(prediction);
+}
+
+function showTable() {
+  rows = element("merge").checked ? merged(shown.segments) : shown.segments;
+  showRows(rows, (start, end) => player.play(start, end));
+}
+
+function showDownloads() {
+  const { name, answer, segments } = shown;
+  const texts = documents({ file: name, model: model.about.name, answer, segments });
+  for (const link of element("downloads").children) URL.revokeObjectURL(link.href);
+  element("downloads").replaceChildren(...Object.entries(texts).map(([format, text]) => {
+    const link = Object.assign(document.createElement("a"), { id: format, className: "button", textContent: format.toUpperCase() });
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    link.download = `${name.replace(/\.\w+$/, "")}.${format}`;
+    link.setAttribute("aria-label", t("segments.downloadName", { format: format.toUpperCase() }));
+    return link;
   }));
-  [$("result").hidden, $("along").hidden] = [false, false];
 }
 
-async function hear(name, read) {
-  $("status").classList.remove("problem");
-  $("status").textContent = "Reading …";
+function follow(seconds, playing) {
+  if (!shown) return;
+  moveHead(seconds, playing);
+  markRows([indexAt(rows, seconds)], playing);
+  const now = !playing && seconds === 0 ? null : shown.segments[indexAt(shown.segments, seconds)];
+  if (now) showPrediction(now, t("result.at", { time: clock(seconds), answer: summary(shown.answer) }));
+  else showWhole();
+}
+
+async function open(blob, name) {
+  say(t("export.reading"));
+  player.unload();
   try {
-    const samples = await decoded(await read(), about.sampling_rate);
-    show(name, samples.length / about.sampling_rate, await answered(samples));
-    $("status").textContent = "";
+    const samples = await decoded(await blob.arrayBuffer(), model.about.sampling_rate);
+    shown = { name, picture: waveform(samples, model.about.sampling_rate), ...(await predict(samples)) };
+    show();
+    [audio.hidden, element("mute").hidden] = [false, true];
+    player.load(blob);
+    say("");
   } catch (error) {
-    $("status").classList.add("problem");
-    $("status").textContent = `${name} cannot be read by this browser (${error.message}).`;
+    say(t("export.unreadable", { name, reason: error.message }), true);
   }
 }
-
-const open = (file) => file && hear(file.name, () => file.arrayBuffer());
 
 /** Record until the button is pressed again. */
 async function record() {
   const media = await navigator.mediaDevices.getUserMedia({
     audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
   });
-  const [recorder, kept] = [new MediaRecorder(media, { audioBitsPerSecond: 128000 }), []];
-  recorder.ondataavailable = ({ data }) => kept.push(data);
+  const blocks = [];
+  recorder = new MediaRecorder(media, { audioBitsPerSecond: 128_000 });
+  recorder.ondataavailable = ({ data }) => blocks.push(data);
   recorder.onstop = () => {
     media.getTracks().forEach((track) => track.stop());
-    $("microphone").setAttribute("aria-pressed", "false");
-    $("microphone").textContent = "Use the microphone";
-    hear("The recording", () => new Blob(kept, { type: recorder.mimeType }).arrayBuffer());
+    microphone.setAttribute("aria-pressed", "false");
+    microphone.textContent = t("microphone.start");
+    open(new Blob(blocks, { type: recorder.mimeType }), t("export.recording"));
   };
   recorder.start();
-  $("microphone").setAttribute("aria-pressed", "true");
-  $("microphone").textContent = "Stop";
-  return recorder;
+  microphone.setAttribute("aria-pressed", "true");
+  microphone.textContent = t("microphone.stop");
+  say(t("export.listening"));
 }
 
-let recorder = null;
-useLabels(about.labels);
-$("model").textContent = about.name;
-$("licence").textContent = `${about.name}, ${about.licence}`;
-$("choose").onclick = () => $("file").click();
-$("file").onchange = () => open($("file").files[0]);
-$("microphone").onclick = async () => {
+element("choose").addEventListener("click", () => file.click());
+file.addEventListener("change", () => {
+  if (file.files.length) open(file.files[0], file.files[0].name);
+  file.value = "";
+});
+microphone.addEventListener("click", async () => {
   if (recorder?.state === "recording") return recorder.stop();
-  try {
-    recorder = await record();
-    $("status").textContent = "Recording …";
-  } catch (error) {
-    $("status").textContent = `No microphone: ${error.message}`;
-  }
-};
-$("input").ondragover = (event) => { event.preventDefault(); $("input").classList.add("over"); };
-$("input").ondragleave = () => $("input").classList.remove("over");
-$("input").ondrop = (event) => {
+  return record().catch((error) => say(t("microphone.failed", { reason: error.message }), true));
+});
+input.addEventListener("dragover", (event) => {
   event.preventDefault();
-  $("input").classList.remove("over");
-  open(event.dataTransfer.files[0]);
-};
-$("status").textContent = "";
-[$("choose").disabled, $("microphone").disabled] = [false, !navigator.mediaDevices];
+  input.classList.add("over");
+});
+input.addEventListener("dragleave", () => input.classList.remove("over"));
+input.addEventListener("drop", (event) => {
+  event.preventDefault();
+  input.classList.remove("over");
+  const [dropped] = event.dataTransfer.files;
+  if (dropped && model) open(dropped, dropped.name);
+});
+element("merge").addEventListener("change", showTable);
+audio.addEventListener("error", () => {
+  if (!audio.getAttribute("src")) return;
+  audio.hidden = true;
+  Object.assign(element("mute"), { hidden: false, textContent: t("player.mute") });
+});
+onPoint({ seek: (seconds) => player.seek(seconds), toggle: () => player.toggle() });
+
+element("language").append(...Object.entries(LANGUAGES).map(([code, name]) => new Option(name, code)));
+element("language").addEventListener("change", async ({ target }) => {
+  await useLanguage(target.value);
+  if (shown) show();
+  redraw();
+});
+await useLanguage(preferredLanguage());
+element("language").value = language;
+say(t("export.loading"));
+try {
+  model = await loadModel();
+  useLabels(model.about.labels);
+  element("model").textContent = model.about.name;
+  element("licence").textContent = `${model.about.name}, ${model.about.licence}`;
+  [element("choose").disabled, microphone.disabled] = [false, !navigator.mediaDevices];
+  say("");
+} catch (error) {
+  say(t("export.failed", { reason: error.message }), true);
+}

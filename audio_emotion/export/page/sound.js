@@ -45,3 +45,17 @@ export function windows(samples, length) {
     return { start, end: start + part.length, content, silent: highest(levels(part)) < SILENCE_DBFS };
   });
 }
+
+/** Lowest and highest sample of each of many columns: the waveform as draw.js shows it. */
+export function waveform(samples, rate, columns = 20_000) {
+  const step = Math.max(1, Math.ceil(samples.length / columns));
+  const n = Math.ceil(samples.length / step);
+  const wave = new Float32Array(2 * n);
+  for (let i = 0; i < samples.length; i += 1) {
+    const at = 2 * Math.floor(i / step);
+    wave[at] = Math.min(wave[at], samples[i]);
+    wave[at + 1] = Math.max(wave[at + 1], samples[i]);
+  }
+  const peak = wave.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
+  return { wave: Int8Array.from(wave, (value) => Math.round((127 * value) / peak)), step_s: step / rate };
+}

@@ -1,4 +1,4 @@
-// Runs beside the sound: hands over blocks of 16-bit samples.
+// Runs in the audio thread: hands over blocks of 16-bit samples, mixed to one channel.
 class Capture extends AudioWorkletProcessor {
   constructor() {
     super();

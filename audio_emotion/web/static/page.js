@@ -1,169 +1,328 @@
-// What happens on the page: a file or the microphone in, an answer out.
-import { said, showBars } from "./bars.js";
+// The page's own logic: files, samples or the microphone in; predictions, timeline and downloads out.
+import { address, convert, fetchJson } from "./api.js";
+import { details, isEven, showBars, summary } from "./bars.js";
 import { useLabels } from "./colours.js";
-import { listen } from "./microphone.js";
-import { showRows, markRow } from "./segments.js";
-import { clock, drawStrip, moveHead, onPoint, showTimeline } from "./timeline.js";
+import { labelName, LANGUAGES, preferredLanguage, t, useLanguage, language } from "./i18n.js";
+import { indexAt, merged } from "./merge.js";
+import { record } from "./microphone.js";
+import { createPlayer } from "./player.js";
+import { Queue } from "./queue.js";
+import { removeItem, showItem } from "./recordings.js";
+import { markRows, showRows } from "./segments.js";
+import { onSettings, settingsQuery, useWindow } from "./settings.js";
+import { clock, moveHead, onPoint, redraw, showLive, showTimeline } from "./timeline.js";
 
-const LONGEST_BYTES = 90e6; // of sound kept from the microphone: 15 minutes at 48 kHz
+const LONGEST_BYTES = 90e6; // of a microphone recording: 15 minutes at 48 kHz
+const CLICK_GAP_MS = 600; // a second click on Stop within this belongs to a double click
 const element = (id) => document.getElementById(id);
-const [input, file, microphone, player, model] = ["input", "file", "microphone", "player", "model"].map(element);
+const [input, file, microphone, audio, model] = ["input", "file", "microphone", "player", "model"].map(element);
 
 let models = [];
-let answer = null; // { answer, segments, ... } of what is shown
-let stop = null; // ends the microphone
+let limits = null; // { upload_bytes, duration_s }
+let selected = null; // the item that is shown
+let lanes = []; // of the item: { name, answer, segments, overview }
+let lane = 0; // whose bars are shown
+let rows = []; // of the table
+let recording = null; // { stop } while the microphone is on
+let microphoneState = "off"; // off, starting, on, stopping
+let stoppedAt = -Infinity;
 
-function tell(text, problem = false) {
+const player = createPlayer(audio, follow);
+const queue = new Queue(itemChanged);
+const actions = {
+  select: (item) => select(item),
+  cancel: (item) => queue.cancel(item),
+  retry: (item) => queue.again(item, { ...item.query, ...currentQuery() }),
+  remove(item) {
+    queue.remove(item);
+    removeItem(item);
+    if (item === selected) select(queue.items.at(-1) ?? null);
+    element("recordings").hidden = !queue.items.length;
+    element(queue.items.length ? "recordings-title" : "choose").focus();
+  },
+};
+
+function say(text, problem = false) {
   element("status").textContent = text;
   element("status").classList.toggle("problem", problem);
 }
 
 function show(...ids) {
   for (const id of ["result", "time", "segments"]) element(id).hidden = !ids.includes(id);
+  element("empty").hidden = ids.length > 0 || queue.items.length > 0;
 }
 
-async function fetchModels() {
-  models = (await (await fetch("/v1/models")).json()).models;
-  model.replaceChildren(...models.map((m) => new Option(m.name, m.name)));
+function currentQuery() {
+  return { model: model.value, ...settingsQuery() };
 }
 
-function chosenModel() {
-  const chosen = models.find((m) => m.name === model.value);
-  if (chosen) useLabels(chosen.labels);
-  return model.value;
+// --- recordings -------------------------------------------------------------------------------------------------------
+
+function add(blob, name, recorded = false) {
+  const tooLarge = limits && blob.size > limits.upload_bytes;
+  const error = tooLarge ? t("input.tooLarge", { size: Math.round(limits.upload_bytes / 2 ** 20) }) : "";
+  return queue.add({ name, blob, query: currentQuery(), recorded, error });
 }
 
-async function hear(recording, name) {
-  tell(`Listening to ${name} …`);
-  input.setAttribute("aria-busy", "true");
-  try {
-    const body = new FormData();
-    body.append("file", recording, name);
-    const query = new URLSearchParams({ model: chosenModel(), hop: hop(recording) });
-    const response = await fetch(`/page/hear?${query}`, { method: "POST", body });
-    const told = await response.json();
-    if (!response.ok) throw new Error(told.detail ?? response.statusText);
-    showAnswer(told, recording, name);
-  } catch (error) {
-    tell(error instanceof TypeError ? "The server cannot be reached." : error.message, true);
-  } finally {
-    input.removeAttribute("aria-busy");
+/** Queue files and show the first of them, unless the microphone is on: then its predictions stay on the screen. */
+function open(files) {
+  const items = [...files].map((each) => add(each, each.name));
+  if (items.length && microphoneState === "off") select(items[0]);
+}
+
+function itemChanged(item) {
+  element("recordings").hidden = false;
+  element("empty").hidden = true;
+  showItem(item, selected, actions);
+  if (item === selected && microphoneState === "off") showSelected();
+}
+
+function select(item) {
+  const before = selected;
+  selected = item;
+  for (const changed of [before, item]) if (changed && queue.items.includes(changed)) showItem(changed, item, actions);
+  player.unload();
+  lanes = [];
+  if (item) showSelected();
+  else {
+    say("");
+    show();
   }
 }
 
-const hop = (recording) => (recording.size > 2e7 ? 1 : 0.5);
+function showSelected() {
+  const { name, state, error, result } = selected;
+  input.toggleAttribute("aria-busy", state === "running" || state === "waiting");
+  if (state === "failed") say(t("status.failed", { name, reason: error.startsWith(`${name}: `) ? error.slice(name.length + 2) : error }), true);
+  else if (state === "running" || state === "waiting") say(t("status.predicting", { name }));
+  else if (state === "cancelled") say(t("status.failed", { name, reason: t("list.cancelled") }));
+  if (!result) show();
+  else if (result !== selected.shown || !lanes.length) showResult();
+  if (state === "done") say(t("status.done", { name, answer: summary(result.answer) }));
+}
 
-function showAnswer(told, recording, name) {
-  answer = told;
-  const { start, end } = told.answer;
+/** Return the lanes of an answer: one, or one for each channel. */
+function lanesOf({ answer, segments, overview, lanes: channels }, name = "") {
+  const prefix = name && `${name} · `;
+  if (!channels) return [{ name, answer, segments, overview }];
+  return channels.map((each) => ({ ...each, name: prefix + t("time.channel", { number: each.channel }) }));
+}
+
+function showResult() {
+  const { result, comparison, blob } = selected;
+  selected.shown = result;
+  useLabels(Object.keys(result.answer.scores));
+  lanes = comparison?.result
+    ? [...lanesOf(result, selected.query.model), ...lanesOf(comparison.result, comparison.query.model)]
+    : lanesOf(result);
+  lane = Math.min(lane, lanes.length - 1);
   show("result", "time", "segments");
-  told.about = `${name} · ${clock(Math.round(end - start))} · ${told.answer.model} on ${told.answer.device}`;
-  showSaid(told.answer, told.about);
-  showTimeline(told.answer, told.segments, told.overview);
-  element("emotions").setAttribute("aria-label", `Emotions over time, ${told.segments.length} segments; the table below lists them`);
-  showRows(told.segments, play);
-  for (const kind of ["json", "csv", "srt"]) offer(kind, told.documents[kind], name);
-  for (const id of ["wave", "mel"]) element(id).hidden = false;
-  load(recording);
-  tell(`${name}: ${said(told.answer)}.`);
+  const { start, end } = result.answer;
+  showLaneButtons();
+  showTimeline(start, end, lanes);
+  showTable();
+  showDownloads();
+  showComparison();
+  if (!audio.getAttribute("src")) load(blob);
+  showWhole();
 }
 
-function showSaid(what, about) {
-  element("answer").textContent = said(what);
-  element("about").textContent = about;
-  showBars(what);
+function showWhole() {
+  const { answer } = lanes[lane];
+  const { start, end } = selected.result.answer;
+  const about = { name: selected.name, time: clock(Math.round(end - start)), model: answer.model, device: answer.device };
+  showPrediction(answer, t("result.about", about));
 }
 
-function offer(kind, text, name) {
-  const link = element(kind);
-  URL.revokeObjectURL(link.href);
-  link.href = URL.createObjectURL(new Blob([text], { type: kind === "json" ? "application/json" : "text/plain" }));
-  link.download = `${name.replace(/\.\w+$/, "")}.${kind}`;
+function showPrediction(prediction, about) {
+  element("answer").textContent = summary(prediction);
+  element("answer").classList.toggle("even", isEven(prediction));
+  element("about").textContent = isEven(prediction) ? `${t("answer.evenAbout", { details: details(prediction) })} · ${about}` : about;
+  showBars(prediction);
 }
 
-function load(recording) {
-  URL.revokeObjectURL(player.src);
-  player.src = URL.createObjectURL(recording);
-  player.hidden = false;
+function showLaneButtons() {
+  element("lane-buttons").hidden = lanes.length < 2;
+  element("lane-buttons").replaceChildren(...(lanes.length < 2 ? [] : lanes).map((each, number) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = `${each.name}: ${summary(each.answer)}`;
+    button.setAttribute("aria-pressed", number === lane);
+    button.addEventListener("click", () => {
+      lane = number;
+      [...element("lane-buttons").children].forEach((other, i) => other.setAttribute("aria-pressed", i === lane));
+      follow(audio.currentTime, !audio.paused);
+    });
+    return button;
+  }));
+}
+
+function showTable() {
+  const merge = element("merge").checked;
+  rows = lanes.flatMap(({ name, segments }) =>
+    (merge ? merged(segments) : segments).map((segment) => ({ ...segment, lane: name })));
+  rows.sort((one, other) => one.start - other.start);
+  showRows(rows, (start, end) => player.play(start, end), lanes.length > 1);
+}
+
+function showDownloads() {
+  const { result, name } = selected;
+  for (const link of element("downloads").children) URL.revokeObjectURL(link.href);
+  element("downloads").replaceChildren(...Object.entries(result.documents).map(([format, document_]) => {
+    const { text, suffix } = typeof document_ === "string" ? { text: document_, suffix: `.${format}` } : document_;
+    const link = Object.assign(document.createElement("a"), { id: format, className: "button", textContent: format.toUpperCase() });
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    link.download = name.replace(/\.\w+$/, "") + suffix;
+    link.setAttribute("aria-label", t("segments.downloadName", { format: format.toUpperCase() }));
+    return link;
+  }));
+}
+
+// --- comparing two models ---------------------------------------------------------------------------------------------
+
+const comparisons = new Queue((item) => {
+  if (item.state === "failed") say(t("status.failed", { name: item.name, reason: item.error }), true);
+  if (item.state === "done" && item === selected?.comparison) showResult();
+});
+
+function showComparison() {
+  const others = models.filter(({ name }) => name !== selected.query.model);
+  element("compare-box").hidden = !others.length;
+  const wanted = selected.comparison?.query.model ?? "";
+  element("compare").replaceChildren(
+    new Option(t("result.compareNone"), ""), ...others.map(({ name }) => new Option(name, name, false, name === wanted)),
+  );
+}
+
+element("compare").addEventListener("change", ({ target }) => {
+  const { name, blob, query, comparison } = selected;
+  if (comparison) comparisons.remove(comparison);
+  selected.comparison = target.value ? comparisons.add({ name, blob, query: { ...query, model: target.value } }) : null;
+  if (!target.value) showResult();
+});
+
+// --- playback ---------------------------------------------------------------------------------------------------------
+
+function load(blob) {
+  audio.hidden = false;
   element("mute").hidden = true;
+  player.load(selected.playable ?? blob);
 }
 
-function play(seconds) {
-  player.currentTime = seconds;
-  player.play().catch(() => {});
+/** Have a format that the browser cannot play converted by the server. */
+async function convertForPlayback() {
+  const item = selected;
+  if (!item || !audio.getAttribute("src")) return;
+  audio.hidden = true;
+  element("mute").hidden = false;
+  element("mute").textContent = t(item.playable ? "player.mute" : "player.converting");
+  if (item.playable) return;
+  try {
+    item.playable = await convert(item.blob, item.name);
+    if (item === selected) load(item.playable);
+  } catch {
+    if (item === selected) element("mute").textContent = t("player.mute");
+  }
 }
 
-function follow() {
-  if (!answer || stop) return;
-  const at = player.currentTime;
-  moveHead(at);
-  const number = answer.segments.findIndex((s) => s.start <= at && at < s.end);
-  markRow(number);
-  const now = player.paused && at === 0 ? null : answer.segments[number];
-  if (now) showSaid(now, `at ${clock(at)} · as a whole: ${said(answer.answer)}`);
-  else showSaid(answer.answer, answer.about);
-  if (!player.paused) requestAnimationFrame(follow);
+function follow(seconds, playing) {
+  if (!lanes.length || microphoneState !== "off") return;
+  moveHead(seconds, playing);
+  markRows(rows.flatMap((row, number) => (row.start <= seconds && seconds < row.end ? [number] : [])), playing);
+  const { segments, answer } = lanes[lane];
+  const now = !playing && seconds === 0 ? null : segments[indexAt(segments, seconds)];
+  if (now) showPrediction(now, t("result.at", { time: clock(seconds), answer: summary(answer) }));
+  else showWhole();
+}
+
+// --- microphone -------------------------------------------------------------------------------------------------------
+
+function microphoneLabel() {
+  microphone.setAttribute("aria-pressed", microphoneState === "on");
+  microphone.setAttribute("aria-disabled", microphoneState === "starting" || microphoneState === "stopping");
+  microphone.textContent = t(microphoneState === "on" ? "microphone.stop" : "microphone.start");
+  element("level").hidden = microphoneState !== "on";
 }
 
 async function startMicrophone() {
   const segments = [];
   player.pause();
-  stop = () => {};
-  microphone.disabled = true; // until the browser has asked
+  microphoneState = "starting"; // until the user has allowed it
+  microphoneLabel();
   try {
-    stop = await listen(chosenModel(), LONGEST_BYTES, {
-      level: (level) => {
+    recording = await record({ hop: 0.5, model: model.value }, LONGEST_BYTES, {
+      level(level) {
         const share = Math.max(0, Math.min(1, 1 + (20 * Math.log10(level + 1e-6)) / 60));
         element("level").firstElementChild.style.transform = `scaleX(${share})`;
       },
-      segment: (segment) => {
+      segment(segment) {
+        if (microphoneState !== "on") return;
         segments.push(segment);
-        showLive(segments);
+        showLiveSegments(segments);
       },
-      problem: (text) => tell(text, true),
-      full: endMicrophone,
+      offline(reason) {
+        show();
+        say(t("microphone.offline", { reason }), true);
+      },
+      full: stopMicrophone,
     });
+    microphoneState = "on";
+    for (const item of queue.items) showItem(item, null, actions);
+    show();
+    element("empty").hidden = true;
+    say(t("microphone.listening"));
   } catch (error) {
-    stop = null;
-    tell(`The microphone cannot be used: ${error.message}.`, true);
-    return;
-  } finally {
-    microphone.disabled = false;
+    microphoneState = "off";
+    say(t("microphone.failed", { reason: error.message }), true);
   }
-  microphone.setAttribute("aria-pressed", "true");
-  microphone.textContent = "Stop";
-  element("level").hidden = false;
-  tell("Listening. The first answer takes about three seconds.");
+  microphoneLabel();
 }
 
-function showLive(segments) {
+function showLiveSegments(segments) {
   const last = segments.at(-1);
+  const before = segments.at(-2);
+  useLabels(Object.keys(last.scores));
   show("result", "time");
-  for (const id of ["wave", "mel"]) element(id).hidden = true;
-  player.hidden = true;
-  element("head").hidden = true;
-  element("axis").replaceChildren();
-  if (element("answer").textContent.split(",")[0] !== last.label) tell(`Now: ${last.label}`);
-  showSaid(last, `live · ${clock(last.end)}`);
-  drawStrip(segments.filter((s) => s.end > last.end - 60), Math.max(0, last.end - 60), Math.max(last.end, 10));
+  audio.hidden = true;
+  element("mute").hidden = true;
+  element("lane-buttons").hidden = element("compare-box").hidden = true;
+  if (!before || before.label !== last.label) say(t("microphone.now", { label: labelName(last.label) }));
+  showPrediction(last, t("microphone.live", { time: clock(last.end) }));
+  showLive(segments);
 }
 
-async function endMicrophone() {
-  const end = stop;
-  microphone.setAttribute("aria-pressed", "false");
-  microphone.textContent = "Use the microphone";
-  element("level").hidden = true;
-  const recording = await end();
-  stop = null;
-  await hear(recording, "microphone.wav");
+async function stopMicrophone() {
+  if (microphoneState !== "on") return;
+  microphoneState = "stopping";
+  stoppedAt = performance.now();
+  microphoneLabel();
+  const blob = await recording.stop();
+  microphoneState = "off";
+  microphoneLabel();
+  if (blob.size <= 44) {
+    say(t("microphone.nothing"), true); // a WAV head alone
+    if (selected) select(selected);
+    return;
+  }
+  const stamp = new Date(Date.now() - new Date().getTimezoneOffset() * 60_000).toISOString().slice(0, 19).replace(/[T:]/g, "-");
+  select(add(blob, `${t("microphone.file")}-${stamp}.wav`, true));
 }
+
+microphone.addEventListener("click", () => {
+  if (microphoneState === "on") stopMicrophone();
+  else if (microphoneState === "off" && performance.now() - stoppedAt > CLICK_GAP_MS) startMicrophone();
+});
+window.addEventListener("beforeunload", (event) => {
+  if (microphoneState === "on") event.preventDefault(); // the recording would be lost
+});
+
+// --- files, models, settings, language --------------------------------------------------------------------------------
 
 element("choose").addEventListener("click", () => file.click());
 file.addEventListener("change", () => {
-  if (file.files.length) hear(file.files[0], file.files[0].name);
+  open(file.files);
   file.value = "";
 });
-microphone.addEventListener("click", () => (stop ? endMicrophone() : startMicrophone()));
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
   input.classList.add("over");
@@ -174,23 +333,87 @@ document.addEventListener("dragleave", (event) => {
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   input.classList.remove("over");
-  const [dropped] = event.dataTransfer.files;
-  if (dropped && !stop) hear(dropped, dropped.name);
+  open(event.dataTransfer.files);
 });
-onPoint(play);
-player.addEventListener("play", follow);
-player.addEventListener("timeupdate", follow);
-player.addEventListener("seeked", follow);
-player.addEventListener("error", () => {
-  if (!player.src) return;
-  player.hidden = true;
-  element("mute").hidden = false;
+onPoint({
+  seek: (seconds) => player.seek(seconds),
+  toggle: () => player.toggle(),
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => answer && showAnswerColours());
+audio.addEventListener("error", convertForPlayback);
+element("merge").addEventListener("change", showTable);
+element("clear").addEventListener("click", () => {
+  for (const item of [...queue.items]) {
+    queue.remove(item);
+    removeItem(item);
+  }
+  element("recordings").hidden = true;
+  select(null);
+  element("choose").focus();
+});
 
-function showAnswerColours() {
-  showBars(answer.answer);
-  showRows(answer.segments, play);
+/** Predict what is shown again: the model or the settings have changed. */
+function predictAgain() {
+  if (selected && microphoneState === "off") queue.again(selected, currentQuery());
 }
 
-fetchModels().catch(() => tell("The server cannot be reached.", true));
+model.addEventListener("change", () => {
+  useWindow(models.find(({ name }) => name === model.value)?.window_s);
+  predictAgain();
+});
+onSettings(predictAgain);
+
+async function showModels() {
+  models = (await fetchJson("v1/models")).models;
+  model.replaceChildren(...models.map(({ name }) => new Option(name, name)));
+  useWindow(models[0]?.window_s);
+}
+
+async function showAbout() {
+  const about = await fetchJson("page/about").catch(() => null);
+  limits = about?.limits ?? null;
+  showLimits();
+  element("samples").replaceChildren(...(about?.samples ?? []).map((name) => {
+    const label = name.split(".")[0];
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: labelName(label) });
+    button.dataset.label = label;
+    button.addEventListener("click", async () => {
+      const response = await fetch(address(`static/samples/${name}`)).catch(() => null);
+      if (response?.ok) select(add(await response.blob(), name));
+      else say(t("status.unreachable"), true);
+    });
+    return button;
+  }));
+  if (about?.samples?.length) {
+    const caption = Object.assign(document.createElement("span"), { className: "soft", textContent: t("input.try") });
+    caption.dataset.t = "input.try";
+    element("samples").prepend(caption);
+  }
+}
+
+function showLimits() {
+  const values = limits && { size: Math.round(limits.upload_bytes / 2 ** 20), minutes: Math.round(limits.duration_s / 60) };
+  element("limits").textContent = limits ? t("input.limits", values) : t("input.formats");
+}
+
+async function switchLanguage(wanted) {
+  await useLanguage(wanted);
+  microphoneLabel();
+  showLimits();
+  for (const item of queue.items) showItem(item, selected, actions);
+  if (selected?.result && microphoneState === "off") showResult();
+  for (const button of element("samples").querySelectorAll("button")) button.textContent = labelName(button.dataset.label);
+  redraw();
+}
+
+element("language").append(...Object.entries(LANGUAGES).map(([code, name]) => new Option(name, code)));
+element("language").addEventListener("change", ({ target }) => switchLanguage(target.value));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  if (lanes.length && microphoneState === "off") showResult();
+});
+
+await switchLanguage(preferredLanguage());
+element("language").value = language;
+const failed = (error) => say(error.message, true);
+showModels().catch(failed);
+showAbout().catch(failed);
+document.documentElement.dataset.ready = "true";

@@ -1,159 +1,246 @@
-// Waveform, mel-spectrogram and emotions over one time, with the position of playback.
-import { colour, variable } from "./colours.js";
+// A recording over time: a lane for each channel or model, one axis, zoom, and the position of playback.
+import { details } from "./bars.js";
+import { dot } from "./colours.js";
+import { drawEmotions, drawMel, drawWave, unpack } from "./draw.js";
+import { labelName, number, t } from "./i18n.js";
+import { indexAt, merged } from "./merge.js";
 
-const tracks = document.getElementById("tracks");
-const head = document.getElementById("head");
-const axis = document.getElementById("axis");
-const canvases = Object.fromEntries(["wave", "mel", "emotions"].map((id) => [id, document.getElementById(id)]));
+const element = (id) => document.getElementById(id);
+const [tracks, lanesBox, head, pointer, axis, pan, values] =
+  ["tracks", "lanes", "head", "pointer", "axis", "pan", "values"].map(element);
+const SHORTEST_S = 0.2; // that a view shows
+const STEPS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
+const TICK_PX = 90;
 
-let shown = null; // { wave, mel, n, bands, span, start, end, segments }
+let shown = null; // { start, end, lanes: [{ name, segments, runs, picture, canvases }] }
+let view = { from: 0, to: 1 };
+let position = null; // of playback, in seconds; null before there was any
+let handlers = { seek: () => {}, toggle: () => {} };
 
-export function clock(seconds) {
-  const whole = Math.floor(seconds);
+export function clock(seconds, digits = 0) {
+  const unit = 10 ** digits;
+  const whole = Math.floor(seconds * unit + 1e-6) / unit;
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  const rest = String(whole % 60).padStart(2, "0");
+  const rest = number(whole % 60, digits).padStart(digits ? digits + 3 : 2, "0");
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-export function showTimeline(answer, segments, overview) {
-  shown = {
-    segments, start: answer.start, end: answer.end, n: overview.n, bands: overview.bands,
-    span: overview.n * overview.step_s, wave: new Int8Array(bytes(overview.wave).buffer), mel: bytes(overview.mel),
-  };
-  head.hidden = true;
+/** Set what happens on pointing: seek(seconds) and toggle(), which plays or pauses. */
+export function onPoint(wanted) {
+  handlers = wanted;
+}
+
+/** Show lanes ({ name, segments, overview? or picture? }) over the seconds `start` to `end`; the view stays if asked to. */
+export function showTimeline(start, end, lanes, keepView = false) {
+  shown = { start, end: Math.max(end, start + 0.01), lanes: lanes.map(prepare) };
+  lanesBox.replaceChildren(...shown.lanes.map(({ block }) => block));
+  head.hidden = pointer.hidden = values.hidden = true;
+  if (!keepView) position = null;
+  tracks.setAttribute("aria-valuemin", start);
+  tracks.setAttribute("aria-valuemax", shown.end);
+  if (!keepView) view = { from: start, to: shown.end };
+  setView(view.from, view.to);
+  describe(start);
+}
+
+/** Draw the segments of the last minute, as a microphone gives them. */
+export function showLive(segments) {
+  const end = Math.max(10, segments.at(-1).end);
+  const start = Math.max(0, end - 60);
+  showTimeline(start, end, [{ name: "", segments: segments.filter((segment) => segment.end > start) }]);
+}
+
+/** Redraw, for another language or other colours. */
+export function redraw() {
   draw();
+  if (shown) describe(position ?? shown.start);
 }
 
-export function moveHead(seconds) {
+export function moveHead(seconds, playing) {
   if (!shown) return;
-  head.hidden = false;
-  head.style.left = `${100 * Math.min(1, Math.max(0, (seconds - shown.start) / (shown.end - shown.start || 1)))}%`;
+  position = seconds;
+  // a head that plays out of the view takes the view along
+  if (playing && view.to - view.from < shown.end - shown.start && (seconds > view.to || seconds < view.from)) {
+    setView(seconds, seconds + (view.to - view.from));
+  }
+  place(head, seconds);
+  describe(seconds);
 }
 
-/** Call back with the second of the recording that was pointed at. */
-export function onPoint(callback) {
-  tracks.addEventListener("click", (event) => {
-    const box = tracks.getBoundingClientRect();
-    if (shown) callback(shown.start + ((event.clientX - box.left) / box.width) * (shown.end - shown.start));
-  });
+function prepare({ name, segments, overview, picture = overview && unpack(overview) }) {
+  const block = document.createElement("div");
+  block.className = "lane";
+  const canvases = {};
+  if (name) {
+    const caption = document.createElement("div");
+    caption.className = "lane-name";
+    caption.textContent = name;
+    block.append(caption);
+  }
+  for (const kind of [picture && "wave", picture?.mel && "mel", "emotions"].filter(Boolean)) {
+    canvases[kind] = document.createElement("canvas");
+    canvases[kind].className = kind;
+    block.append(canvases[kind]);
+  }
+  return { name, segments, runs: merged(segments), picture, canvases, block };
 }
 
-/** Draw segments of the last minute, as a microphone gives them. */
-export function drawStrip(segments, start, end) {
-  const { context, width, height } = prepared(canvases.emotions);
-  drawSegments(context, width, height, segments, start, end);
+function setView(from, to) {
+  const length = Math.min(shown.end - shown.start, Math.max(SHORTEST_S, to - from));
+  const start = Math.min(Math.max(from, shown.start), shown.end - length);
+  view = { from: start, to: start + length };
+  const zoomed = length < shown.end - shown.start - 1e-6;
+  pan.hidden = !zoomed;
+  [pan.min, pan.max, pan.step] = [shown.start, shown.end - length, length / 50];
+  pan.value = start;
+  pan.setAttribute("aria-valuetext", t("time.view", { from: clock(view.from, 1), to: clock(view.to, 1) }));
+  element("zoom-all").disabled = element("zoom-out").disabled = !zoomed;
+  draw();
+  if (position !== null) place(head, position);
 }
 
-function bytes(text) {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-}
-
-function prepared(canvas) {
-  const scale = window.devicePixelRatio || 1;
-  canvas.width = Math.max(1, Math.round(canvas.clientWidth * scale));
-  canvas.height = Math.max(1, Math.round(canvas.clientHeight * scale));
-  return { context: canvas.getContext("2d"), width: canvas.width, height: canvas.height, scale };
+/** Zoom by a factor about a second, which keeps its place on the screen. */
+function zoom(factor, about) {
+  if (!shown) return;
+  const length = Math.max(SHORTEST_S, (view.to - view.from) * factor);
+  const share = (about - view.from) / (view.to - view.from);
+  setView(about - share * length, about + (1 - share) * length);
 }
 
 function draw() {
   if (!shown || !tracks.clientWidth) return;
-  drawWave();
-  drawMel();
-  const { context, width, height } = prepared(canvases.emotions);
-  drawSegments(context, width, height, shown.segments, shown.start, shown.end);
+  const { from, to } = view;
+  for (const { picture, canvases, segments, runs } of shown.lanes) {
+    if (canvases.wave) drawWave(canvases.wave, picture, from - shown.start, to - shown.start);
+    if (canvases.mel) drawMel(canvases.mel, picture, from - shown.start, to - shown.start);
+    drawEmotions(canvases.emotions, segments, runs, from, to);
+  }
   drawAxis();
-}
-
-function drawWave() {
-  const { context, width, height } = prepared(canvases.wave);
-  const columns = shown.n * (shown.end - shown.start) / shown.span;
-  context.fillStyle = variable("--wave");
-  for (let x = 0; x < width; x += 1) {
-    const first = Math.floor((x / width) * columns);
-    const last = Math.min(shown.n - 1, Math.max(first, Math.ceil(((x + 1) / width) * columns) - 1));
-    let [low, high] = [0, 0];
-    for (let column = first; column <= last; column += 1) {
-      low = Math.min(low, shown.wave[2 * column]);
-      high = Math.max(high, shown.wave[2 * column + 1]);
-    }
-    const top = height * (0.5 - (0.47 * high) / 127);
-    context.fillRect(x, top, 1, Math.max(1, height * (0.47 * (high - low)) / 127));
-  }
-}
-
-function drawMel() {
-  const { context, width, height } = prepared(canvases.mel);
-  const image = new ImageData(shown.n, shown.bands);
-  for (let column = 0; column < shown.n; column += 1) {
-    for (let band = 0; band < shown.bands; band += 1) {
-      const at = 4 * ((shown.bands - 1 - band) * shown.n + column);
-      image.data.set(SHADES[shown.mel[column * shown.bands + band]], at);
-    }
-  }
-  const small = new OffscreenCanvas(shown.n, shown.bands);
-  small.getContext("2d").putImageData(image, 0, 0);
-  context.imageSmoothingEnabled = true;
-  context.drawImage(small, 0, 0, shown.n * (shown.end - shown.start) / shown.span, shown.bands, 0, 0, width, height);
-}
-
-// From night blue over violet and rose to cream, evenly in lightness.
-const STOPS = [[12, 16, 34], [46, 38, 92], [110, 56, 124], [184, 82, 118], [236, 134, 98], [252, 200, 132], [255, 246, 214]];
-const SHADES = Array.from({ length: 256 }, (_, level) => {
-  const place = (level / 255) * (STOPS.length - 1);
-  const [low, high] = [STOPS[Math.floor(place)], STOPS[Math.ceil(place)]];
-  return [...low.map((value, i) => value + (high[i] - value) * (place % 1)), 255];
-});
-
-function drawSegments(context, width, height, segments, start, end) {
-  const scale = width / (end - start || 1);
-  context.clearRect(0, 0, width, height);
-  context.fillStyle = variable("--track");
-  context.fillRect(0, 0, width, height);
-  const ratio = window.devicePixelRatio || 1;
-  context.font = `600 ${Math.round(13 * ratio)}px system-ui, sans-serif`;
-  context.textBaseline = "middle";
-  for (const segment of segments) {
-    const [x, w] = [(segment.start - start) * scale, (segment.end - segment.start) * scale];
-    context.globalAlpha = 0.6 + 0.4 * segment.score;
-    context.fillStyle = colour(segment.label);
-    context.fillRect(x, 0, Math.max(1, w - ratio), height);
-    context.globalAlpha = 1;
-  }
-  for (const run of runs(segments)) nameRun(context, run, start, scale, height, ratio);
-}
-
-function runs(segments) {
-  const found = [];
-  for (const segment of segments) {
-    const last = found.at(-1);
-    if (last && last.label === segment.label && Math.abs(last.end - segment.start) < 0.01) last.end = segment.end;
-    else found.push({ label: segment.label, start: segment.start, end: segment.end });
-  }
-  return found;
-}
-
-function nameRun(context, run, start, scale, height, ratio) {
-  const room = (run.end - run.start) * scale - 14 * ratio;
-  const x = Math.max(0, (run.start - start) * scale) + 8 * ratio;
-  if (context.measureText(run.label).width > room) return;
-  context.fillStyle = colour(run.label) === "transparent" ? variable("--soft") : "#0d1418";
-  context.fillText(run.label, x, height / 2);
+  drawLegend();
 }
 
 function drawAxis() {
-  const length = shown.end - shown.start;
-  const wanted = Math.max(2, Math.floor(tracks.clientWidth / 90));
-  const step = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600].find((s) => length / s <= wanted) ?? 7200;
+  const length = view.to - view.from;
+  const room = Math.max(2, Math.floor(tracks.clientWidth / TICK_PX));
+  const step = STEPS.find((s) => length / s <= room) ?? 7200;
+  const digits = step < 0.1 ? 2 : step < 1 ? 1 : 0;
   const ticks = [];
-  for (let at = 0; at <= length + 1e-6; at += step) ticks.push(at);
-  axis.replaceChildren(...ticks.map((at) => {
+  // a tick too near to an end would be cut off or break
+  const margin = (0.25 * TICK_PX * length) / tracks.clientWidth;
+  for (let n = Math.ceil((view.from + margin) / step); n * step <= view.to - margin; n += 1) ticks.push(n * step);
+  if (view.from === shown.start) ticks.unshift(view.from);
+  axis.replaceChildren(...ticks.map((at, i) => {
     const tick = document.createElement("span");
-    tick.textContent = step < 1 ? `${(shown.start + at).toFixed(1)} s` : clock(shown.start + at);
-    tick.style.left = `${(100 * at) / (length || 1)}%`;
-    tick.classList.toggle("last", at > 0 && at / length > 0.97);
+    tick.textContent = clock(at, digits);
+    tick.style.left = `${(100 * (at - view.from)) / length}%`;
+    tick.classList.toggle("first", i === 0 && at === view.from);
     return tick;
   }));
 }
 
+function drawLegend() {
+  const labels = new Set(shown.lanes.flatMap(({ segments }) => segments.map(({ label }) => label)));
+  const scores = shown.lanes[0]?.segments[0]?.scores ?? {};
+  const order = [...Object.keys(scores), "unknown", "no speech"].filter((label) => label in scores || labels.has(label));
+  element("legend").replaceChildren(...order.map((label) => {
+    const item = document.createElement("li");
+    item.append(dot(label), labelName(label));
+    return item;
+  }));
+}
+
+function place(line, seconds) {
+  const share = (seconds - view.from) / (view.to - view.from || 1);
+  line.hidden = share < 0 || share > 1;
+  line.style.left = `${100 * share}%`;
+}
+
+/** Return what each lane says of a second. */
+function inWords(seconds) {
+  return shown.lanes.map(({ name, segments }) => {
+    const segment = segments[indexAt(segments, seconds)];
+    return `${name ? `${name}: ` : ""}${segment ? details(segment) : "–"}`;
+  });
+}
+
+function describe(seconds) {
+  tracks.setAttribute("aria-valuenow", seconds.toFixed(2));
+  tracks.setAttribute("aria-valuetext", `${clock(seconds, 1)}: ${inWords(seconds).join("; ")}`);
+}
+
+/** Show what the lanes say of a second, where the pointer or the keyboard is. */
+function showValues(seconds) {
+  place(pointer, seconds);
+  values.replaceChildren(...[clock(seconds, 2), ...inWords(seconds)].map((text) => {
+    const line = document.createElement("div");
+    line.textContent = text;
+    return line;
+  }));
+  values.hidden = pointer.hidden;
+  const room = tracks.clientWidth - values.offsetWidth;
+  const x = ((seconds - view.from) / (view.to - view.from)) * tracks.clientWidth;
+  values.style.left = `${Math.max(0, Math.min(room, x + 12))}px`;
+}
+
+const secondAt = (event) => {
+  const box = tracks.getBoundingClientRect();
+  return view.from + ((event.clientX - box.left) / box.width) * (view.to - view.from);
+};
+
+let drag = null; // { x, from, moved } of a pointer that is down
+tracks.addEventListener("pointerdown", (event) => {
+  if (event.button === 0) drag = { x: event.clientX, from: view.from, moved: false };
+});
+tracks.addEventListener("pointermove", (event) => {
+  if (!shown) return;
+  if (drag && Math.abs(event.clientX - drag.x) > 4) {
+    if (!drag.moved) tracks.setPointerCapture(event.pointerId);
+    drag.moved = true;
+    const seconds = ((event.clientX - drag.x) / tracks.clientWidth) * (view.to - view.from);
+    setView(drag.from - seconds, drag.from - seconds + (view.to - view.from));
+  }
+  showValues(secondAt(event));
+});
+tracks.addEventListener("pointerup", (event) => {
+  if (shown && drag && !drag.moved) handlers.seek(secondAt(event));
+  drag = null;
+});
+tracks.addEventListener("pointercancel", () => { drag = null; });
+tracks.addEventListener("pointerleave", () => { pointer.hidden = values.hidden = true; });
+tracks.addEventListener("blur", () => { pointer.hidden = values.hidden = true; });
+tracks.addEventListener("wheel", (event) => {
+  if (!shown) return;
+  if (event.ctrlKey || event.metaKey) zoom(2 ** (event.deltaY / 200), secondAt(event));
+  else if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+    const seconds = (event.deltaX / tracks.clientWidth) * (view.to - view.from);
+    setView(view.from + seconds, view.to + seconds);
+  } else return;
+  event.preventDefault();
+}, { passive: false });
+tracks.addEventListener("keydown", (event) => {
+  if (!shown || event.ctrlKey || event.metaKey || event.altKey) return;
+  const at = position ?? shown.start;
+  const step = (view.to - view.from) / (event.shiftKey ? 10 : 50);
+  const moves = {
+    ArrowLeft: at - step, ArrowDown: at - step, ArrowRight: at + step, ArrowUp: at + step,
+    PageDown: at - 10 * step, PageUp: at + 10 * step, Home: shown.start, End: shown.end,
+  };
+  if (event.key in moves) {
+    const seconds = Math.min(shown.end, Math.max(shown.start, moves[event.key]));
+    if (seconds < view.from || seconds > view.to) setView(seconds - (view.to - view.from) / 2, seconds + (view.to - view.from) / 2);
+    position = seconds; // the next key may come before the player has got there
+    handlers.seek(seconds);
+    showValues(seconds);
+  } else if (event.key === "+" || event.key === "-") zoom(event.key === "+" ? 0.5 : 2, middle());
+  else if (event.key === "0") setView(shown.start, shown.end);
+  else if (event.key === " " || event.key === "Enter") handlers.toggle();
+  else return;
+  event.preventDefault();
+});
+const middle = () => (position !== null && position >= view.from && position <= view.to ? position : (view.from + view.to) / 2);
+element("zoom-in").addEventListener("click", () => zoom(0.5, middle()));
+element("zoom-out").addEventListener("click", () => zoom(2, middle()));
+element("zoom-all").addEventListener("click", () => shown && setView(shown.start, shown.end));
+pan.addEventListener("input", () => setView(+pan.value, +pan.value + (view.to - view.from)));
 new ResizeObserver(draw).observe(tracks);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
