@@ -31,7 +31,7 @@ __all__ = [
     "probe",
 ]
 
-__getattr__ = lazy_names(
+__getattr__, __dir__ = lazy_names(
     __name__,
     {
         "MAX_RATE": "resample",

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 
 
-def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
-    """Return a ``__getattr__`` for a package: ``homes`` maps each public name to the module that defines it.
+def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Return ``__getattr__`` and ``__dir__`` for a package.
 
-    Raises (when the result is called):
-        AttributeError: the package has no such name.
+    ``homes`` maps each public name to the module that defines it. ``__getattr__`` raises :class:`AttributeError` for
+    any other name; ``__dir__`` lists the public names, as completion in a notebook shows them.
     """
 
     def get(name: str) -> object:
@@ -16,4 +16,4 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(import_module(f"{package}.{homes[name]}"), name)
 
-    return get
+    return get, lambda: sorted(homes)

@@ -1,21 +1,28 @@
-"""The values that pass between modules: frozen, and made of plain parts."""
+"""The values that pass between rooms: frozen dataclasses of plain parts."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
+
+from audio_emotion.core.errors import PackageError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 FloatArray = npt.NDArray[np.float32]
 """Samples, windows, features or logits: always float32."""
 
 IntArray = npt.NDArray[np.int64]
-"""Numbers of utterances or labels."""
+"""Indices of utterances or labels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waveform:
-    """Mono sound.
+    """Mono samples with their rate.
 
     Attributes:
         samples: (n_samples,) float32, full scale at ±1.
@@ -34,19 +41,25 @@ class Waveform:
         """Length in seconds."""
         return len(self.samples) / self.sampling_rate
 
+    def __repr__(self) -> str:
+        return f"Waveform({self.duration:.2f} s, {len(self.samples)} samples at {self.sampling_rate} Hz)"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Prediction:
-    """What a model says of one stretch of sound.
+    """The emotion of a recording, or of one segment of it.
+
+    >>> Prediction(0.0, 2.5, "sad", 0.75, {"happy": 0.25, "sad": 0.75})
+    Prediction('sad', 0.75, 0.00-2.50 s)
 
     Attributes:
         start: seconds from the beginning of the recording.
         end: seconds from the beginning of the recording.
-        label: one of the model's labels, ``no speech``, or ``unknown`` where no label reached the score asked for.
-        score: the label's probability, 0 to 1 (for ``unknown``, the likeliest one's); 0 for ``no speech``.
-        scores: every label of the model, in its order, with its probability; all 0 for ``no speech``.
-        n_windows: how many of the model's windows held speech and were averaged.
-        channel: of the recording, counted from 1; None: all of them, mixed.
+        label: one of the model's labels, ``no speech``, or ``unknown`` if no label reached the minimum confidence.
+        score: the label's probability, 0 to 1 (for ``unknown``, the highest one); 0 for ``no speech``.
+        scores: the probability of every label, in the model's order; all 0 for ``no speech``.
+        n_windows: number of the model's windows that held speech and were averaged.
+        channel: counted from 1; None: the mean of all channels.
     """
 
     start: float
@@ -57,8 +70,33 @@ class Prediction:
     n_windows: int = 1
     channel: int | None = None
 
+    def __repr__(self) -> str:
+        channel = "" if self.channel is None else f", channel {self.channel}"
+        return f"Prediction({self.label!r}, {self.score:.2f}, {self.start:.2f}-{self.end:.2f} s{channel})"
 
-@dataclass(frozen=True, slots=True)
+    def to_dict(self) -> dict[str, Any]:
+        """Return the form that ``infer --json`` writes, without the file, the model and the device.
+
+        ``start`` and ``end`` are rounded to milliseconds; ``channel`` is there only if one channel was selected.
+
+        >>> Prediction(0.0, 2.5, "sad", 0.75, {"happy": 0.25, "sad": 0.75}).to_dict()
+        {'start': 0.0, 'end': 2.5, 'label': 'sad', 'score': 0.75, 'scores': {'happy': 0.25, 'sad': 0.75}}
+        """
+        channel = {} if self.channel is None else {"channel": self.channel}
+        return channel | {
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "label": self.label,
+            "score": self.score,
+            "scores": dict(self.scores),
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return :meth:`to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Turn(Prediction):
     """A prediction for one speaker's turn in a conversation.
 
@@ -73,3 +111,71 @@ class Turn(Prediction):
     text: str = ""
     overlap_s: float = 0.0
     timeline: tuple[Prediction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Timeline(Sequence[Prediction]):
+    """Emotion over time: a sequence of segments, and one prediction for all of them.
+
+    >>> segment = Prediction(0.0, 2.0, "sad", 0.75, {"happy": 0.25, "sad": 0.75})
+    >>> timeline = Timeline(segment, (segment,))
+    >>> timeline
+    Timeline(1 segment, 0.00-2.00 s, 'sad' 0.75)
+    >>> [segment.label for segment in timeline]
+    ['sad']
+
+    Attributes:
+        prediction: the mean of the segments' scores, weighted by their duration.
+        segments: in the order of their start, without gaps.
+    """
+
+    prediction: Prediction
+    segments: tuple[Prediction, ...]
+
+    def __repr__(self) -> str:
+        n, whole = len(self.segments), self.prediction
+        count = f"{n} segment{'' if n == 1 else 's'}"
+        return f"Timeline({count}, {whole.start:.2f}-{whole.end:.2f} s, {whole.label!r} {whole.score:.2f})"
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return iter(self.segments)
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    @overload
+    def __getitem__(self, index: int) -> Prediction: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Prediction, ...]: ...
+    def __getitem__(self, index: int | slice) -> Prediction | tuple[Prediction, ...]:
+        return self.segments[index]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the prediction's form with a list of ``segments``, as ``infer --timeline --json`` writes it."""
+        return self.prediction.to_dict() | {"segments": [segment.to_dict() for segment in self.segments]}
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return :meth:`to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+    def to_dataframe(self) -> "DataFrame":
+        """Return a pandas DataFrame: a row for each segment, a column for each label's probability.
+
+        Raises:
+            PackageError: pandas is not installed.
+        """
+        return to_dataframe(self.segments)
+
+
+def to_dataframe(predictions: Sequence[Prediction]) -> "DataFrame":
+    """Return a pandas DataFrame with the columns start, end, label, score, and one for each label.
+
+    Raises:
+        PackageError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise PackageError("a DataFrame needs pandas, which is not installed; run: pip install pandas") from error
+    rows = [prediction.to_dict() for prediction in predictions]
+    return pd.DataFrame([{name: row[name] for name in row if name != "scores"} | row["scores"] for row in rows])

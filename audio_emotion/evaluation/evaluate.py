@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from audio_emotion.core.errors import AudioError, CorpusError
 from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.corpora.load import sound
+from audio_emotion.corpora.sources import gather, parse_sources
 from audio_emotion.evaluation import metrics
 from audio_emotion.evaluation.metrics import Bin, ClassFigures, Confusion, Intervals, Probabilities
 from audio_emotion.inference.model import Model
@@ -235,6 +237,22 @@ class Evaluation:
             content["left_out"],
             tuple(content["problems"]),
         )
+
+
+def evaluate(model: Model, data: str | PathLike[str] | Sequence[Utterance]) -> Evaluation:
+    """Test a model on labelled recordings.
+
+    Args:
+        model: the model.
+        data: a folder or a table of recordings as ``audio-emotion evaluate`` takes it, also as ``CORPUS=PATH``, or
+            utterances.
+
+    Raises:
+        CorpusError: there are no recordings, or none with a label of the model's.
+    """
+    if isinstance(data, str | PathLike):
+        data = gather(parse_sources([fspath(data)])).utterances
+    return evaluate_utterances(model, data)
 
 
 def evaluate_utterances(

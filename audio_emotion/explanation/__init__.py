@@ -10,20 +10,20 @@ Both methods compare with the background of the recording itself, the level that
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from audio_emotion import audio
-from audio_emotion.audio.region import FULL, AudioRegion, AudioSource
+from audio_emotion.audio.region import FULL, AudioRegion
 from audio_emotion.audio.utterance import BATCH
 from audio_emotion.core.errors import AudioError, UsageError
 from audio_emotion.core.types import FloatArray, Prediction, Waveform
 from audio_emotion.explanation.attribution import Attribution, window_audio
 from audio_emotion.explanation.occlusion import occlude
 from audio_emotion.inference.batching import forward_ragged
-from audio_emotion.inference.model import Model
+from audio_emotion.inference.model import Input, Model
 from audio_emotion.inference.prediction import to_prediction
 
 Method = Literal["occlusion", "gradients"]
@@ -80,7 +80,7 @@ class Explanation:
 
 def explain(
     model: Model,
-    source: AudioSource | npt.NDArray[Any],
+    source: Input,
     sampling_rate: int | None = None,
     *,
     part: AudioRegion = FULL,
@@ -152,9 +152,7 @@ def _index(model: Model, label: str | None) -> int | None:
     return None if label is None else model.config.labels.index(label)
 
 
-def _samples(
-    model: Model, source: AudioSource | npt.NDArray[Any], sampling_rate: int | None, part: AudioRegion, name: str
-) -> FloatArray:
+def _samples(model: Model, source: Input, sampling_rate: int | None, part: AudioRegion, name: str) -> FloatArray:
     """Decode at most half a minute."""
     blocks, n_samples = list[FloatArray](), 0
     for block in model.reader(source, sampling_rate, part, name)():

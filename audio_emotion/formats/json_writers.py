@@ -17,21 +17,10 @@ def schema() -> dict[str, Any]:
     return content
 
 
-def _said(prediction: Prediction) -> dict[str, Any]:
-    said = {
-        "start": round(prediction.start, 3),
-        "end": round(prediction.end, 3),
-        "label": prediction.label,
-        "score": prediction.score,
-        "scores": dict(prediction.scores),
-    }
-    return said if prediction.channel is None else {"channel": prediction.channel, **said}
-
-
 def as_dict(source: Source, prediction: Prediction, **more: Any) -> dict[str, Any]:
     """Return the JSON form; ``start`` and ``end`` are seconds, ``scores`` probabilities in label order."""
-    said = {"file": encodable(source.file), **_said(prediction), **more}
-    return said | {"model": source.model, "device": source.device}
+    content = {"file": encodable(source.file), **prediction.to_dict(), **more}
+    return content | {"model": source.model, "device": source.device}
 
 
 class JsonWriter(Writer):
@@ -47,7 +36,7 @@ class JsonWriter(Writer):
         return "[" if self.many else ""
 
     def end(self, answer: Result) -> str:
-        more = {} if answer.segments is None else {"segments": [_said(said) for said in answer.segments]}
+        more = {} if answer.segments is None else {"segments": [segment.to_dict() for segment in answer.segments]}
         content = json.dumps(as_dict(answer.source, answer.prediction, **more), indent=2, ensure_ascii=False)
         if not self.many:
             return content + "\n"

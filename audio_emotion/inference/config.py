@@ -5,6 +5,8 @@ from typing import Literal
 
 from audio_emotion.core.errors import UsageError
 
+Smoothing = Literal["median", "viterbi"]
+
 
 @dataclass(frozen=True, slots=True)
 class TimelineConfig:
@@ -31,7 +33,7 @@ class TimelineConfig:
     hop_s: float = 1.0
     merge: bool = False
     min_duration_s: float = 0.0
-    smooth: Literal["median", "viterbi"] | None = None
+    smooth: Smoothing | None = None
     min_confidence: float = 0.0
     gate: bool = True
     vad: bool = False

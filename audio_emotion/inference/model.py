@@ -1,4 +1,4 @@
-"""One recording → one answer. Training's evaluation and every command go through here."""
+"""A loaded model, and the prediction of recordings as a whole. Evaluation and every command go through here."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from audio_emotion.audio.region import FULL, AudioRegion, AudioSource
 from audio_emotion.audio.vad import check_vad
 from audio_emotion.core.errors import AudioError, ModelError, UsageError
 from audio_emotion.core.paths import display_path
-from audio_emotion.core.types import FloatArray, Prediction, Waveform
+from audio_emotion.core.types import FloatArray, Prediction, Timeline, Waveform
 from audio_emotion.inference.backends import Runtime, choose_device, cores
 from audio_emotion.inference.backends.onnx import OnnxRuntime
 from audio_emotion.inference.batching import Recording, predict_batched
@@ -35,17 +35,35 @@ _GRAPHS = {"onnx": checkpoint.GRAPH, "onnx-int8": checkpoint.INT8_GRAPH}
 
 _LOG = logging.getLogger(__name__)
 
+if TYPE_CHECKING:
+    from audio_emotion.inference.config import Smoothing
+
+
+class Tensor(Protocol):
+    """A torch tensor of samples, (n_samples,) or (n_channels, n_samples), as torchaudio loads them."""
+
+    def detach(self) -> Any: ...
+
+
+Input = AudioSource | npt.NDArray[Any] | Tensor | Waveform
+"""A path, the bytes of a file, an open file, an array, a tensor, or a :class:`Waveform`."""
+
 
 class Model:
-    """A loaded model: its description, and where it runs.
+    """A loaded model: its description, and the backend that runs it.
 
-    Any number of threads may use one model at a time. Nothing in it changes once it is loaded, and what runs it
-    allows it: an ONNX Runtime session may be run by several threads, and so may a torch module in evaluation mode.
-    (The detector behind ``vad`` keeps a state, and each thread has its own.)
+    Any number of threads may share one model. Nothing in it changes once it is loaded, an ONNX Runtime session may
+    be run by several threads, and so may a torch module in evaluation mode. (The detector behind ``vad`` keeps a
+    state, and each thread has its own.)
+
+    >>> from audio_emotion import load_model
+    >>> model = load_model(device="cpu")
+    >>> model.labels[:3], model.sampling_rate
+    (('neutral', 'calm', 'happy'), 16000)
 
     Attributes:
-        config: what the model folder says of it.
-        runtime: what runs it.
+        config: the content of the model folder's ``config.json``.
+        runtime: runs the network on its device.
         backend: ``onnx``, ``onnx-int8`` or ``torch``.
     """
 
@@ -61,41 +79,148 @@ class Model:
             f"windows of {seconds:g} s, {len(self.config.labels)} labels, {self.backend} on {self.runtime.device})"
         )
 
-    def predict(
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The model's labels, in the order of its scores."""
+        return self.config.labels
+
+    @property
+    def sampling_rate(self) -> int:
+        """The rate in Hz that every recording is resampled to."""
+        return self.config.sampling_rate
+
+    @overload  # a path is a sequence of strings, too; the first signature comes first
+    def predict(  # type: ignore[overload-overlap]
         self,
-        source: AudioSource | npt.NDArray[Any],
+        source: Input,
         sampling_rate: int | None = None,
         *,
         part: AudioRegion = FULL,
         gate: bool = True,
         vad: bool = False,
         name: str | None = None,
-    ) -> Prediction:
-        """Say which emotion a recording holds: one answer, the mean over its windows that hold speech.
+    ) -> Prediction: ...
 
-        The quiet at both ends is left out, as in training. A long recording is decoded in a stream; memory grows by
-        2 MB an hour.
+    @overload
+    def predict(
+        self,
+        source: Sequence[Input],
+        sampling_rate: int | None = None,
+        *,
+        part: AudioRegion = FULL,
+        gate: bool = True,
+        vad: bool = False,
+        name: str | None = None,
+    ) -> list[Prediction]: ...
+
+    def predict(
+        self,
+        source: Input | Sequence[Input],
+        sampling_rate: int | None = None,
+        *,
+        part: AudioRegion = FULL,
+        gate: bool = True,
+        vad: bool = False,
+        name: str | None = None,
+    ) -> Prediction | list[Prediction]:
+        """Predict the emotion of a recording: one prediction, the mean over its windows that hold speech.
+
+        Quiet at both ends is trimmed, as in training. A long recording is decoded as a stream; memory grows by
+        2 MB an hour. ``model(source)`` is the same.
 
         Args:
-            source: a path, the bytes of a file, a file object open for reading, or samples, (n_samples,) or
-                (n_samples, n_channels), floats with full scale at ±1 or integers.
-            sampling_rate: Hz, of samples.
-            part: which stretch, channel and stream is meant.
+            source: a path, the bytes of a file, a file object open for reading, samples, or a list of these, which
+                returns a list of predictions. Samples are an array, (n_samples,) or (n_samples, n_channels), a torch
+                tensor, (n_samples,) or (n_channels, n_samples), floats with full scale at ±1 or integers, or a
+                :class:`Waveform`, which has its own rate.
+            sampling_rate: Hz; required for arrays and tensors.
+            part: the stretch, channel and stream to predict.
             gate: whether windows of silence, hum, noise and steady tones are left out.
             vad: whether windows without a voice are left out too (extra ``vad``).
             name: what messages call a source that is not a path.
 
         Raises:
-            AudioError: there is nothing to judge.
+            AudioError: the recording cannot be decoded or is empty.
             PackageError: ``vad`` without its package.
+            TypeError: ``source`` is something else, or an array comes without ``sampling_rate``.
 
         >>> import numpy as np
         >>> from audio_emotion import load_model
-        >>> load_model(device="cpu").predict(np.zeros(16_000), 16_000).label
+        >>> model = load_model(device="cpu")
+        >>> model.predict(np.zeros(16_000), 16_000).label
         'no speech'
+        >>> [p.label for p in model(["inference/samples/happy.wav", "inference/samples/sad.wav"])]
+        ['happy', 'sad']
         """
-        read = self.reader(source, sampling_rate, part, name)
+        if isinstance(source, list | tuple):
+            return self._predict_all([self.reader(item, sampling_rate, part, name) for item in source], part, gate, vad)
+        read = self.reader(source, sampling_rate, part, name)  # type: ignore[arg-type]  # no sequence any more
         return self._predict(Recording(read, part.start, part.channel, gate, vad))
+
+    __call__ = predict
+
+    def predict_batch(
+        self,
+        waveforms: Sequence[Input],
+        sampling_rate: int | None = None,
+        *,
+        gate: bool = True,
+        vad: bool = False,
+    ) -> list[Prediction]:
+        """Predict several recordings, mostly arrays of samples, whose windows share batches of the model.
+
+        Arguments and errors are those of :meth:`predict`; the first recording that fails raises its error.
+        """
+        return self.predict(list(waveforms), sampling_rate, gate=gate, vad=vad)
+
+    def timeline(
+        self,
+        source: Input,
+        sampling_rate: int | None = None,
+        *,
+        hop: float = 1.0,
+        window: float | None = None,
+        smooth: "Smoothing | None" = None,
+        merge: bool = False,
+        min_duration: float = 0.0,
+        min_confidence: float = 0.0,
+        gate: bool = True,
+        vad: bool = False,
+        part: AudioRegion = FULL,
+    ) -> Timeline:
+        """Predict emotion over time, and return all segments at once.
+
+        For long recordings :func:`audio_emotion.timeline` yields segment by segment, as they are decoded.
+
+        Args:
+            source: as in :meth:`predict`.
+            sampling_rate: Hz; required for arrays and tensors.
+            hop: seconds from one window to the next.
+            window: window length in seconds; None: the model's own.
+            smooth: ``median`` or ``viterbi``; None: no smoothing.
+            merge: whether adjacent segments with the same label are merged.
+            min_duration: seconds; shorter segments are dropped once they are merged.
+            min_confidence: below this score, 0 to 1, a segment's label is ``unknown``.
+            gate: as in :meth:`predict`.
+            vad: as in :meth:`predict`.
+            part: as in :meth:`predict`.
+
+        Raises:
+            AudioError: as :meth:`predict`.
+            UsageError: a value is out of its range.
+
+        >>> from audio_emotion import load_model
+        >>> timeline = load_model(device="cpu").timeline("inference/samples/sad.wav", hop=0.5)
+        >>> [segment.label for segment in timeline]
+        ['sad']
+        """
+        from audio_emotion.inference.config import TimelineConfig
+        from audio_emotion.inference.prediction import overall
+        from audio_emotion.inference.timeline import timeline
+
+        config = TimelineConfig(window, hop, merge, min_duration, smooth, min_confidence, gate, vad)
+        segments = tuple(timeline(self, source, sampling_rate, config, part))
+        return Timeline(overall(segments, self.config, part.channel), segments)
 
     def predict_files(
         self,
@@ -105,9 +230,9 @@ class Model:
         gate: bool = True,
         vad: bool = False,
     ) -> Iterator[tuple[Path, Prediction | AudioError]]:
-        """Yield each path with its answer, or with the error that it met, which stops no other.
+        """Yield each path with its prediction, or with its error, which does not stop the others.
 
-        Recordings are read and answered in groups of sixteen, on as many threads as there are cores.
+        Recordings are read and predicted in groups of sixteen, on as many threads as there are cores.
 
         >>> from audio_emotion import AudioEmotionError, load_model
         >>> for path, result in load_model(device="cpu").predict_files(["absent.wav"]):
@@ -145,39 +270,68 @@ class Model:
         gate: bool = True,
         vad: bool = False,
     ) -> Iterator[tuple[Path, Prediction | AudioError]]:
-        """Do as :meth:`predict_files` with the recordings in a folder, sorted by name.
+        """Like :meth:`predict_files`, for the recordings in a folder, sorted by name.
 
-        Raises :class:`~audio_emotion.core.errors.AudioError` where the folder holds none.
+        Raises:
+            AudioError: the folder holds no recordings.
         """
-        found = expand([folder], recursive)
-        if found == [Path(folder)]:
+        recordings = expand([folder], recursive)
+        if recordings == [Path(folder)]:
             raise AudioError(f"{display_path(folder)}: not a folder with recordings, such as *.wav, *.flac or *.mp3")
-        return self.predict_files(found, gate=gate, vad=vad)
+        return self.predict_files(recordings, gate=gate, vad=vad)
 
     def predict_waveform(self, waveform: Waveform, gate: bool = True, vad: bool = False) -> Prediction:
-        """Say which emotion a waveform at the model's own sampling rate holds."""
+        """Predict the emotion of a waveform at the model's own sampling rate."""
         return self._predict(Recording(lambda: [waveform.samples], waveform.start, None, gate, vad))
 
     def reader(
         self,
-        source: AudioSource | npt.NDArray[Any],
+        source: Input,
         sampling_rate: int | None,
         part: AudioRegion = FULL,
         name: str | None = None,
     ) -> Callable[[], Iterable[FloatArray]]:
-        """Return what gives a recording's blocks at the model's rate, from the beginning each time it is called."""
-        if not isinstance(source, np.ndarray):
-            return lambda: audio.blocks(source, self.config.sampling_rate, part, name=name)
-        if sampling_rate is None:
-            raise TypeError("an array of samples needs its sampling_rate in Hz")
-        waveform = audio.from_frames(source, sampling_rate, self.config.sampling_rate, part, name or "array")
-        return lambda: [waveform.samples]
+        """Return a function that yields a recording's blocks at the model's rate, from the start at each call.
+
+        Raises:
+            TypeError: ``source`` is no recording, or an array comes without ``sampling_rate``.
+            AudioError: an array has samples that are not finite, or no samples.
+        """
+        if isinstance(source, Waveform):
+            sampling_rate, source = source.sampling_rate, source.samples
+        elif hasattr(source, "detach"):
+            source = source.detach().cpu().numpy().T  # torchaudio's (n_channels, n_samples), soundfile's turned around
+        if isinstance(source, np.ndarray):
+            if sampling_rate is None:
+                raise TypeError("an array of samples needs its sampling_rate in Hz")
+            waveform = audio.from_frames(source, sampling_rate, self.config.sampling_rate, part, name or "array")
+            return lambda: [waveform.samples]
+        if isinstance(source, str | PathLike | bytes) or hasattr(source, "read"):
+            recording = cast(AudioSource, source)
+            return lambda: audio.blocks(recording, self.config.sampling_rate, part, name=name)
+        raise TypeError(
+            f"cannot read a recording from {type(source).__name__}; expected a path, the bytes of a file, an open "
+            "file, an array or a tensor with its sampling_rate, or a list of these"
+        )
 
     def _predict(self, recording: Recording) -> Prediction:
         (result,) = predict_batched([recording], self.config, self.runtime.logits)
         if isinstance(result, AudioError):
             raise result
         return result
+
+    def _predict_all(
+        self, readers: Sequence[Callable[[], Iterable[FloatArray]]], part: AudioRegion, gate: bool, vad: bool
+    ) -> list[Prediction]:
+        recordings = [Recording(read, part.start, part.channel, gate, vad) for read in readers]
+        predictions: list[Prediction] = []
+        for first in range(0, len(recordings), _GROUP):
+            group = recordings[first : first + _GROUP]
+            for result in predict_batched(group, self.config, self.runtime.logits):
+                if isinstance(result, AudioError):
+                    raise result
+                predictions.append(result)
+        return predictions
 
 
 def load_model(
@@ -188,11 +342,11 @@ def load_model(
 ) -> Model:
     """Load a model by name or path on ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
-    ``auto`` as backend is ONNX Runtime on the CPU, where torch is then not imported, and torch elsewhere, or where
-    the model has no graph. On the CPU it takes a graph in 8-bit integers where the model has one, which takes half the
-    time and whose scores differ by a few hundredths; ``onnx`` is the graph in 32-bit floats, ``onnx-int8`` the other,
-    ``torch`` runs anywhere. Models whose features librosa makes need it on either, and take its import, one to several
-    seconds, longer to start. ``threads`` is how many cores ONNX Runtime may use; None: all.
+    The backend ``auto`` is ONNX Runtime on a CPU, without importing torch; elsewhere, and for models without a graph,
+    it is torch. ``onnx`` is the graph in 32-bit floats. ``onnx-int8`` is the graph in 8-bit integers: twice as fast,
+    with scores that differ by a few hundredths; ``auto`` uses it where a model has it. Models whose features librosa
+    computes take one to several seconds longer to start, because they import it. ``threads`` is the number of cores
+    for ONNX Runtime; None: all.
 
     Raises:
         ModelError: no such model, or its folder is incomplete or altered.
@@ -200,11 +354,11 @@ def load_model(
         UsageError: no such backend, or a graph on another device than the CPU, or one that the model does not have.
     """
     if backend not in BACKENDS:
-        raise UsageError(f"no backend is called {backend!r}; choose one of {', '.join(BACKENDS)}")
+        raise UsageError(f"unknown backend {backend!r}; choose one of {', '.join(BACKENDS)}")
     by_graph = backend in _GRAPHS
     device = choose_device("cpu" if by_graph and device == "auto" else device)
     if by_graph and device != "cpu":
-        raise UsageError(f"the {backend} backend runs on the CPU, and {device!r} was asked for; use --backend torch")
+        raise UsageError(f"the {backend} backend runs on the CPU, not on {device!r}; use --backend torch")
     began = time.monotonic()
     folder = checkpoint.find(name)
     config = checkpoint.read(folder)

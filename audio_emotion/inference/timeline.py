@@ -20,13 +20,13 @@ from typing import Any
 import numpy.typing as npt
 
 from audio_emotion import audio
-from audio_emotion.audio.region import FULL, AudioRegion, AudioSource
+from audio_emotion.audio.region import FULL, AudioRegion
 from audio_emotion.audio.segments import Segment
 from audio_emotion.audio.windows import slice_blocks
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import Prediction, Waveform
 from audio_emotion.inference.config import DEFAULTS, TimelineConfig
-from audio_emotion.inference.model import Model
+from audio_emotion.inference.model import Input, Model
 from audio_emotion.inference.segmenter import TimelinePipeline
 
 _LONG_S = 600.0  # segments longer than this are decoded by themselves, in a stream
@@ -34,7 +34,7 @@ _LONG_S = 600.0  # segments longer than this are decoded by themselves, in a str
 
 def timeline(
     model: Model,
-    source: AudioSource | npt.NDArray[Any],
+    source: Input,
     sampling_rate: int | None = None,
     config: TimelineConfig = DEFAULTS,
     part: AudioRegion = FULL,
@@ -69,7 +69,7 @@ def timeline(
 
 def score_segments(
     model: Model,
-    source: AudioSource | npt.NDArray[Any],
+    source: Input,
     segments: Sequence[Segment],
     sampling_rate: int | None = None,
     part: AudioRegion = FULL,

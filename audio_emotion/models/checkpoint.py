@@ -25,7 +25,7 @@ DEFAULT = "default"
 """Name of the model that comes with the package."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelConfig:
     """What ``config.json`` holds.
 
@@ -68,6 +68,13 @@ class ModelConfig:
     speech_threshold: float | None = None
     tensors: Mapping[str, list[int]] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        seconds = self.window_samples / self.sampling_rate
+        return (
+            f"ModelConfig({self.name!r}, {self.architecture}, {len(self.labels)} labels, {self.sampling_rate} Hz, "
+            f"windows of {seconds:g} s)"
+        )
 
     @property
     def weight_files(self) -> tuple[str, ...]:
