@@ -12,7 +12,10 @@ FORMATS = ("text", "json", "jsonl", "csv", "srt", "vtt", "rttm", "audacity", "au
 EXPORTS = ("onnx", "onnx-fp16", "onnx-int8", "ort", "ort-int8", "torch")
 LABEL_SETS = ("eight", "seven")
 SPLITS = ("speaker", "random", "all", *(f"emobox-{fold}" for fold in range(1, 7)))
-FOLDS = ("emobox", "luna-jimenez", "leave-one-speaker-out", "5-fold", "10-fold", "random-10-fold")
+FOLDS = (
+    *("emobox", "luna-jimenez", "leave-one-speaker-out", "leave-one-corpus-out", "union"),
+    *("5-fold", "10-fold", "random-10-fold"),
+)
 
 
 def one_of(*words: str) -> Callable[[str], list[str]]:

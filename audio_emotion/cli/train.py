@@ -130,7 +130,8 @@ def train(
         str | None,
         typer.Option(
             help="Train and test every fold of a set, and report on all: emobox, luna-jimenez, leave-one-speaker-out, "
-            "K-fold (as 5-fold), random-K-fold (as random-10-fold). A run that was stopped is taken up again.",
+            "leave-one-corpus-out, union (five folds over RAVDESS, CREMA-D, EmoDB and SAVEE), K-fold (as 5-fold), "
+            "random-K-fold (as random-10-fold). A run that was stopped continues.",
             rich_help_panel="Folds",
             autocompletion=one_of(*_completion.FOLDS),
         ),

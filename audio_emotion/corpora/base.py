@@ -42,6 +42,12 @@ class Utterance:
         return self.digest or str(self.path)
 
     @property
+    def corpus(self) -> str:
+        """The corpus that it belongs to: what stands before the speaker; RAVDESS's songs are a corpus of their own."""
+        name = self.speaker.split("/")[0]
+        return f"{name}-song" if self.attributes.get("channel") == "song" else name
+
+    @property
     def is_segment(self) -> bool:
         """Whether it is a stretch of its file and not the whole of it."""
         return self.start > 0 or self.end is not None

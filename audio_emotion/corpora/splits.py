@@ -4,9 +4,12 @@ Only splits whose name begins with ``random`` may share speakers; any other refu
 sides, and every split refuses a recording on two sides.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
 
 import numpy as np
 
@@ -33,7 +36,13 @@ NAMED_FOLDS = {
 }
 """Test actors of RAVDESS, fold by fold: EmoBox (Ma et al. 2024) and Luna-Jiménez et al. 2021."""
 
-SETS = "emobox, luna-jimenez, leave-one-speaker-out, K-fold as 5-fold, random-K-fold as random-10-fold"
+ACROSS_CORPORA = ("leave-one-corpus-out", "union")
+"""Sets of folds over several corpora."""
+
+SETS = (
+    "emobox, luna-jimenez, leave-one-speaker-out, leave-one-corpus-out, union, K-fold as 5-fold, random-K-fold as "
+    "random-10-fold"
+)
 """What a set of folds may be called, for messages."""
 
 NAMES = f"speaker, random, all; one fold of a set: its name and a number, as emobox-5, of {SETS}"
@@ -214,12 +223,23 @@ def cross_corpus(train: Sequence[Utterance], test: Sequence[Utterance], seed: in
     )
 
 
+def _corpus(speaker: str) -> str:
+    return speaker.split("/", maxsplit=1)[0]
+
+
+@cache
+def _union_groups() -> tuple[tuple[str, ...], ...]:
+    """Read the test speakers of each fold of ``union``."""
+    content = json.loads(files("audio_emotion.corpora").joinpath("union_folds.json").read_text("utf-8"))
+    return tuple(tuple(group) for group in content["folds"])
+
+
 def _corpora(utterances: Iterable[Utterance]) -> str:
     return "+".join(sorted(_collections(utterances)))
 
 
 def _collections(utterances: Iterable[Utterance]) -> set[str]:
-    return {utterance.speaker.split("/")[0] for utterance in utterances}
+    return {_corpus(utterance.speaker) for utterance in utterances}
 
 
 def folds(
@@ -233,8 +253,10 @@ def folds(
     """Return a set of folds by name, or fold number ``only`` of it.
 
     ``emobox``, ``luna-jimenez``: the published test actors. ``leave-one-speaker-out``: a fold for each speaker,
-    sorted. ``K-fold``: the speakers in K groups of nearly one size, drawn with ``seed``. ``random-K-fold``: the
-    utterances of each emotion in K parts, speakers shared.
+    sorted. ``leave-one-corpus-out``: a fold for each corpus, sorted. ``union``: five folds over the speakers of
+    RAVDESS (EmoBox's folds 1 to 5), CREMA-D, EmoDB and SAVEE, as listed in ``union_folds.json``; all others train.
+    ``K-fold``: the speakers in K groups of nearly one size, drawn with ``seed``. ``random-K-fold``: the utterances of
+    each emotion in K parts, speakers shared.
 
     Raises:
         UsageError: no such set.
@@ -252,6 +274,7 @@ def folds(
         ]
         return members
     groups = _speaker_groups(name, utterances, seed)
+    validation = _by_corpus if name in ACROSS_CORPORA else _validation_speakers
     speakers = {u.speaker for u in utterances}
     chosen = {number: group for number, group in enumerate(groups, start=1) if only in (None, number)}
     missing = {number: sorted(set(group) - speakers) for number, group in chosen.items()}
@@ -259,14 +282,15 @@ def folds(
         told = "; ".join(f"fold {number}: {', '.join(gone)}" for number, gone in missing.items() if gone)
         raise CorpusError(f"{name}: actors are missing from the data ({told}); --allow-missing runs without them")
     return [
-        _by_speaker(f"{name}-{number}", utterances, group, seed, validate)
+        _by_speaker(f"{name}-{number}", utterances, group, validation if validate else None, seed + 1)
         for number, group in chosen.items()
         if speakers & set(group)
     ]
 
 
 def _is_set(name: str) -> bool:
-    return name in NAMED_FOLDS or name == "leave-one-speaker-out" or bool(re.fullmatch(r"(random-)?\d+-fold", name))
+    fixed = (*NAMED_FOLDS, *ACROSS_CORPORA, "leave-one-speaker-out")
+    return name in fixed or bool(re.fullmatch(r"(random-)?\d+-fold", name))
 
 
 def _count(name: str) -> int:
@@ -281,6 +305,13 @@ def _speaker_groups(name: str, utterances: Sequence[Utterance], seed: int) -> li
     if name in NAMED_FOLDS:
         return [[f"ravdess/{actor}" for actor in actors] for actors in NAMED_FOLDS[name]]
     speakers = sorted({u.speaker for u in utterances})
+    if name in ACROSS_CORPORA:
+        corpora = sorted({_corpus(speaker) for speaker in speakers})
+        if name == "union":
+            return [[s for s in group if _corpus(s) in corpora] for group in _union_groups()]
+        if len(corpora) < 2:
+            raise CorpusError(f"{name}: needs at least 2 corpora, and the data has {corpora[0]} alone; add --data")
+        return [[s for s in speakers if _corpus(s) == corpus] for corpus in corpora]
     if name == "leave-one-speaker-out":
         return [[speaker] for speaker in speakers]
     count = _count(name)
@@ -301,18 +332,36 @@ def _validation_speakers(utterances: Iterable[Utterance], seed: int) -> list[str
     return [str(speaker) for speaker in drawn]
 
 
+def _by_corpus(utterances: Iterable[Utterance], seed: int) -> list[str]:
+    """Draw validation speakers of every corpus that has three or more of them."""
+    members: dict[str, list[Utterance]] = {}
+    for utterance in utterances:
+        members.setdefault(_corpus(utterance.speaker), []).append(utterance)
+    large = [own for _, own in sorted(members.items()) if len({u.speaker for u in own}) > 2]
+    return [speaker for own in large or members.values() for speaker in _validation_speakers(own, seed)]
+
+
 def _by_speaker(
-    name: str, utterances: Sequence[Utterance], test_speakers: Sequence[str], seed: int, validate: bool
+    name: str,
+    utterances: Sequence[Utterance],
+    test_speakers: Sequence[str],
+    draw: Callable[[Iterable[Utterance], int], list[str]] | None,
+    seed: int,
 ) -> Split:
-    rest = [u for u in utterances if u.speaker not in test_speakers]
-    drawn = _validation_speakers(rest, seed + 1) if validate else []
-    missing = sorted(set(test_speakers) - {u.speaker for u in utterances})
+    """Test on some speakers; ``draw`` takes validation speakers from the others with ``seed``."""
+    tested = set(test_speakers)
+    rest = [u for u in utterances if u.speaker not in tested]
+    drawn = set(draw(rest, seed)) if draw else set[str]()
+    missing = sorted(tested - {u.speaker for u in utterances})
+    remarks = [f"without {', '.join(missing)}"] if missing else []
+    if name.startswith("leave-one-corpus-out"):
+        remarks.append(f"tested on {', '.join(sorted({_corpus(speaker) for speaker in tested}))}")
     return Split(
         name,
         train=tuple(u for u in rest if u.speaker not in drawn),
         validation=tuple(u for u in rest if u.speaker in drawn),
-        test=tuple(u for u in utterances if u.speaker in test_speakers),
-        remark=f"without {', '.join(missing)}" if missing else "",
+        test=tuple(u for u in utterances if u.speaker in tested),
+        remark=", ".join(remarks),
     )
 
 

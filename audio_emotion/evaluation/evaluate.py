@@ -14,6 +14,7 @@ import numpy.typing as npt
 from audio_emotion.core.errors import AudioError, CorpusError
 from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Utterance
+from audio_emotion.corpora.coverage import CALM, coverage
 from audio_emotion.corpora.load import sound
 from audio_emotion.corpora.sources import gather, parse_sources
 from audio_emotion.evaluation import metrics
@@ -32,6 +33,33 @@ class Group:
     n_utterances: int
     uar: float
     wa: float
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusFigures:
+    """The figures of one corpus.
+
+    Attributes:
+        name: the corpus, as ``crema-d``.
+        labels: the model's labels that it has.
+        n_utterances: how many of it were tested.
+        n_speakers: how many of its speakers.
+        uar_own_labels: UAR if only the corpus's own labels may be answered.
+        uar: UAR of the answers as they are, among all labels of the model.
+        wa: share of them that are right.
+        intervals: of ``uar`` and ``wa``, over speakers; None if there is a single one.
+
+    Calm counts as neutral where a corpus has no calm.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    n_utterances: int
+    n_speakers: int
+    uar_own_labels: float
+    uar: float
+    wa: float
+    intervals: Intervals | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +211,30 @@ class Evaluation:
             groups.append(Group(name, len(indices), metrics.uar(targets, answers), metrics.accuracy(targets, answers)))
         return tuple(groups)
 
+    def by_corpus(self, rng: np.random.Generator) -> tuple[CorpusFigures, ...]:
+        """Return the figures of each corpus, sorted; the intervals are drawn from ``rng``."""
+        known = coverage(self.utterances, self.labels)
+        figures = []
+        for corpus, own in known.by_corpus.items():
+            rows = [i for i, utterance in enumerate(self.utterances) if utterance.corpus == corpus]
+            targets, speakers = ([of[i] for i in rows] for of in (self.targets, [u.speaker for u in self.utterances]))
+            allowed = (*own, CALM) if known.neutral_may_be_calm(corpus) else own
+            among = self.among(allowed)
+            answers, own_answers = ([known.as_in_corpus(of[i], corpus) for i in rows] for of in (self.answers, among))
+            figures.append(
+                CorpusFigures(
+                    corpus,
+                    own,
+                    len(rows),
+                    len(set(speakers)),
+                    metrics.uar(targets, own_answers),
+                    metrics.uar(targets, answers),
+                    metrics.accuracy(targets, answers),
+                    metrics.speaker_intervals(targets, answers, speakers, rng),
+                )
+            )
+        return tuple(figures)
+
     def confused(self) -> tuple[ConfusedPair, ...]:
         """Return every pair of labels of which one was taken for the other, the most frequent first."""
         paths: dict[tuple[str, str], list[Path]] = {}
@@ -316,14 +368,21 @@ def summarise(evaluations: Iterable[Evaluation]) -> dict[str, Summary]:
     return {name: Summary.of([s[name] for s in scores]) for name in scores[0]}
 
 
-def fit_temperature(logits: FloatArray, targets: Sequence[int]) -> float:
-    """Return the temperature, 0.1 to 10, that makes ``logits`` (n, n_labels) likeliest (Guo et al. 2017)."""
+def fit_temperature(logits: FloatArray, targets: Sequence[int], either: Mapping[int, int] | None = None) -> float:
+    """Return the temperature, 0.1 to 10, that makes ``logits`` (n, n_labels) likeliest (Guo et al. 2017).
+
+    ``either`` gives, for the rows where two labels are right, the other one; the sum of both probabilities counts.
+    """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
 
-    rows = np.arange(len(targets))
+    rows, both = np.arange(len(targets)), list(either or ())
+    others = list((either or {}).values())
 
     def negative_log_likelihood(log_temperature: float) -> float:
-        return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[rows, list(targets)].mean())
+        log = log_softmax(logits / np.exp(log_temperature), axis=1)
+        of_targets = log[rows, list(targets)]
+        of_targets[both] = np.logaddexp(of_targets[both], log[both, others])
+        return -float(of_targets.mean())
 
     return float(np.exp(minimize_scalar(negative_log_likelihood, bounds=(np.log(0.1), np.log(10)), method="bounded").x))

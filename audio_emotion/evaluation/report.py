@@ -9,7 +9,10 @@ JSON is one object whatever was tested:
       side; ``protocol``; ``cautions``; ``shared_speakers``: the tested speakers that the model has heard, by side;
     - ``figures``: ``n_utterances``, ``n_speakers``; ``uar``, ``wa``, ``macro_f1``, ``weighted_f1``, ``ece`` (all
       shares, 0 to 1), ``nll`` (nats), ``brier`` (0 to 2); ``per_class``, ``confusion``, ``reliability``,
-      ``by_speaker``, ``by_sex``, ``by_intensity``, ``confused``, ``unanswered``, ``absent_labels``;
+      ``by_corpus`` (each with ``labels``, ``n_utterances``, ``n_speakers``, ``uar_own_labels``: UAR if only the
+      corpus's labels may be answered; ``uar``, ``wa``, ``intervals``: of the answers among all labels, calm counted as
+      neutral where the corpus has no calm), ``by_speaker``, ``by_sex``, ``by_intensity``, ``confused``,
+      ``unanswered``, ``absent_labels``;
     - ``intervals``: null, or ``uar`` and ``wa`` as [low, high] over ``n_speakers``;
     - ``evaluation``: ``labels``, ``utterances`` (``path``, ``start``, ``end``, ``speaker``, ``attributes``, ``target``,
       ``answer``, ``scores`` by label), ``left_out`` (by label), ``problems``.
@@ -26,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from audio_emotion.core.errors import CorpusError
-from audio_emotion.evaluation.evaluate import Evaluation, Summary
+from audio_emotion.evaluation.evaluate import CorpusFigures, Evaluation, Summary
 from audio_emotion.evaluation.metrics import Intervals
 from audio_emotion.models.checkpoint import ModelConfig
 
@@ -120,6 +123,11 @@ class Report:
     def scores(self) -> dict[str, float]:
         """The figures that are one number; see :meth:`Evaluation.scores`."""
         return self.evaluation.scores()
+
+    @cached_property
+    def by_corpus(self) -> tuple[CorpusFigures, ...]:
+        """The figures of each corpus; its intervals are always drawn with seed 0, so that they stay as they are."""
+        return self.evaluation.by_corpus(np.random.default_rng(0))
 
     @property
     def shared_speakers(self) -> dict[str, list[str]]:
@@ -217,6 +225,7 @@ class Report:
                 "per_class": [asdict(c) for c in evaluation.per_class()],
                 "confusion": asdict(evaluation.confusion()),
                 "reliability": [asdict(b) for b in evaluation.reliability()],
+                "by_corpus": [asdict(c) for c in self.by_corpus],
                 **{f"by_{attribute}": [asdict(g) for g in evaluation.by(attribute)] for attribute in GROUPS},
                 "confused": [asdict(p) | {"paths": [str(x) for x in p.paths]} for p in evaluation.confused()],
                 "unanswered": evaluation.unanswered,
@@ -267,6 +276,8 @@ def tables(report: Report) -> list[Table]:
     """Return the tables of one set: figures, labels, groups where there are any, and the most-confused pairs."""
     evaluation = report.evaluation
     found = [headline_table(report), _class_table(evaluation)]
+    if len(report.by_corpus) > 1 or any(c.labels != evaluation.labels for c in report.by_corpus):
+        found.append(corpus_table(report))
     for attribute in GROUPS:
         groups = evaluation.by(attribute)
         if groups:
@@ -299,6 +310,25 @@ def _class_table(evaluation: Evaluation) -> Table:
         for c in evaluation.per_class()
     )
     return Table("By emotion", ("emotion", "precision %", "recall %", "F1 %", "utterances"), rows)
+
+
+def corpus_table(report: Report) -> Table:
+    """Return the figures of each corpus, among its own labels and as answered."""
+    rows = tuple(
+        (
+            c.name,
+            str(len(c.labels)),
+            percent(c.uar_own_labels),
+            percent(c.uar),
+            "" if c.intervals is None else " to ".join(map(percent, c.intervals.uar)),
+            percent(c.wa),
+            str(c.n_utterances),
+            str(c.n_speakers),
+        )
+        for c in report.by_corpus
+    )
+    columns = ("corpus", "labels", "UAR, own labels %", "UAR %", "95 % interval", "WA %", "utterances", "speakers")
+    return Table("By corpus", columns, rows)
 
 
 def overview_table(reports: Sequence[Report]) -> Table:

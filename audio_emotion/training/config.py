@@ -58,12 +58,33 @@ class LossConfig:
         label_smoothing: share of the target spread over all labels.
         class_weights: whether a label counts by the inverse of its frequency on the training side.
         gamma: how much less focal counts what is answered well already.
+        missing_labels: what labels that a corpus lacks mean for its utterances, where several corpora are trained on:
+            neutral-or-calm (neutral of a corpus without calm counts as either), mask (only a corpus's own labels count
+            for its utterances) or none (every label counts against all).
     """
 
     name: str = choice("cross-entropy", "focal")
     label_smoothing: float = number(0.1, 0.0, 0.9)
     class_weights: bool = False
     gamma: float = number(2.0, 0.0, 10.0, only=("focal",))
+    missing_labels: str = choice("neutral-or-calm", "mask", "none")
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """Which utterances an epoch reads.
+
+    Attributes:
+        balance: none (each utterance once), label, corpus, or corpus-and-label (corpora by ``corpus_power``, and each
+            label of a corpus as often as its others).
+        corpus_power: a corpus of n utterances is read in proportion to n to this power: 0 makes all corpora equal, 1
+            leaves them their sizes.
+        utterances: how many an epoch reads; 0: as many as there are.
+    """
+
+    balance: str = choice("none", "label", "corpus", "corpus-and-label")
+    corpus_power: float = number(0.0, 0.0, 1.0)
+    utterances: int = number(0, 0, 100_000_000)
 
 
 @dataclass(frozen=True)
@@ -117,7 +138,7 @@ class TrainConfig:
         ema: decay of the running mean of weights that is validated and kept, as 0.999; 0: none.
         parameters: the architecture's own sizes, where they differ from its defaults.
         frontend: the frontend's, likewise.
-        optimizer, schedule, loss, teachers, averaging: tables of their own.
+        optimizer, schedule, loss, sampling, teachers, averaging: tables of their own.
         augment: each transform of the sound by name with its parameters, these and no others; None: the default set.
         origin: a model at hand that the run begins with, by name or path; it settles the architecture, its sizes,
             the frontend, the sampling rate and the window. None: new weights.
@@ -143,6 +164,7 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
     teachers: TeachersConfig = field(default_factory=TeachersConfig)
     averaging: AveragingConfig = field(default_factory=AveragingConfig)
     augment: Mapping[str, Any] | None = None
@@ -295,6 +317,9 @@ def _contradictions(table: Mapping[str, Any]) -> list[str]:
         found.append("averaging.epochs and ema are two means of the same weights: leave one of them out")
     if averaged and config["patience"]:
         found.append("averaging.epochs needs all of a run's epochs, and patience may end it before: set patience to 0")
+    sampling = asdict(SamplingConfig()) | dict(table.get("sampling", {}))
+    if sampling["corpus_power"] and "corpus" not in sampling["balance"]:
+        found.append(f"sampling.corpus_power is given, and balance is {sampling['balance']}, which reads none")
     if config.get("origin") and config.get("teachers", {}).get("count"):
         found.append("teachers.count is given with an origin, whose sizes they need not have: leave one of them out")
     if schedule["name"] == "plateau" and not config["patience"]:

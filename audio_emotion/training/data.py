@@ -2,15 +2,14 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from audio_emotion import augment as augmentation
 from audio_emotion.audio.windows import pad, window_bounds
@@ -18,10 +17,12 @@ from audio_emotion.augment.features import Features
 from audio_emotion.augment.pipeline import Sounds
 from audio_emotion.core.types import FloatArray, IntArray
 from audio_emotion.corpora.base import Progress
+from audio_emotion.corpora.coverage import CALM, NEUTRAL, Coverage
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.models.frontends import LogMelSpectrogram, MelMfcc
 from audio_emotion.training import spectrogram_cache
 from audio_emotion.training.config import TrainConfig
+from audio_emotion.training.sampling import epoch_order, occurrences
 from audio_emotion.training.spectrogram_cache import SpectrogramCache, needed_bytes
 
 _LOG = logging.getLogger(__name__)
@@ -30,6 +31,10 @@ DEFAULT_VERSIONS = 2
 """Augmented versions of each utterance where features are computed once and the table says nothing."""
 
 _READ = 32  # utterances whose features are computed at once
+
+_REPEAT = 1_000_003
+"""What the number of an epoch grows by for each repetition of an utterance in it: more than any run has epochs, and
+odd, so that kept spectrograms of another epoch are read."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,28 @@ class Subset:
         targets: their labels' numbers.
         names: what messages call them; empty: their numbers.
         ids: what their random draws depend on; empty: their numbers.
+        corpora: the corpus of each; empty: all are of one corpus, which has every label.
+        coverage: which labels each corpus has.
     """
 
     sounds: Sequence[FloatArray]
     targets: Sequence[int]
     names: Sequence[str] = ()
     ids: Sequence[str] = ()
+    corpora: Sequence[str] = ()
+    coverage: Coverage = field(default_factory=Coverage)
+
+    def first(self, n: int) -> "Subset":
+        """Return the first ``n`` utterances."""
+        parts = {f.name: getattr(self, f.name)[:n] for f in fields(self) if f.name != "coverage"}
+        return replace(self, **parts)
+
+    def also_right(self, index: int) -> int | None:
+        """Return the number of calm for a neutral utterance of a corpus without calm; None for any other."""
+        labels = self.coverage.labels
+        if not self.coverage.some_have_calm or labels[self.targets[index]] != NEUTRAL:
+            return None
+        return labels.index(CALM) if self.coverage.neutral_may_be_calm(self.corpora[index]) else None
 
     def name(self, index: int) -> str:
         """Return what messages call an utterance."""
@@ -61,16 +82,15 @@ class Shard:
     of: int = 1
 
 
-def groups(n: int, config: TrainConfig, epoch: int, share: Shard) -> list[IntArray]:
-    """Return the numbers of the utterances of each batch of an epoch, every utterance once.
+def batches(order: IntArray, batch_size: int, shard: Shard) -> list[IntArray]:
+    """Cut an epoch's order into batches.
 
     A last batch that leaves a process fewer than two is left out: batch normalisation cannot take it.
     """
-    order = np.random.default_rng([config.seed, epoch]).permutation(n)
-    found = [order[i : i + config.batch_size] for i in range(0, n, config.batch_size)]
-    if len(found) > 1 and len(found[-1]) < 2 * share.of:
-        found.pop()
-    return found
+    parts = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    if len(parts) > 1 and len(parts[-1]) < 2 * shard.of:
+        parts.pop()
+    return parts
 
 
 class Loader:
@@ -81,49 +101,63 @@ class Loader:
     """
 
     def __init__(
-        self, side: Subset, model: EmotionModel, n_labels: int, config: TrainConfig, share: Shard, progress: Progress
+        self, side: Subset, model: EmotionModel, config: TrainConfig, shard: Shard, progress: Progress
     ) -> None:
-        self._side, self._model, self._config, self._share = side, model, config, share
+        self._side, self._model, self._config, self._shard = side, model, config, shard
         ids = side.ids or None
         self._sounds = Sounds(side.sounds, config.rate, config.window_samples, config.seed, config.augment, ids)
         self._changes = Features(config.augment, model.frontend)
-        self._targets = F.one_hot(torch.tensor(list(side.targets)), n_labels).float()
         self._bank = self._computed(progress) if getattr(model.frontend, "cached", False) else None
         self._repeated = self._repeating()
         self.waited_s = 0.0
 
     def batches_per_epoch(self) -> int:
         """Return how many batches an epoch has."""
-        return len(groups(len(self._side.sounds), self._config, 0, self._share))
+        return len(batches(self._order(0), self._config.batch_size, self._shard))
 
     def epoch(self, number: int, first: int = 0) -> Iterator[tuple[IntArray, FloatArray]]:
         """Yield, from batch ``first`` on, the whole batch's utterances and what this process reads of them."""
-        found = groups(len(self._side.sounds), self._config, number, self._share)[first:]
-        read = self._of_bank if self._bank is not None else (self._repeated or self._sounds).stack
+        order = self._order(number)
+        groups = batches(order, self._config.batch_size, self._shard)[first:]
+        # An utterance that balanced sampling repeats within an epoch gets the random draws of another epoch.
+        versions = batches(number + _REPEAT * occurrences(order), self._config.batch_size, self._shard)[first:]
+        pairs = list(zip(versions, groups, strict=True))
         with ThreadPoolExecutor(1) as worker:
-            pending = [worker.submit(read, number, self.own(group)) for group in found[:1]]
-            for group, following in zip(found, [*found[1:], None], strict=True):
-                began = time.monotonic()
-                heard = pending.pop().result()
-                self.waited_s += time.monotonic() - began
+            pending = [worker.submit(self._read, *map(self.own, pair)) for pair in pairs[:1]]
+            for (_, group), following in zip(pairs, [*pairs[1:], None], strict=True):
+                start = time.monotonic()
+                inputs = pending.pop().result()
+                self.waited_s += time.monotonic() - start
                 if following is not None:
-                    pending.append(worker.submit(read, number, self.own(following)))
-                yield group, heard
+                    pending.append(worker.submit(self._read, *map(self.own, following)))
+                yield group, inputs
 
     def own(self, group: IntArray) -> IntArray:
-        """Return the utterances of a batch that this process reads."""
-        return group[self._share.number :: self._share.of]
+        """Return the part of a batch that this process reads."""
+        return group[self._shard.number :: self._shard.of]
 
-    def features(self, heard: FloatArray, group: IntArray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Turn what :meth:`epoch` yields into changed features (batch, ...) and targets (batch, n_labels)."""
+    def features(self, inputs: FloatArray, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Turn what :meth:`epoch` yields and its targets (batch, n_columns) into changed features and targets."""
         device = next(self._model.parameters()).device
-        x = torch.from_numpy(heard).to(device)
-        targets = self._targets[self.own(group)].to(device)
+        x = torch.from_numpy(inputs).to(device)
         with torch.no_grad():
             if self._bank is None:
                 x = self._repeated.features(x) if self._repeated else self._model.frontend(x)
             x = self._model.network.get_submodule("normalise")(self._changes.raw(x, rng))
-        return self._changes.normalised(x, targets, rng)
+        return self._changes.normalised(x, targets.to(device), rng)
+
+    def _order(self, epoch: int) -> IntArray:
+        rng = np.random.default_rng([self._config.seed, epoch])
+        return epoch_order(self._config.sampling, self._side.corpora, self._side.targets, rng)
+
+    def _read(self, epochs: IntArray, numbers: IntArray) -> FloatArray:
+        """Return what the network reads of some utterances, each as it is in an epoch of its own."""
+        read: Callable[[int, int], FloatArray] = self._sounds.sound
+        if self._bank is not None:
+            read = self._of_bank
+        elif self._repeated:
+            read = self._repeated.spectrogram
+        return np.stack([read(int(epoch), int(n)) for epoch, n in zip(epochs, numbers, strict=True)], dtype=np.float32)
 
     def _repeating(self) -> SpectrogramCache | None:
         """Return what keeps spectrograms, where the table asks for it, the model has any and memory has room."""
@@ -137,11 +171,12 @@ class Loader:
             return None
         return SpectrogramCache(self._sounds, frontend, after)
 
-    def _of_bank(self, epoch: int, numbers: IntArray) -> FloatArray:
-        """Return the features of a version of each utterance, drawn by its number and the epoch."""
+    def _of_bank(self, epoch: int, number: int) -> FloatArray:
+        """Return the features of a version of an utterance, drawn by its number and the epoch."""
         assert self._bank is not None
-        drawn = [np.random.default_rng([self._config.seed, int(n), epoch]).integers(len(self._bank)) for n in numbers]
-        return np.stack([self._bank[version][n] for version, n in zip(drawn, numbers, strict=True)])
+        version = np.random.default_rng([self._config.seed, number, epoch]).integers(len(self._bank))
+        features: FloatArray = self._bank[version][number]
+        return features
 
     def _computed(self, progress: Progress) -> list[FloatArray]:
         """Compute the features of every utterance as it is, and of its augmented versions."""

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 from audio_emotion import corpora
 from audio_emotion.audio import cache
@@ -13,6 +13,7 @@ from audio_emotion.audio.windows import trim
 from audio_emotion.core.errors import CorpusError
 from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, silent
+from audio_emotion.corpora.coverage import Coverage, coverage
 from audio_emotion.corpora.labels import LabelSet, label_set
 from audio_emotion.corpora.load import digest, made_of_each, sound
 from audio_emotion.corpora.sources import gather, parse_sources
@@ -45,6 +46,11 @@ class Dataset:
         heard = "\n".join(sorted(f"{u.digest} {u.label} {u.speaker}" for u in self.corpus.utterances))
         return hashlib.sha256(heard.encode()).hexdigest()
 
+    @cached_property
+    def coverage(self) -> Coverage:
+        """Which of the labels each corpus has."""
+        return coverage(self.corpus.utterances, self.labels.labels)
+
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """Every file that is not used: foreign to the corpora, or unreadable."""
@@ -58,6 +64,8 @@ class Dataset:
             [labels.index(u.label) for u in utterances],
             [str(u.path) for u in utterances],
             [u.digest for u in utterances],
+            [u.corpus for u in utterances],
+            self.coverage,
         )
 
 

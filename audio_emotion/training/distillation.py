@@ -6,14 +6,13 @@ same recordings, so that nobody who is tested on has been heard by either.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.training.config import TeachersConfig, TrainConfig
-from audio_emotion.training.loop import TargetFn
 
 _APART = 100_000
 
@@ -35,14 +34,19 @@ def recipes(config: TrainConfig) -> list[TrainConfig]:
     ]
 
 
-def distil(teachers: Sequence[EmotionModel], share: float) -> TargetFn:
-    """Return what makes ``share`` of the targets the mean of the teachers' answers to the same features."""
-    for teacher in teachers:
-        teacher.eval()
+@dataclass(frozen=True)
+class Teachers:
+    """Trained networks, and the share of each target that is the mean of their answers."""
 
-    def aim(features: Tensor, targets: Tensor) -> Tensor:
+    models: Sequence[EmotionModel]
+    share: float
+
+    def __post_init__(self) -> None:
+        for model in self.models:
+            model.eval()
+
+    def answers(self, features: Tensor) -> Tensor:
+        """Return the mean of the teachers' probabilities, (batch, n_labels), for features (batch, ...)."""
         with torch.inference_mode():
-            said = torch.stack([teacher.network(features).softmax(dim=1) for teacher in teachers]).mean(dim=0)
-        return (1 - share) * targets + share * said.clone()
-
-    return aim
+            mean = torch.stack([model.network(features).softmax(dim=1) for model in self.models]).mean(dim=0)
+        return mean.clone()

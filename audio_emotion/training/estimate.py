@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -11,7 +11,7 @@ from audio_emotion.inference.backends import choose_device
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.training import accelerator, distillation, fine_tuning
 from audio_emotion.training.callbacks import Callbacks
-from audio_emotion.training.config import TrainConfig
+from audio_emotion.training.config import SamplingConfig, TrainConfig
 from audio_emotion.training.data import Subset
 from audio_emotion.training.dataset import Dataset
 from audio_emotion.training.loop import Trainer
@@ -46,14 +46,14 @@ def measure(
 ) -> Cost:
     """Run a few steps of a model, the first of them uncounted, and forget it; ``begin`` is as of :func:`loop.fit`."""
     n = min(len(train.sounds), n_steps * config.batch_size * config.accumulation)
-    part = Subset(train.sounds[:n], train.targets[:n])
+    part, every = train.first(n), replace(config, sampling=SamplingConfig())
     with torch.random.fork_rng(), accelerator.oom_hint(config, device):
         began = time.monotonic()
-        fitting = Trainer(part, n_labels, config, device, Callbacks(), begin)
+        fitting = Trainer(part, n_labels, every, device, Callbacks(), begin)
         preparing = (time.monotonic() - began) * len(train.sounds) / n
         seconds = fitting.times()
     parameters = sum(p.numel() for p in fitting.model.parameters() if p.requires_grad)
-    steps = -(-len(train.sounds) // config.batch_size)
+    steps = -(-(config.sampling.utterances or len(train.sounds)) // config.batch_size)
     counted = seconds[1:] or seconds
     return Cost(parameters, steps, sum(counted) / len(counted), len(counted), preparing)
 

@@ -37,8 +37,10 @@ from audio_emotion.training.checkpointing import (
 )
 from audio_emotion.training.config import TrainConfig
 from audio_emotion.training.data import Loader, Shard, Subset
+from audio_emotion.training.distillation import Teachers
 from audio_emotion.training.interrupts import interrupts
 from audio_emotion.training.optim import Loss, Schedule, make_optimizer
+from audio_emotion.training.targets import make_targets
 from audio_emotion.training.validation import Validator
 
 _LAYOUT: dict[str, Any] = {"memory_format": torch.channels_last}
@@ -46,15 +48,6 @@ _LAYOUT: dict[str, Any] = {"memory_format": torch.channels_last}
 
 Chunk = list[tuple[IntArray, FloatArray]]
 """The batches of one step: the utterances of each, and what this process reads of them."""
-
-
-TargetFn = Callable[[Tensor, Tensor], Tensor]
-"""Features (batch, ...) as the network reads them, and targets (batch, n_labels) → the targets to learn."""
-
-
-def _as_labelled(_: Tensor, targets: Tensor) -> Tensor:
-    """Keep the targets."""
-    return targets
 
 
 def fit(
@@ -66,12 +59,12 @@ def fit(
     listener: Callbacks = Callbacks(),  # noqa: B008 (frozen)
     keeper: CheckpointWriter | None = None,
     begin: Callable[[], EmotionModel] | None = None,
-    aim: TargetFn = _as_labelled,
+    teachers: Teachers | None = None,
 ) -> EmotionModel:
     """Train a new model on ``train``, or go on where ``keeper`` says that a run with the same arguments stopped.
 
-    ``begin`` gives the first weights of a model that is not new, with what of it is frozen. ``aim`` may change the
-    targets of a batch, as a teacher does.
+    ``begin`` gives the first weights of a model that is not new, with what of it is frozen. The
+    answers of ``teachers`` become part of the targets.
     With a validation side and patience, the weights of its best epoch are kept; else those of the last. torch's
     global generator is seeded, for the first weights and dropout, and left as it was found.
 
@@ -81,7 +74,7 @@ def fit(
         KeyboardInterrupt: Ctrl-C, when the step was done and its state kept; its message says how to go on.
     """
     with torch.random.fork_rng(), accelerator.oom_hint(config, device):
-        fitting = Trainer(train, n_labels, config, device, listener, begin, aim)
+        fitting = Trainer(train, n_labels, config, device, listener, begin, teachers)
         if keeper and (kept := keeper.load()):
             fitting.restore(*kept)
         held_out = Validator(validation, fitting.model, config, device) if validation.sounds else None
@@ -107,9 +100,9 @@ class Trainer:
         device: str,
         listener: Callbacks,
         begin: Callable[[], EmotionModel] | None = None,
-        aim: TargetFn = _as_labelled,
+        teachers: Teachers | None = None,
     ) -> None:
-        self._config, self._side, self._listener, self._aim = config, train, listener, aim
+        self._config, self._side, self._listener, self._teachers = config, train, listener, teachers
         self._accelerator = accelerator.make_accelerator(device)
         self._share = Shard(self._accelerator.process_index, self._accelerator.num_processes)
         self._dtype = accelerator.precision(config, device)
@@ -118,8 +111,9 @@ class Trainer:
         self.model = (begin or new)()
         self.model.to(self._accelerator.device).to(**_LAYOUT)
         self._average = Average(self.model, config)
-        self._loader = Loader(train, self.model, n_labels, config, self._share, listener.progress)
-        self._loss = Loss(config.loss, train.targets, n_labels)
+        self._loader = Loader(train, self.model, config, self._share, listener.progress)
+        self._targets = make_targets(train, n_labels, config.loss.missing_labels)
+        self._loss = Loss(config.loss, self._targets, train.targets)
         self._optimizer = make_optimizer(config.optimizer, [p for p in self.model.parameters() if p.requires_grad])
         self._n_batches = self._loader.batches_per_epoch()
         steps = -(-self._n_batches // config.accumulation)
@@ -235,10 +229,13 @@ class Trainer:
         """Return the sum of the losses of this process's share of a batch."""
         seeds = np.random.SeedSequence([self._config.seed, self.standing.epoch, batch, self._share.number])
         torch.manual_seed(int(seeds.generate_state(1)[0]))  # dropout's
-        features, targets = self._loader.features(heard, group, np.random.default_rng(seeds))
+        rows = self._targets.rows[self._loader.own(group)]
+        features, targets = self._loader.features(heard, rows, np.random.default_rng(seeds))
+        if self._teachers:
+            targets = self._targets.blend(targets, self._teachers.answers(features), self._teachers.share)
         with torch.autocast(features.device.type, self._dtype, enabled=self._dtype is not None):
             logits = self._network(features)
-        return self._loss(logits.float(), self._aim(features, targets)).sum()
+        return self._loss(logits.float(), targets).sum()
 
     def _no_number(self, chunk: Chunk, loss: float, norm: float) -> TrainingError:
         files = [self._side.name(int(i)) for group, _ in chunk for i in group]

@@ -6,29 +6,32 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from audio_emotion.training.config import LossConfig, OptimizerConfig, TrainConfig
+from audio_emotion.training.targets import Targets
 
 
 class Loss:
-    """Logits (batch, n_labels) and target shares (batch, n_labels) → the loss of each utterance, (batch,).
+    """Logits (batch, n_labels) and targets (batch, n_columns) of a training side → each utterance's loss, (batch,).
 
     With class weights an utterance counts by n / (n_labels × the number of its label), which averages to 1 over the
     training side.
     """
 
-    def __init__(self, config: LossConfig, targets: Sequence[int], n_labels: int) -> None:
-        self._config = config
-        counts = torch.bincount(torch.tensor(targets), minlength=n_labels)
-        self._weights = len(targets) / (int((counts > 0).sum()) * counts.clamp(min=1)) if config.class_weights else None
+    def __init__(self, config: LossConfig, targets: Targets, labels: Sequence[int]) -> None:
+        """Take the training side's targets, and the number of each utterance's label."""
+        self._config, self._targets = config, targets
+        self._weights: Tensor | None = None
+        if config.class_weights:
+            counts = torch.bincount(torch.tensor(labels), minlength=targets.n_labels)
+            self._weights = targets.weights(len(labels) / (int((counts > 0).sum()) * counts.clamp(min=1)))
 
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
         config = self._config
-        smooth = targets * (1 - config.label_smoothing) + config.label_smoothing / targets.shape[1]
+        smooth = self._targets.smooth(targets, config.label_smoothing)
         if self._weights is not None:
             smooth = smooth * self._weights.to(targets.device)
-        log = F.log_softmax(logits, dim=1)
+        log = self._targets.log_probabilities(logits, targets)
         if config.name == "focal":
             log = (1 - log.exp()) ** config.gamma * log
         return -(smooth * log).sum(dim=1)

@@ -54,8 +54,11 @@ def _temperature(model: EmotionModel, validation: Subset, config: TrainConfig, d
     """Fit the temperature on the validation side; without one it stays 1."""
     windows = [speech_windows(samples, config.window_samples, config.rate) for samples in validation.sounds]
     logits = utterance_logits(TorchRuntime(model, device).logits, windows) if windows else []
-    heard = [(x, target) for x, target in zip(logits, validation.targets, strict=True) if x is not None]
-    return fit_temperature(np.stack([x for x, _ in heard]), [target for _, target in heard]) if heard else 1.0
+    rows = [(x, i) for i, x in enumerate(logits) if x is not None]
+    if not rows:
+        return 1.0
+    calm = {row: other for row, (_, i) in enumerate(rows) if (other := validation.also_right(i)) is not None}
+    return fit_temperature(np.stack([x for x, _ in rows]), [validation.targets[i] for _, i in rows], calm)
 
 
 def _describe(

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from audio_emotion.augment.pipeline import Sounds
-from audio_emotion.core.types import FloatArray, IntArray
+from audio_emotion.core.types import FloatArray
 from audio_emotion.models.frontends import LogMelSpectrogram, MelMfcc
 
 LIMIT_BYTES = 2 * 2**30
@@ -32,9 +32,10 @@ class SpectrogramCache:
         self._here = deepcopy(frontend).cpu()
         self._kept: dict[tuple[int, int], np.ndarray] = {}
 
-    def stack(self, epoch: int, numbers: IntArray) -> FloatArray:
-        """Return the spectrograms of some utterances in dB, (len(numbers), n_frames, n_mels)."""
-        return np.stack([self._one(epoch % self._after, int(index)) for index in numbers], dtype=np.float32)
+    def spectrogram(self, epoch: int, index: int) -> FloatArray:
+        """Return the spectrogram of an utterance in dB, (n_frames, n_mels), as half-precision floats."""
+        spectrogram: FloatArray = self._one(epoch % self._after, index)
+        return spectrogram
 
     def features(self, log_mel: torch.Tensor) -> torch.Tensor:
         """Return what the frontend makes of spectrograms, (batch, channels, n_mels, n_frames)."""

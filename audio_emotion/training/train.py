@@ -212,8 +212,8 @@ def _fit(
         heard = _of_teacher(number, config, listener.progress)
         teachers.append(fit(train_on, validate_on, n_labels, recipe, device, heard, kept))
     if teachers:
-        aim = distillation.distil(teachers, config.teachers.share)
-        return fit(train_on, validate_on, n_labels, config, device, listener, keeper, aim=aim)
+        taught_by = distillation.Teachers(teachers, config.teachers.share)
+        return fit(train_on, validate_on, n_labels, config, device, listener, keeper, teachers=taught_by)
     begin = None if config.origin is None else lambda: fine_tuning.begin(config, labels.labels)[0]
     return fit(train_on, validate_on, n_labels, config, device, listener, keeper, begin)
 

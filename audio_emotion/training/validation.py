@@ -17,7 +17,7 @@ class Validator:
     """The validation side, its windows cut and, for ``cached`` frontends, their features computed once."""
 
     def __init__(self, side: Subset, model: EmotionModel, config: TrainConfig, device: str) -> None:
-        self._device, self._targets = device, side.targets
+        self._device, self._side = device, side
         self._runtime = FeatureRuntime if getattr(model.frontend, "cached", False) else TorchRuntime
         self._heard = [speech_windows(samples, config.window_samples, config.rate) for samples in side.sounds]
         if self._runtime is FeatureRuntime:
@@ -26,9 +26,24 @@ class Validator:
             self._heard = [x if len(x) else np.empty((0, *shape), np.float32) for x in self._heard]
 
     def uar(self, model: EmotionModel) -> float:
-        """Return the mean recall over the labels, 0 to 1; an utterance without speech counts as wrong."""
+        """Return the mean recall over the labels, 0 to 1; an utterance without speech counts as wrong.
+
+        Of several corpora it is the mean of theirs, in each of which calm counts as neutral if the corpus has no calm.
+        """
         logits = utterance_logits(self._runtime(model, self._device).logits, self._heard)
-        return uar(self._targets, [-1 if x is None else int(x.argmax()) for x in logits])
+        answers = [-1 if x is None else int(x.argmax()) for x in logits]
+        return float(np.mean([uar(*zip(*pairs, strict=True)) for pairs in _by_corpus(self._side, answers)]))
+
+
+def _by_corpus(side: Subset, answers: list[int]) -> list[list[tuple[int, int]]]:
+    """Return (target, answer) of each utterance, corpus by corpus."""
+    if not side.coverage.some_have_calm and len(set(side.corpora)) < 2:
+        return [list(zip(side.targets, answers, strict=True))]
+    labels, pairs = side.coverage.labels, dict[str, list[tuple[int, int]]]()
+    for corpus, target, answer in zip(side.corpora, side.targets, answers, strict=True):
+        counted = answer if answer < 0 else labels.index(side.coverage.as_in_corpus(labels[answer], corpus))
+        pairs.setdefault(corpus, []).append((target, counted))
+    return list(pairs.values())
 
 
 class FeatureRuntime:

@@ -1,4 +1,8 @@
+import hashlib
+import json
+from collections import Counter
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -146,3 +150,54 @@ def test_two_spellings_are_one_speaker_on_two_sides():
         Split("x", (train,), (), (test,))
     split = Split("x", (train,), (), (replace(test, speaker="k/ben"),), heard=("k/Ben",))
     assert split.protocol == "x, speaker-dependent, the base model was trained on k/ben"
+
+
+def several_corpora() -> list[Utterance]:
+    speakers = {"ravdess": range(1, 25), "crema-d": (1001, 1002, 1003, 1004), "emodb": ("03", "08"), "tess": ("OAF",)}
+    return [
+        Utterance(Path(f"{name}-{speaker}-{label}"), label, f"{name}/{speaker:02}")
+        for name, own in speakers.items()
+        for speaker in own
+        for label in LABELS
+    ]
+
+
+def test_one_corpus_after_the_other_is_left_out_and_songs_go_with_their_singers():
+    songs = [Utterance(Path(f"song-{s}"), "sad", f"ravdess/{s:02}", {"channel": "song"}) for s in (1, 2)]
+    utterances = several_corpora() + songs
+    members = folds("leave-one-corpus-out", utterances, 0)
+    assert [{u.speaker.split("/")[0] for u in split.test} for split in members] == [
+        *({"crema-d"}, {"emodb"}, {"ravdess"}, {"tess"}),
+    ]
+    assert members[2].protocol == "leave-one-corpus-out-3, speaker-independent, tested on ravdess"
+    assert {u.speaker.split("/")[0] for u in members[1].validation} == {"ravdess", "crema-d"}, "of each with enough"
+    for split in members:
+        assert_no_leak(split, utterances)
+    with pytest.raises(CorpusError, match="needs at least 2 corpora, and the data has ravdess alone"):
+        folds("leave-one-corpus-out", corpus(4, 1), 0)
+
+
+def test_the_folds_over_the_union_are_written_down():
+    utterances = several_corpora()
+    with pytest.raises(CorpusError, match="actors are missing"):
+        folds("union", utterances, 0)
+    members = folds("union", utterances, 0, allow_missing=True)
+    tested = [u.speaker for split in members for u in split.test]
+    assert len(tested) == len(set(tested)) * len(LABELS)
+    assert set(tested) == {u.speaker for u in utterances} - {
+        *("ravdess/06", "ravdess/13", "ravdess/17", "ravdess/22", "crema-d/1005", "tess/OAF"),
+    }
+    assert members[0].speakers["test"][-4:] == ["ravdess/01", "ravdess/11", "ravdess/20", "ravdess/21"]
+    for split in members:
+        assert_no_leak(split, utterances)
+    groups = json.loads(files("audio_emotion.corpora").joinpath("union_folds.json").read_text("utf-8"))["folds"]
+    speakers = [speaker for group in groups for speaker in group]
+    assert Counter(speaker.split("/")[0] for speaker in speakers) == {
+        "ravdess": 20,
+        "crema-d": 72,
+        "emodb": 10,
+        "savee": 4,
+    }
+    assert hashlib.sha256(json.dumps(groups).encode()).hexdigest()[:16] == "982dee0babceb96e", (
+        "published figures depend on them"
+    )

@@ -165,3 +165,33 @@ def test_fit_temperature_finds_what_the_logits_were_multiplied_by():
     odds = np.exp(logits)
     targets = [int(rng.choice(4, p=row / row.sum())) for row in odds]
     assert fit_temperature((3 * logits).astype(np.float32), targets) == pytest.approx(3, rel=0.15)
+
+
+def test_figures_by_corpus_go_by_the_labels_that_each_corpus_has():
+    labels = ("neutral", "calm", "happy", "surprised")
+    cases = [  # corpus and speaker, target, then the model's probabilities of the four labels
+        ("ravdess/01", "neutral", (0.6, 0.2, 0.1, 0.1)),
+        ("ravdess/02", "calm", (0.6, 0.2, 0.1, 0.1)),
+        ("crema-d/1001", "neutral", (0.2, 0.6, 0.1, 0.1)),  # calm, which CREMA-D counts as neutral
+        ("crema-d/1001", "happy", (0.1, 0.1, 0.3, 0.5)),  # surprised, which CREMA-D does not have
+        ("crema-d/1002", "happy", (0.1, 0.3, 0.2, 0.4)),  # and then calm, and so neutral
+        ("ravdess/01", "happy", (0.1, 0.1, 0.7, 0.1)),
+    ]
+    probabilities = np.array([row for _, _, row in cases])
+    utterances = tuple(Utterance(Path(f"{i}"), target, who) for i, (who, target, _) in enumerate(cases))
+    answers = tuple(labels[i] for i in probabilities.argmax(axis=1))
+    crema_d, ravdess = Evaluation(labels, utterances, answers, probabilities).by_corpus(np.random.default_rng(0))
+    assert (crema_d.name, crema_d.labels, crema_d.n_utterances, crema_d.n_speakers) == (
+        *("crema-d", ("neutral", "happy"), 3, 2),
+    )
+    assert (crema_d.uar_own_labels, crema_d.uar, crema_d.wa) == pytest.approx((0.75, 0.5, 1 / 3))
+    assert crema_d.intervals is not None
+    assert crema_d.intervals.n_speakers == 2
+    assert ravdess.labels == labels
+    assert (ravdess.uar_own_labels, ravdess.uar, ravdess.wa) == pytest.approx((2 / 3, 2 / 3, 2 / 3))
+
+
+def test_fit_temperature_counts_both_labels_where_either_is_right():
+    logits = np.array([[4.0, 3.9, -5.0], [3.9, 4.0, -5.0]] * 20, np.float32)
+    targets = [0] * 40
+    assert fit_temperature(logits, targets, dict.fromkeys(range(40), 1)) < 0.5 * fit_temperature(logits, targets)

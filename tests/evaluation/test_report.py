@@ -141,3 +141,15 @@ def test_the_intervals_are_drawn_with_the_seed():
 def test_from_json_refuses_another_document(document):
     with pytest.raises(CorpusError, match="not an evaluation that this program wrote"):
         er.from_json(document)
+
+
+def test_figures_by_corpus_stand_in_text_and_json():
+    made = report()
+    by_corpus = json.loads(er.to_json([made]))["sets"][0]["figures"]["by_corpus"]
+    assert [(c["name"], c["labels"], c["n_utterances"], c["n_speakers"]) for c in by_corpus] == [
+        ("own", ["sad", "calm", "angry"], 8, 2)
+    ]
+    assert by_corpus[0]["uar"] == pytest.approx(made.evaluation.uar)
+    assert "By corpus" in er.text([made]), "the corpus lacks a label of the model"
+    whole = report(labels=("sad", "calm", "angry"), probabilities=np.full((8, 3), 1 / 3))
+    assert "By corpus" not in er.text([whole]), "it would repeat the figures"

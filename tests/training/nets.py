@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from audio_emotion.corpora.coverage import Coverage
 from audio_emotion.models import registry
 from audio_emotion.models.registry import Entry
 from audio_emotion.training import TrainConfig
@@ -29,7 +30,11 @@ def side(n: int, first: int = 0) -> Subset:
     """``n`` utterances of four labels that differ in pitch."""
     targets = [i % 4 for i in range(n)]
     sounds = [voice(0.4, seed=first + i, pitch_hz=90.0 + 50 * t) for i, t in enumerate(targets)]
-    return Subset(sounds, targets, [f"{first + i}.wav" for i in range(n)], [str(first + i) for i in range(n)])
+    ids = [str(first + i) for i in range(n)]
+    corpora = ["ravdess" if i < n // 3 else "crema-d" for i in range(n)]
+    labels = ("neutral", "calm", "happy", "sad")
+    known = Coverage(labels, dict.fromkeys(corpora, labels))
+    return Subset(sounds, targets, [f"{name}.wav" for name in ids], ids, corpora, known)
 
 
 def register() -> None:

@@ -63,8 +63,8 @@ def test_a_name_is_one_of_a_folder_and_restart_takes_folds_alone(plan: FoldsPlan
 
 SCRIPT = """
 import sys
-from audio_emotion.folds import run_folds
-from audio_emotion.training import load_dataset
+from audio_emotion.training.cross_validation import run_folds
+from audio_emotion.training.dataset import load_dataset
 from tests.training.test_cross_validation import CONFIG, FoldsPlan
 if __name__ == "__main__":
     plan = FoldsPlan("study", (sys.argv[1],), "4-fold", 1, "eight", CONFIG, device="cpu", jobs=1)

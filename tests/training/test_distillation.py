@@ -7,6 +7,8 @@ from audio_emotion.core.errors import UsageError
 from audio_emotion.models import build
 from audio_emotion.training import TeachersConfig, TrainConfig, distillation
 from audio_emotion.training.config import from_table
+from audio_emotion.training.data import Subset
+from audio_emotion.training.targets import Targets
 
 CONFIG = TrainConfig(
     seed=7,
@@ -27,10 +29,12 @@ def test_targets_are_the_labels_and_the_mean_of_the_teachers_answers():
     teachers = [build(one.architecture, 3, one.parameters, {}) for one in distillation.recipes(CONFIG)]
     features = torch.randn(2, 2, 64, 60)
     targets = torch.eye(3)[:2]
-    aimed = distillation.distil(teachers, 0.25)(features, targets)
-    said = sum(teacher.eval().network(features).softmax(dim=1) for teacher in teachers) / 2
-    torch.testing.assert_close(aimed, 0.75 * targets + 0.25 * said.detach())
-    assert not aimed.requires_grad
+    answers = distillation.Teachers(teachers, 0.25).answers(features)
+    expected = sum(teacher.eval().network(features).softmax(dim=1) for teacher in teachers) / 2
+    torch.testing.assert_close(answers, expected.detach())
+    assert not answers.requires_grad
+    side = Subset([], [0, 1])
+    torch.testing.assert_close(Targets(side, 3).blend(targets, answers, 0.25), 0.75 * targets + 0.25 * answers)
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,11 @@ from audio_emotion.training import LossConfig, OptimizerConfig, ScheduleConfig, 
 from audio_emotion.training.accelerator import precision
 from audio_emotion.training.callbacks import Callbacks, Step
 from audio_emotion.training.checkpointing import CheckpointWriter, Epoch
-from audio_emotion.training.data import Shard, groups
+from audio_emotion.training.data import Shard, Subset, batches
 from audio_emotion.training.estimate import measure
 from audio_emotion.training.loop import Trainer, fit
+from audio_emotion.training.sampling import epoch_order
+from audio_emotion.training.targets import Targets
 from audio_emotion.training.validation import Validator
 from tests.conftest import ROOT
 from tests.training import nets
@@ -60,6 +62,7 @@ def kill_after(epoch: int, batches: int):
 
 
 RECIPES = {
+    "balanced sampling": {"sampling": {"balance": "corpus-and-label", "utterances": 30}},
     "default": {},
     "all else": {
         "optimizer": {"name": "sgd", "lr": 0.05},
@@ -87,10 +90,10 @@ def test_a_run_that_was_killed_anywhere_ends_as_one_left_alone(recipe: str, tmp_
     alone = run(config, on_epoch=epochs.append)
     assert len(epochs) > 1
     left = [step for step in (config.accumulation, 3) if step % config.accumulation == 0 or step == 3]
-    for number, (epoch, batches) in enumerate([(1, left[0]), (2, 3), (2, left[0])]):
+    for number, (epoch, n_batches) in enumerate([(1, left[0]), (2, 3), (2, left[0])]):
         keeper = CheckpointWriter(tmp_path / f"{number}.safetensors", minutes=1e-9)  # after every step
         with pytest.raises(KilledError):
-            run(config, keeper, on_step=kill_after(epoch, batches))
+            run(config, keeper, on_step=kill_after(epoch, n_batches))
         again: list[Epoch] = []
         resumed = run(config, keeper, on_epoch=again.append)
         assert all(torch.equal(resumed[name], alone[name]) for name in alone)
@@ -214,12 +217,16 @@ def test_torchs_generator_is_left_as_it_was():
 
 def test_every_utterance_is_read_once_by_one_process():
     config = nets.config(batch_size=10)
-    found = groups(24, config, 1, Shard())
-    assert sorted(np.concatenate(found)) == list(range(24))
-    assert [len(group) for group in found] == [10, 10, 4]
-    assert [len(group) for group in groups(21, config, 1, Shard())] == [10, 10], "none of one utterance"
-    assert [len(group) for group in groups(23, config, 1, Shard(0, 2))] == [10, 10], "none of one for a process"
-    assert len(groups(1, config, 1, Shard())) == 1
+
+    def sizes(n: int, shard: Shard) -> list[int]:
+        return [len(group) for group in batches(np.arange(n), 10, shard)]
+
+    order = epoch_order(config.sampling, (), [0] * 24, np.random.default_rng([0, 1]))
+    assert sorted(order) == list(range(24))
+    assert sizes(24, Shard()) == [10, 10, 4]
+    assert sizes(21, Shard()) == [10, 10], "none of one utterance"
+    assert sizes(23, Shard(0, 2)) == [10, 10], "none of one for a process"
+    assert sizes(1, Shard()) == [1]
 
 
 def test_schedules_move_as_they_say():
@@ -305,15 +312,15 @@ TOGETHER = {
 SCRIPT = """
 import json, sys
 from safetensors.torch import save_file
-from audio_emotion.fitting.listening import Listener
-from audio_emotion.fitting.loop import fit
-from audio_emotion.fitting.placement import is_main
+from audio_emotion.training.accelerator import is_main
+from audio_emotion.training.callbacks import Callbacks
+from audio_emotion.training.loop import fit
 from tests.training import nets, test_loop
 if __name__ == "__main__":
     told = []
     nets.register()
     config = nets.config(**test_loop.TOGETHER)
-    model = fit(test_loop.TRAIN, test_loop.HELD_OUT, 4, config, "cpu", Listener(on_epoch=told.append))
+    model = fit(test_loop.TRAIN, test_loop.HELD_OUT, 4, config, "cpu", Callbacks(on_epoch=told.append))
     if is_main():
         save_file(model.state_dict(), sys.argv[1])
         print(json.dumps([[e.loss, e.validation_uar] for e in told]))
@@ -384,11 +391,13 @@ def test_the_losses_and_optimizers_by_hand():
     logits, targets = torch.randn(5, 3), torch.tensor([0, 1, 2, 1, 1])
     shares = nn.functional.one_hot(targets, 3).float()
     expected = nn.functional.cross_entropy(logits, targets, label_smoothing=0.1, reduction="none")
-    torch.testing.assert_close(Loss(LossConfig(), targets.tolist(), 3)(logits, shares), expected)
-    weighted = Loss(LossConfig(label_smoothing=0.0, class_weights=True), targets.tolist(), 3)(logits, shares)
+    labels = targets.tolist()
+    encoding = Targets(Subset([], labels), 3)
+    torch.testing.assert_close(Loss(LossConfig(), encoding, labels)(logits, shares), expected)
+    weighted = Loss(LossConfig(label_smoothing=0.0, class_weights=True), encoding, labels)(logits, shares)
     plain = nn.functional.cross_entropy(logits, targets, reduction="none")
     torch.testing.assert_close(weighted, plain * torch.tensor([5 / 3, 5 / 9, 5 / 3, 5 / 9, 5 / 9]))
-    focal = Loss(LossConfig("focal", label_smoothing=0.0, gamma=2.0), targets.tolist(), 3)(logits, shares)
+    focal = Loss(LossConfig("focal", label_smoothing=0.0, gamma=2.0), encoding, labels)(logits, shares)
     torch.testing.assert_close(focal, (1 - (-plain).exp()) ** 2 * plain)
     parameter = nn.Parameter(torch.zeros(1))
     kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
