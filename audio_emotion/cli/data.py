@@ -142,7 +142,7 @@ def check(
         bool, typer.Option("--json", help="Print JSON: one object, with every file named.", rich_help_panel="Output")
     ] = False,
 ) -> None:
-    """Decode everything; say what is there, what is damaged, silent, clipped or there twice, and what is missing."""
+    """Decode all recordings; count them, and report damaged, silent, clipped, cut, padded, upsampled or equal ones."""
     from audio_emotion.corpora.inspection import inspect
 
     corpus = _gather(sources, labels)
@@ -186,6 +186,8 @@ def prepare(
         speakers = prepared.split.speakers[side]
         told = f": {', '.join(speakers)}" if speakers else ""
         print(f"{out / name}.csv\t{prepared.split.sizes[side]} utterances, {len(speakers)} speaker(s){told}")
+    for copies in prepared.copies:
+        note(f"{' = '.join(map(display_path, copies))}: one take on two sides of the split? Leave one of them out")
     _tell_unreadable(prepared.unreadable)
     _end(sum(prepared.split.sizes.values()), prepared.unreadable)
 

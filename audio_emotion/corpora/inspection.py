@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,8 +15,13 @@ from audio_emotion.core.emotions import emotions
 from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, by_reason, silent
 from audio_emotion.corpora.load import SAMPLING_RATE, digest, made_of_each, sound
+from audio_emotion.corpora.quality import Quality, find_copies, measure, separation
 
 _FULL_SCALE = 0.999
+_ENOUGH = 10  # recordings, below which nothing is said of a majority or of a label
+_UNIFORM = 0.8  # share of recordings of one length, from which a corpus was cut
+_SEPARATE = 0.97  # area under the ROC curve, from which one measure gives a label away
+_AUDIBLE_DB = 6.0  # difference of medians, below which a level gives nothing away in practice
 _SHOWN = 5  # files of one kind in the text; the JSON form holds them all
 
 
@@ -29,6 +35,7 @@ class Recording:
         source_rate: Hz, of the file.
         silent: no frame reaches -60 dB re full scale.
         clipped: three samples in a row reach full scale, at the file's own rate.
+        quality: further measures.
     """
 
     utterance: Utterance
@@ -36,6 +43,7 @@ class Recording:
     source_rate: int
     silent: bool
     clipped: bool
+    quality: Quality
 
 
 @dataclass(frozen=True)
@@ -76,9 +84,60 @@ class Inspection:
             groups.setdefault(recording.utterance.digest, []).append(recording.utterance.path)
         return [group for group in groups.values() if len(group) > 1]
 
+    @cached_property
+    def copies(self) -> list[list[Path]]:
+        """Files of one take that differ in level, codec, rate or padding, group by group; without the duplicates."""
+        firsts: dict[str, Recording] = {}
+        for recording in self.recordings:
+            firsts.setdefault(recording.utterance.digest, recording)
+        distinct = list(firsts.values())
+        leader = list(range(len(distinct)))  # of each recording, the first of its group
+        for first, second in find_copies([recording.quality.envelope for recording in distinct]):
+            old, new = leader[second], leader[first]
+            leader = [new if own == old else own for own in leader]
+        groups: dict[int, list[Path]] = {}
+        for number, recording in zip(leader, distinct, strict=True):
+            groups.setdefault(number, []).append(recording.utterance.path)
+        return [group for group in groups.values() if len(group) > 1]
+
+    @property
+    def uniform_length(self) -> tuple[int, float] | None:
+        """How many recordings have exactly one length, and that length in seconds; None unless it is four in five."""
+        lengths = Counter((r.quality.n_samples, r.source_rate) for r in self.recordings)
+        if len(self.recordings) < _ENOUGH or not lengths:
+            return None
+        (n_samples, rate), count = lengths.most_common(1)[0]
+        return (count, n_samples / rate) if count >= _UNIFORM * len(self.recordings) else None
+
+    @property
+    def recognizable(self) -> list[str]:
+        """The labels that one measure of level, room or rate tells from all others, in words."""
+        findings = []
+        names = np.array([recording.utterance.label for recording in self.recordings])
+        for label in _in_order(names.tolist()):
+            is_label = names == label
+            if min(is_label.sum(), (~is_label).sum()) < _ENOUGH:
+                continue
+            for what, unit, least, values in self._measures():
+                own, others = (float(np.median(values[rows])) for rows in (is_label, ~is_label))
+                if abs(own - others) >= least and separation(values, is_label) >= _SEPARATE:
+                    findings.append(f"{label} by its {what}: {own:.0f} {unit}, the others {others:.0f} {unit}")
+        return findings
+
+    def _measures(self) -> list[tuple[str, str, float, FloatArray]]:
+        """Return what may give a label away: its name, unit, the least difference that counts, and all values."""
+        qualities = [recording.quality for recording in self.recordings]
+        rates = [r.quality.hidden_rate or r.source_rate for r in self.recordings]
+        return [
+            ("level", "dBFS", _AUDIBLE_DB, np.array([q.level_db for q in qualities], np.float32)),
+            ("background level", "dBFS", _AUDIBLE_DB, np.array([q.floor_db for q in qualities], np.float32)),
+            ("sampling rate", "Hz", 1.0, np.array(rates, np.float32)),
+        ]
+
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form; lengths are seconds, rates Hz."""
         seconds = [recording.seconds for recording in self.recordings]
+        uniform = self.uniform_length
         return {
             "corpora": list(self.corpus.names),
             "licence": self.corpus.licence,
@@ -92,6 +151,16 @@ class Inspection:
             "silent": [str(r.utterance.path) for r in self.recordings if r.silent],
             "clipped": [str(r.utterance.path) for r in self.recordings if r.clipped],
             "duplicates": [[str(path) for path in group] for group in self.duplicates],
+            "copies": [[str(path) for path in group] for group in self.copies],
+            "uniform length": uniform and {"files": uniform[0], "seconds": uniform[1]},
+            "abrupt start": [str(r.utterance.path) for r in self.recordings if r.quality.abrupt_start],
+            "abrupt end": [str(r.utterance.path) for r in self.recordings if r.quality.abrupt_end],
+            "padded": [str(r.utterance.path) for r in self.recordings if r.quality.padding_s],
+            "upsampled": {
+                str(r.utterance.path): r.quality.hidden_rate for r in self.recordings if r.quality.hidden_rate
+            },
+            "recognizable": self.recognizable,
+            "notes": list(self.corpus.notes),
             "left out": {
                 reason: [str(path) for path in paths] for reason, paths in by_reason(self.corpus.left_out).items()
             },
@@ -124,6 +193,17 @@ class Inspection:
         lines += _listed("Silent", said["silent"])
         lines += _listed("Clipped", said["clipped"])
         lines += _listed("Of the same content as another", [" = ".join(group) for group in said["duplicates"]])
+        lines += _listed("Copies of another at another level, rate or codec", [" = ".join(g) for g in said["copies"]])
+        lines += _listed("Abrupt start, as if cut in speech", said["abrupt start"])
+        lines += _listed("Abrupt end, as if cut in speech", said["abrupt end"])
+        lines += _listed("Padded with zeros", said["padded"])
+        hidden = [f"{file} (nothing above {rate / 2:g} Hz)" for file, rate in said["upsampled"].items()]
+        lines += _listed("Upsampled from a lower rate", hidden)
+        if self.uniform_length:
+            count, seconds = self.uniform_length
+            lines.append(f"Uniform length: {count} of {len(self.recordings)} last exactly {seconds:g} s: cut or padded")
+        if said["recognizable"]:
+            lines += _listed("Labels that are recognizable without the voice", said["recognizable"])
         for reason, files in said["left out"].items():
             lines += _listed(f"Left out, {reason}", files)
         if said["published"]:
@@ -149,6 +229,7 @@ def _measure(utterance: Utterance) -> Recording:
         heard.source_rate,
         loudest_db(heard.samples) < SILENCE_DBFS,
         _is_clipped(original.samples),
+        measure(original.samples, original.sampling_rate, heard.samples),
     )
 
 

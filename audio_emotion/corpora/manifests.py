@@ -29,11 +29,13 @@ class Prepared:
         folder: where.
         split: with its speakers.
         unreadable: what could not be decoded and so stands on no side.
+        copies: recordings of different sides that seem to be one take at another level, rate or codec.
     """
 
     folder: Path
     split: Split
     unreadable: tuple[LeftOut, ...]
+    copies: tuple[tuple[Path, ...], ...] = ()
 
 
 def parse_shares(text: str) -> tuple[int, int, int]:
@@ -98,7 +100,9 @@ def prepare(
                 progress("writing", written, len(readable.utterances), "")
             _write(folder / f"{name}.csv", rows)
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    return Prepared(target, split, inspection.unreadable)
+    side_of = {utterance.path: side for side in MANIFESTS for utterance in getattr(split, side)}
+    copies = tuple(tuple(group) for group in inspection.copies if len({side_of[path] for path in group}) > 1)
+    return Prepared(target, split, inspection.unreadable, copies)
 
 
 def _copy(utterance: Utterance, folder: Path) -> Path:

@@ -132,3 +132,15 @@ def test_wrong_shares(text: str):
     with pytest.raises(UsageError, match=r"70/15/15"):
         parse_shares(text)
     assert parse_shares("80/0/20") == (80, 0, 20)
+
+
+def test_copies_on_two_sides_are_reported(tmp_path: Path):
+    for number, speaker in enumerate(("ann", "ben", "cyd", "dan")):
+        speak(tmp_path / "k" / "sad" / speaker / "1.wav", 1.0, number)
+    samples, rate = soundfile.read(tmp_path / "k/sad/ann/1.wav")
+    (tmp_path / "k/sad/ben/1.wav").unlink()
+    for speaker, gain in (("ben", 0.5), ("cyd", 0.3), ("dan", 0.2)):
+        soundfile.write(tmp_path / f"k/sad/{speaker}/2.wav", gain * samples, rate)
+    prepared = prepare(gather(parse_sources([str(tmp_path / "k")])), tmp_path / "out")
+    (group,) = prepared.copies
+    assert len(group) == 4
