@@ -16,6 +16,8 @@ from tests.conftest import ROOT
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
 SAMPLES = ROOT / "inference" / "samples"
+SERVICES: dict[str, Any] = {}
+"""What predicts at an address that :func:`live` gave."""
 
 
 @contextmanager
@@ -28,10 +30,12 @@ def live(**settings: Any) -> Iterator[str]:
 
     with listening("127.0.0.1", 0) as socket:
         server: uvicorn.Server = server_of(ServeConfig(**settings))
+        address = f"http://localhost:{socket.getsockname()[1]}"
+        SERVICES[address] = server.config.app._app.state.service  # type: ignore[union-attr]
         thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
         thread.start()
         try:
-            yield f"http://localhost:{socket.getsockname()[1]}"
+            yield address
         finally:
             server.should_exit = True
             thread.join(30)
