@@ -77,14 +77,16 @@ def _print_versions() -> None:
 
     from audio_emotion.core.version import __version__
 
-    def told(name: str) -> str:
+    def name_and_version(name: str) -> str:
         try:
             return f"{name} {version(name)}"
         except PackageNotFoundError:
             return f"no {name}"
 
     print(f"audio-emotion {__version__}")
-    print(", ".join([f"Python {python_version()}", *map(told, ("onnxruntime", "torch", "soundfile", "av"))]))
+    print(
+        ", ".join([f"Python {python_version()}", *map(name_and_version, ("onnxruntime", "torch", "soundfile", "av"))])
+    )
 
 
 def main() -> None:

@@ -190,8 +190,8 @@ def _refused(error: Any) -> int:
     if error.ctx and message == error.ctx.get_help():
         print(message, file=sys.stderr)
     else:
-        told = (message[:1].lower() + message[1:]).rstrip(".")
-        say(f"{told}{' Try' if told.endswith('?') else '; try'} '{command_path} --help'")
+        text = (message[:1].lower() + message[1:]).rstrip(".")
+        say(f"{text}{' Try' if text.endswith('?') else '; try'} '{command_path} --help'")
     return int(error.exit_code)
 
 
@@ -254,8 +254,8 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             _messages.log(ERROR, str(error), error)
             raise typer.Exit(error.exit_code) from error
         except ModuleNotFoundError as error:
-            told = f"this needs {error.name}, which is not installed; audio-emotion doctor says how to install it"
-            _messages.log(ERROR, told, error)
+            text = f"this needs {error.name}, which is not installed; audio-emotion doctor says how to install it"
+            _messages.log(ERROR, text, error)
             raise typer.Exit(NOTHING_DONE) from error
         except KeyboardInterrupt as error:
             say(f"interrupted; {error}" if str(error) else "interrupted")

@@ -43,7 +43,7 @@ def to_folder(
     from audio_emotion.batch.run import run_batch
     from audio_emotion.batch.scoring import task_of
 
-    told: set[str] = set()
+    reported: set[str] = set()
     _messages.listen()
     with progress_bars() as bars:
         result = run_batch(
@@ -56,9 +56,9 @@ def to_folder(
             limits=limits,
             restart=restart,
             progress=_shown_on(bars),
-            on_failure=_telling(told),
+            on_failure=_telling(reported),
         )
-    _conclude(result, told, str(output_dir))
+    _conclude(result, reported, str(output_dir))
 
 
 def to_cluster(
@@ -86,7 +86,7 @@ def to_cluster(
         jobs=jobs or 1,
         limits=limits,
     )
-    told: set[str] = set()
+    reported: set[str] = set()
     with progress_bars() as bars:
         result = engine.run(
             named,
@@ -96,28 +96,28 @@ def to_cluster(
             size=size,
             restart=restart,
             progress=_shown_on(bars),
-            on_failure=_telling(told),
+            on_failure=_telling(reported),
         )
-    _conclude(result, told, output_dir)
+    _conclude(result, reported, output_dir)
 
 
 def _channel(request: Request) -> int | None:
     return request.channels if isinstance(request.channels, int) else None
 
 
-def _telling(told: set[str]) -> "Callable[[Failed], None]":
+def _telling(reported: set[str]) -> "Callable[[Failed], None]":
     """Return what says why a recording has no answer, and notes in ``told`` that it was said."""
 
     def tell(failed: "Failed") -> None:
-        told.add(failed.file)
+        reported.add(failed.file)
         say(failed.reason)
 
     return tell
 
 
-def _conclude(result: "BatchResult", told: set[str], output_dir: str) -> None:
+def _conclude(result: "BatchResult", reported: set[str], output_dir: str) -> None:
     """Say what came of it; exit with a code of its own where recordings failed."""
-    _name_earlier(result, told)
+    _name_earlier(result, reported)
     note(
         f"{result.done} answered, {result.skipped} answered before, {len(result.failed)} failed; "
         f"answers are in {display_path(output_dir)}"
@@ -126,9 +126,9 @@ def _conclude(result: "BatchResult", told: set[str], output_dir: str) -> None:
         raise typer.Exit(SOME_FAILED if result.done + result.skipped else NOTHING_DONE)
 
 
-def _name_earlier(result: "BatchResult", told: set[str]) -> None:
+def _name_earlier(result: "BatchResult", reported: set[str]) -> None:
     """Say which inputs an earlier run has found to be no recordings, which are not tried again until they change."""
-    earlier = [failed for failed in result.failed if failed.file not in told]
+    earlier = [failed for failed in result.failed if failed.file not in reported]
     for failed in earlier[:_NAMED_AGAIN]:
         say(f"{failed.reason} (found by an earlier run)")
     if len(earlier) > _NAMED_AGAIN:

@@ -83,14 +83,14 @@ def list_devices() -> None:
 def _listen(source: live.LiveSource, model: Model, request: Request) -> None:
     text_stream_of("jsonl" if request.form == "jsonl" else "text")
     session = Session(Stream(model, source.form.sampling_rate, request.timeline))
-    told = formats.Source(source.name, model.config.name, model.runtime.device)
+    info = formats.Source(source.name, model.config.name, model.runtime.device)
     failure = None
     with ExitStack() as files, _until_interrupted(request.duration_s) as stop:
         recorded = files.enter_context(WavFile(request.record, source.form)) if request.record else None
-        outputs: list[live.Output] = [_output(request, source, model, told, files)]
+        outputs: list[live.Output] = [_output(request, source, model, info, files)]
         if request.save:  # before what is shown: a reader that ends takes no line away from the file
             lines = files.enter_context(LineFile(request.save))
-            outputs.insert(0, Saved(formats.get_writer("jsonl", model.config.labels), told, lines))
+            outputs.insert(0, Saved(formats.get_writer("jsonl", model.config.labels), info, lines))
         try:
             live.run(source, session, outputs, stop, recorded)
         except AudioEmotionError as error:
@@ -109,16 +109,16 @@ def _listen(source: live.LiveSource, model: Model, request: Request) -> None:
 
 
 def _output(
-    request: Request, source: live.LiveSource, model: Model, told: formats.Source, files: ExitStack
+    request: Request, source: live.LiveSource, model: Model, info: formats.Source, files: ExitStack
 ) -> live.Output:
     if request.form == "view":
         from audio_emotion.cli._live_view import View
 
-        return files.enter_context(View(told, model.config.labels))
+        return files.enter_context(View(info, model.config.labels))
     rate, needed = source.form.sampling_rate, model.config.sampling_rate
     lacks = f", below the model's {needed} Hz: it lacks what the model heard in training" if rate < needed else ""
     note(f"listening to {display_path(source.name)} at {rate} Hz{lacks}; Ctrl-C ends")
-    return Lines(formats.get_writer("jsonl" if request.form == "jsonl" else "text", model.config.labels), told)
+    return Lines(formats.get_writer("jsonl" if request.form == "jsonl" else "text", model.config.labels), info)
 
 
 @contextmanager
@@ -126,12 +126,12 @@ def _until_interrupted(duration: float | None) -> Iterator[threading.Event]:
     """Give an event that Ctrl-C, the system's wish to end, or the end of the time sets; a second Ctrl-C interrupts."""
     stop = threading.Event()
 
-    def asked(*_: object) -> None:
+    def on_signal(*_: object) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
 
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     timer = threading.Timer(duration, stop.set) if duration else None
     if timer:
         timer.daemon = True
@@ -146,32 +146,32 @@ def _until_interrupted(duration: float | None) -> Iterator[threading.Event]:
 class Lines:
     """A line an answer, on standard output."""
 
-    def __init__(self, writer: formats.Writer, told: formats.Source) -> None:
-        self._writer, self._told = writer, told
+    def __init__(self, writer: formats.Writer, info: formats.Source) -> None:
+        self._writer, self._info = writer, info
         self._is_waiting = False
 
-    def on_result(self, heard: LiveResult) -> None:
-        print(self._writer.segment(self._told, heard.said), end="", flush=True)
+    def on_result(self, result: LiveResult) -> None:
+        print(self._writer.segment(self._info, result.said), end="", flush=True)
 
     def moved(self, session: Session) -> None:
         if self._is_waiting:
-            say(f"{display_path(self._told.file)}: the device is back")
+            say(f"{display_path(self._info.file)}: the device is back")
         self._is_waiting = False
 
     def waiting(self, waiting: Waiting) -> None:
         if not self._is_waiting:
-            say(f"{display_path(self._told.file)}: the device is gone; waiting {waiting.limit_s:g} s for it")
+            say(f"{display_path(self._info.file)}: the device is gone; waiting {waiting.limit_s:g} s for it")
         self._is_waiting = True
 
 
 class Saved:
     """A line an answer, in a file."""
 
-    def __init__(self, writer: formats.Writer, told: formats.Source, file: LineFile) -> None:
-        self._writer, self._told, self._file = writer, told, file
+    def __init__(self, writer: formats.Writer, info: formats.Source, file: LineFile) -> None:
+        self._writer, self._info, self._file = writer, info, file
 
-    def on_result(self, heard: LiveResult) -> None:
-        self._file.write(self._writer.segment(self._told, heard.said))
+    def on_result(self, result: LiveResult) -> None:
+        self._file.write(self._writer.segment(self._info, result.said))
 
     def moved(self, session: Session) -> None:
         pass

@@ -36,13 +36,15 @@ class Smoothed:
         self._silent = dict.fromkeys(labels, 0.0)
         self.scores: Mapping[str, float] = self._silent
 
-    def take(self, said: Prediction) -> None:
+    def take(self, prediction: Prediction) -> None:
         """Take the next answer."""
-        if said.label == NO_SPEECH or self.scores is self._silent:
-            self.scores = self._silent if said.label == NO_SPEECH else said.scores
+        if prediction.label == NO_SPEECH or self.scores is self._silent:
+            self.scores = self._silent if prediction.label == NO_SPEECH else prediction.scores
             return
-        old = 0.5 ** ((said.end - said.start) / _HALF_LIFE_S)
-        self.scores = {label: old * self.scores[label] + (1 - old) * score for label, score in said.scores.items()}
+        old = 0.5 ** ((prediction.end - prediction.start) / _HALF_LIFE_S)
+        self.scores = {
+            label: old * self.scores[label] + (1 - old) * score for label, score in prediction.scores.items()
+        }
 
 
 def letters(labels: Sequence[str]) -> dict[str, str]:
@@ -62,8 +64,8 @@ def letters(labels: Sequence[str]) -> dict[str, str]:
 class View:
     """The view, for as long as it is entered; a terminal that cannot be redrawn is not for it."""
 
-    def __init__(self, told: formats.Source, labels: Sequence[str], console: Console | None = None) -> None:
-        self._told, self._labels = told, tuple(labels)
+    def __init__(self, info: formats.Source, labels: Sequence[str], console: Console | None = None) -> None:
+        self._info, self._labels = info, tuple(labels)
         self._letters = letters(labels)
         self._colours = {label: _COLOURS[number % len(_COLOURS)] for number, label in enumerate(labels)}
         self._smoothed = Smoothed(labels)
@@ -82,12 +84,12 @@ class View:
     ) -> None:
         self._live.stop()
 
-    def on_result(self, heard: LiveResult) -> None:
-        self._smoothed.take(heard.said)
-        self._past.append(heard.said)
-        while self._past[0].end < heard.said.end - _STRIP_S:
+    def on_result(self, result: LiveResult) -> None:
+        self._smoothed.take(result.said)
+        self._past.append(result.said)
+        while self._past[0].end < result.said.end - _STRIP_S:
             self._past.popleft()
-        if heard.ended_at is not None and time.monotonic() - heard.ended_at < _LATE_S:
+        if result.ended_at is not None and time.monotonic() - result.ended_at < _LATE_S:
             self._draw()
 
     def moved(self, session: Session) -> None:
@@ -111,7 +113,7 @@ class View:
             headline = Text(NO_SPEECH, style="dim")
         else:
             headline = Text(f"{best} {100 * scores[best]:.0f}%", style=f"bold {self._colours[best]}")
-        heading = Text(f"{display_path(self._told.file)} · {self._told.model} on {self._told.device}", style="dim")
+        heading = Text(f"{display_path(self._info.file)} · {self._info.model} on {self._info.device}", style="dim")
         return Group(heading, headline, self._bars(scores), self._strip(), self._footer())
 
     def _bars(self, scores: Mapping[str, float]) -> RenderableType:
@@ -132,16 +134,16 @@ class View:
         now = int(self._past[-1].end) if self._past else 0
         strip = Text("last minute  " if self._live.console.width >= _STRIP_S + 13 else "", no_wrap=True)
         answers = iter(self._past)
-        said = next(answers, None)
+        prediction = next(answers, None)
         for second in range(now - _STRIP_S, now):
-            while said is not None and said.end <= second + 0.5:
-                said = next(answers, None)
-            if said is None or second < 0 or said.start > second + 0.5:
+            while prediction is not None and prediction.end <= second + 0.5:
+                prediction = next(answers, None)
+            if prediction is None or second < 0 or prediction.start > second + 0.5:
                 strip.append(" ")
-            elif said.label in self._letters:
-                strip.append(self._letters[said.label], f"bold black on {self._colours[said.label]}")
+            elif prediction.label in self._letters:
+                strip.append(self._letters[prediction.label], f"bold black on {self._colours[prediction.label]}")
             else:
-                strip.append("·" if said.label == NO_SPEECH else "?", "dim")
+                strip.append("·" if prediction.label == NO_SPEECH else "?", "dim")
         if self._live.console.width < _STRIP_S:
             strip = strip[_STRIP_S - self._live.console.width :]
         return strip

@@ -76,8 +76,11 @@ def begin() -> None:
         _logger()
         from audio_emotion.core.version import __version__
 
-        asked = " ".join(map(display_path, sys.argv[1:]))
-        log(TRACE, f"audio-emotion {__version__}, Python {platform.python_version()}, {platform.platform()}: {asked}")
+        arguments = " ".join(map(display_path, sys.argv[1:]))
+        log(
+            TRACE,
+            f"audio-emotion {__version__}, Python {platform.python_version()}, {platform.platform()}: {arguments}",
+        )
 
 
 def listen() -> None:

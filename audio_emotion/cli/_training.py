@@ -51,8 +51,8 @@ def dry_run(what: DataOptions, config: "TrainConfig", folds: str | None) -> None
     from audio_emotion.training.estimate import estimate
 
     with progress_bars() as progress:
-        material, chosen = _material(what, config, progress, f"{folds}-1" if folds else what.split)
-        plan = estimate(material, chosen, config, what.device)
+        material, assignment = _material(what, config, progress, f"{folds}-1" if folds else what.split)
+        plan = estimate(material, assignment, config, what.device)
     print(config.resolved().to_toml(), end="")
     print("\n".join(f"# {line}" for line in ["", *plan.lines()]))
 
@@ -69,7 +69,9 @@ def _material(what: DataOptions, config: "TrainConfig", progress: "Progress", sp
     if is_main():
         tell_left_out(material.left_out)
         if what.data:
-            read_as = ", ".join(f"{display_path(one.path)} as {one.adapter.name}" for one in parse_sources(what.data))
+            read_as = ", ".join(
+                f"{display_path(source.path)} as {source.adapter.name}" for source in parse_sources(what.data)
+            )
             note(f"{len(material.corpus.utterances)} recordings; read {read_as}")
         for remark in material.corpus.notes:
             note(remark)
@@ -78,12 +80,12 @@ def _material(what: DataOptions, config: "TrainConfig", progress: "Progress", sp
         tested = load_dataset(what.test_data, what.labels, what.strict, progress, config.rate, for_training=False)
         if is_main():
             tell_left_out(tested.left_out)
-        chosen = cross_corpus(utterances, tested.corpus.utterances, config.seed, validate)
+        assignment = cross_corpus(utterances, tested.corpus.utterances, config.seed, validate)
     else:
-        chosen = split_utterances(split, utterances, config.seed, validate, what.allow_missing)
+        assignment = split_utterances(split, utterances, config.seed, validate, what.allow_missing)
     if is_main():
-        _caution((*chosen.train, *chosen.validation, *chosen.test))
-    return material, chosen
+        _caution((*assignment.train, *assignment.validation, *assignment.test))
+    return material, assignment
 
 
 def _caution(utterances: "Sequence[Utterance]") -> None:
@@ -145,8 +147,11 @@ def train_folds(plan: "FoldsPlan", restart: bool, html: Path | None, as_json: bo
         print(report.to_json(made, summary))
         return
     for run in runs:
-        said = run.evaluation
-        remark = f" (every answer is {said.only_answer})" if said.only_answer else ""
-        print(f"{run.split}, seed {run.seed}: UAR {100 * said.uar:.2f} %, WA {100 * said.accuracy:.2f} %{remark}")
+        evaluation = run.evaluation
+        remark = f" (every answer is {evaluation.only_answer})" if evaluation.only_answer else ""
+        print(
+            f"{run.split}, seed {run.seed}: UAR {100 * evaluation.uar:.2f} %, "
+            f"WA {100 * evaluation.accuracy:.2f} %{remark}"
+        )
     print(report.text(made, summary), end="")
     print(f"Kept in {plan.folder}")

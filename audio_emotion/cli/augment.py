@@ -51,5 +51,5 @@ def preview(
     """Write a recording as it is and as each transform changes it, and say what was drawn."""
     from audio_emotion.augment.preview import preview as run
 
-    for path, told in run(file, out, rate, seed, only or (), background):
-        print(f"{path}\t{told}")
+    for path, parameters in run(file, out, rate, seed, only or (), background):
+        print(f"{path}\t{parameters}")

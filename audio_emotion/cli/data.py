@@ -184,8 +184,8 @@ def prepare(
         prepared = run(corpus, out, percent, seed, with_audio, progress)
     for side, name in MANIFESTS.items():
         speakers = prepared.split.speakers[side]
-        told = f": {', '.join(speakers)}" if speakers else ""
-        print(f"{out / name}.csv\t{prepared.split.sizes[side]} utterances, {len(speakers)} speaker(s){told}")
+        names = f": {', '.join(speakers)}" if speakers else ""
+        print(f"{out / name}.csv\t{prepared.split.sizes[side]} utterances, {len(speakers)} speaker(s){names}")
     for copies in prepared.copies:
         note(f"{' = '.join(map(display_path, copies))}: one take on two sides of the split? Leave one of them out")
     _tell_unreadable(prepared.unreadable)
@@ -238,12 +238,12 @@ def _gather(texts: Sequence[str], labels: str) -> "Corpus":
     from audio_emotion.corpora.labels import label_set
     from audio_emotion.corpora.sources import gather, parse_sources
 
-    chosen = label_set(labels)
+    known = label_set(labels)
     sources = parse_sources(texts)
     for source in sources:
         if source.recognised:
             note(f"{display_path(source.path)}: recognised as {source.adapter.name}")
-    corpus = gather(sources, chosen)
+    corpus = gather(sources, known)
     for remark in corpus.notes:
         note(remark)
     return corpus

@@ -29,7 +29,7 @@ def doctor(
         typer.Option("--json", help="Print JSON: one object, for programs.", rich_help_panel="Output"),
     ] = False,
 ) -> None:
-    """Look at what is installed, try it out, and say how to mend what is broken; 1 if `infer` cannot work."""
+    """Check the installation and suggest fixes; the exit code is 1 if `infer` cannot work."""
     from audio_emotion.cli._doctor import examine
 
     with libraries_silenced():
@@ -47,12 +47,12 @@ def _lines(diagnosis: "Diagnosis") -> list[str]:
     for group, findings in itertools.groupby(diagnosis.findings, lambda finding: finding.group):
         lines += ["", group]
         for finding in findings:
-            lines += _told(finding)
+            lines += _wrapped(finding)
     return [*lines, "", _summary(diagnosis)]
 
 
-def _told(finding: "Finding") -> list[str]:
-    """Return a finding's lines; what is to be done stands below it, unbroken, so that it can be copied."""
+def _wrapped(finding: "Finding") -> list[str]:
+    """Return a finding's lines; the fix is below it on one line, so that it can be copied."""
     lines = textwrap.wrap(
         f"{_MARKS[finding.status]}  {finding.message}",
         _WIDTH,
@@ -68,7 +68,7 @@ def _summary(diagnosis: "Diagnosis") -> str:
     needed = sum(finding.needed for finding in diagnosis.broken)
     others = len(diagnosis.broken) - needed
     if needed:
-        return f"infer does not work: {needed} thing(s) that it needs are broken; see the lines that say FAIL"
+        return f"infer does not work: {needed} required check(s) failed; see the lines with FAIL"
     if others:
-        return f"infer works; {others} thing(s) that it does not need are broken"
-    return f"infer works, and nothing is broken; looked at in {diagnosis.seconds:.1f} s"
+        return f"infer works; {others} optional check(s) failed"
+    return f"infer works, and no check failed ({diagnosis.seconds:.1f} s)"

@@ -112,10 +112,10 @@ def _json(explanation: "Explanation", file: Path, model: str, device: str) -> st
 
 def _text(explanation: "Explanation") -> str:
     """Return the answer, and which stretches spoke most for it and against it."""
-    said, label = explanation.prediction, explanation.label
-    lines = [f"Predicted emotion: {said.label} with {100 * said.score:.2f}% confidence"]
-    if label != said.label:
-        lines.append(f"Explained: {label}, {100 * said.scores[label]:.2f}%")
+    prediction, label = explanation.prediction, explanation.label
+    lines = [f"Predicted emotion: {prediction.label} with {100 * prediction.score:.2f}% confidence"]
+    if label != prediction.label:
+        lines.append(f"Explained: {label}, {100 * prediction.scores[label]:.2f}%")
     lines.append(f"Log-odds of {label}: {explanation.weighed.log_odds:+.2f}")
     lines += [f"Spoke most {side} it: {_strongest(explanation, side == 'against')}" for side in ("for", "against")]
     return "\n".join(lines)
@@ -126,7 +126,7 @@ def _strongest(explanation: "Explanation", against: bool) -> str:
     from audio_emotion.explanation import NOISE
 
     strongest = explanation.regions(against=against)[:3]
-    told = [f"{start:.1f}-{end:.1f} s ({top:+.2f})" for start, end, top in strongest if abs(top) >= NOISE]
-    if len(told) < len(strongest):
-        told.append(f"{'the rest is' if told else 'nothing but'} noise, below {NOISE:g}")
-    return ", ".join(told) or "nothing"
+    listed = [f"{start:.1f}-{end:.1f} s ({top:+.2f})" for start, end, top in strongest if abs(top) >= NOISE]
+    if len(listed) < len(strongest):
+        listed.append(f"{'the rest is' if listed else 'nothing but'} noise, below {NOISE:g}")
+    return ", ".join(listed) or "nothing"

@@ -89,14 +89,16 @@ def export(
     model = model or default_model()
     config = checkpoint.read(checkpoint.find(model))
     loaded = load_model(model, "cpu", "torch" if config.graph == "none" else "onnx")
-    heard = _recordings(loaded, data, clips) if data else calibration.made(loaded, np.random.default_rng(0))
-    expected = softmax(loaded.runtime.logits(heard.windows) / config.temperature, axis=1)
+    eval_set = _recordings(loaded, data, clips) if data else calibration.made(loaded, np.random.default_rng(0))
+    expected = softmax(loaded.runtime.logits(eval_set.windows) / config.temperature, axis=1)
     if config.graph == "features":
-        heard = replace(heard, windows=maker(entry(config.architecture).frontend, config.frontend)(heard.windows))
-    origin = Origin(checkpoint.find(model), config, heard.windows if data else None)
+        eval_set = replace(
+            eval_set, windows=maker(entry(config.architecture).frontend, config.frontend)(eval_set.windows)
+        )
+    origin = Origin(checkpoint.find(model), config, eval_set.windows if data else None)
     forms = kinds or _to_be_had(config, with_speech=bool(data))
-    found = bundle.export(origin, target, forms, heard, expected)
-    _tell(found, len(heard.targets))
+    found = bundle.export(origin, target, forms, eval_set, expected)
+    _tell(found, len(eval_set.targets))
     if not data:
         note("compared on sounds made here; to see accuracy on real recordings, name some with --data")
     elif config.training.get("speakers"):
@@ -143,13 +145,13 @@ def _to_be_had(config: "ModelConfig", with_speech: bool) -> tuple[str, ...]:
 def _tell(found: "list[Checked]", n_labelled: int) -> None:
     """Print what each form is worth."""
     print(f"{'form':10} {'file':16} {'KB':>7} {'ms':>6} {'differs':>8} {'at most':>8} {'same':>6}  UAR / accuracy")
-    for one in found:
+    for variant in found:
         reached = "-"
-        if one.uar is not None and one.accuracy is not None:
-            reached = f"{100 * one.uar:.1f} / {100 * one.accuracy:.1f} %"
+        if variant.uar is not None and variant.accuracy is not None:
+            reached = f"{100 * variant.uar:.1f} / {100 * variant.accuracy:.1f} %"
         print(
-            f"{one.kind:10} {one.file:16} {one.size_bytes / 1000:7.0f} {one.milliseconds:6.2f} "
-            f"{one.differs_mean:8.5f} {one.differs_most:8.5f} {100 * one.same:5.1f}%  {reached}"
+            f"{variant.kind:10} {variant.file:16} {variant.size_bytes / 1000:7.0f} {variant.milliseconds:6.2f} "
+            f"{variant.differs_mean:8.5f} {variant.differs_most:8.5f} {100 * variant.same:5.1f}%  {reached}"
         )
     over = f"{n_labelled} recordings" if n_labelled else "sounds made here"
     print(f"ms: a window on one thread; differs: of scores from the stored model's, mean and most, over {over}")

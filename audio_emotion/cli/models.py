@@ -103,9 +103,9 @@ def list_models(
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
     rows = []
-    for one in found:
-        taken = ["taken when none is named"] if one["default"] else []
-        rows.append([one["name"], one["architecture"], _figures(one["figures"]), one["folder"], *taken])
+    for row in found:
+        taken = ["taken when none is named"] if row["default"] else []
+        rows.append([row["name"], row["architecture"], _figures(row["figures"]), row["folder"], *taken])
     _print_table(("name", "architecture", "test figures", "folder"), rows)
 
 
@@ -123,10 +123,10 @@ def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None
 def _stored() -> "list[dict[str, Any]]":
     """Return what there is to say of each stored model; one that cannot be read is told."""
     try:
-        chosen = checkpoint.default_model()
+        default = checkpoint.default_model()
     except ModelError as error:
         say(str(error))
-        chosen = ""
+        default = ""
     found = []
     for name in checkpoint.stored():
         folder = checkpoint.find(name)
@@ -135,8 +135,8 @@ def _stored() -> "list[dict[str, Any]]":
         except ModelError as error:
             say(str(error))
             continue
-        told = {"architecture": config.architecture, "figures": dict(config.figures), "folder": str(folder)}
-        found.append({"name": name, **told, "default": name == chosen})
+        content = {"architecture": config.architecture, "figures": dict(config.figures), "folder": str(folder)}
+        found.append({"name": name, **content, "default": name == default})
     return found
 
 

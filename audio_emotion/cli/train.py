@@ -184,31 +184,31 @@ def train(
     table: dict[str, Any] = {key: value for key, value in (options | {"seed": seed}).items() if value is not None}
     if lr is not None:
         table["optimizer"] = {"lr": lr}
-    chosen = read(config, merged(changes(assignments or ()), table))
+    config_ = read(config, merged(changes(assignments or ()), table))
     _training.check(
         folds,
         {"--split": split, "--test-data": test_data, "--tensorboard": tensorboard},
         {"--seeds": seeds, "--jobs": jobs, "--html": html, "--json": as_json},
     )
-    checkpoint.new_folder(name or chosen.architecture)  # a name that is none is told before the decoding
+    checkpoint.new_folder(name or config_.architecture)  # a name that is none is told before the decoding
     what = _training.DataOptions(
         tuple(data or ()), tuple(test_data or ()), split or "speaker", labels, device, allow_missing, strict
     )
     if dry_run:
-        _training.dry_run(what, chosen, folds)
+        _training.dry_run(what, config_, folds)
     elif not folds:
         keeping = Keeping(restart, checkpoint_minutes, tensorboard)
-        _training.train_one(what, name or chosen.architecture, chosen, keeping)
+        _training.train_one(what, name or config_.architecture, config_, keeping)
     else:
         from audio_emotion.training.cross_validation import FoldsPlan
 
         plan = FoldsPlan(
-            name or chosen.architecture,
+            name or config_.architecture,
             what.data,
             folds,
             seeds or 1,
             labels,
-            chosen,
+            config_,
             device,
             allow_missing,
             strict,

@@ -26,7 +26,7 @@ SCHEMA = {
             "items": {
                 "type": "object",
                 "additionalProperties": False,
-                "required": ["group", "name", "status", "told", "mend", "needed"],
+                "required": ["group", "name", "status", "message", "fix", "needed"],
                 "properties": {
                     "group": {
                         "enum": [
@@ -36,8 +36,8 @@ SCHEMA = {
                     },
                     "name": {"type": "string"},
                     "status": {"enum": ["ok", "note", "fail"]},
-                    "told": {"type": "string"},
-                    "mend": {"type": "string"},
+                    "message": {"type": "string"},
+                    "fix": {"type": "string"},
                     "needed": {"type": "boolean"},
                 },
             },
@@ -53,7 +53,7 @@ SCHEMA = {
 }
 
 
-def test_here_all_is_well_and_told_to_programs_without_importing_torch(home):
+def test_all_checks_pass_here_and_the_json_needs_no_torch(home):
     code = (
         "import sys\nfrom audio_emotion.cli import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
@@ -64,22 +64,22 @@ def test_here_all_is_well_and_told_to_programs_without_importing_torch(home):
     arguments = [sys.executable, "-c", code, "doctor", "--json"]
     result = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
-    told = json.loads(result.stdout)
-    jsonschema.validate(told, SCHEMA)
-    assert told["usable"]
-    assert told["timings_s"]["cold"] > told["timings_s"]["warm"] > 0
-    assert all(one["mend"] for one in told["findings"] if one["status"] == "fail")
+    content = json.loads(result.stdout)
+    jsonschema.validate(content, SCHEMA)
+    assert content["usable"]
+    assert content["timings_s"]["cold"] > content["timings_s"]["warm"] > 0
+    assert all(finding["fix"] for finding in content["findings"] if finding["status"] == "fail")
 
 
 @pytest.mark.parametrize(
     ("needed", "code", "end"),
     [
-        (True, 1, "infer does not work: 1 thing(s) that it needs are broken; see the lines that say FAIL"),
-        (False, 0, "infer works; 1 thing(s) that it does not need are broken"),
-        (None, 0, "infer works, and nothing is broken; looked at in 0.5 s"),
+        (True, 1, "infer does not work: 1 required check(s) failed; see the lines with FAIL"),
+        (False, 0, "infer works; 1 optional check(s) failed"),
+        (None, 0, "infer works, and no check failed (0.5 s)"),
     ],
 )
-def test_every_line_is_marked_and_what_fails_says_how_to_mend_it(
+def test_every_line_is_marked_and_a_failure_has_a_fix(
     monkeypatch: pytest.MonkeyPatch, needed: bool | None, code: int, end: str
 ):
     findings = [Finding("a", "x", "ok", "all is well"), Finding("a", "y", "note", "no z " * 40, "pip install z")]

@@ -50,8 +50,8 @@ def test_packages_that_are_missing_or_old():
     assert bad(found()) == []
     assert bad(found(onnxruntime=None)) == [("onnxruntime", "fail", "pip install 'onnxruntime>=1.20'", True)]
     assert bad(found(numpy="1.26.4")) == [("numpy", "fail", "pip install 'numpy>=2.0'", True)]
-    mend = "pip install 'librosa>=0.11' 'torch>=2.10'"
-    assert bad(found(torch=None, librosa=None)) == [("training, missing", "note", mend, False)]
+    fix = "pip install 'librosa>=0.11' 'torch>=2.10'"
+    assert bad(found(torch=None, librosa=None)) == [("training, missing", "note", fix, False)]
     assert bad(found(torch="2.8.0+cu126")) == [("torch", "fail", "pip install 'torch>=2.10'", False)]
     assert bad(found(uvicorn=None)) == [("web", "note", "pip install 'audio-emotion[web]'", False)]
     assert bad(found(torch="2.10.0+cpu", onnxruntime="of another distribution")) == []
@@ -70,16 +70,16 @@ def test_all_else_waits_for_missing_packages(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(packages, "EXTRAS", {})
     diagnosis = _doctor.examine()
     assert not diagnosis.usable
-    assert {one.group for one in diagnosis.findings} == {"python", "packages", "self-test"}
+    assert {one.group for finding in diagnosis.findings} == {"python", "packages", "self-test"}
 
 
 def test_devices(monkeypatch: pytest.MonkeyPatch):
-    def told(**versions: str | None) -> dict[str, Finding]:
+    def check(**versions: str | None) -> dict[str, Finding]:
         return {one.name: one for one in machine.examine_devices({"torch": None} | versions)}
 
     monkeypatch.setattr(backends, "cuda_cards", lambda: 0)
     before = "torch" in sys.modules
-    here = told()
+    here = check()
     assert "torch was not imported" in here["cuda"].message
     assert here["taken"].message == f"infer takes {backends.choose_device('auto')}"
     assert before or "torch" not in sys.modules
@@ -91,11 +91,11 @@ def test_devices(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(backends, "cuda_cards", lambda: 2)
     monkeypatch.setattr(backends, "choose_device", refuse)
-    card = told(torch="2.13.0+cpu")["cuda"]
+    card = check(torch="2.13.0+cpu")["cuda"]
     assert (card.status, "built for CUDA" in card.fix) == ("note", True)
     monkeypatch.setattr(backends, "choose_device", lambda name="auto": "cuda")
-    assert told(torch="2.13.0")["cuda"].message == "2 NVIDIA card(s), torch 2.13.0"
-    assert told(torch="2.13.0")["taken"].message == "infer takes cuda"
+    assert check(torch="2.13.0")["cuda"].message == "2 NVIDIA card(s), torch 2.13.0"
+    assert check(torch="2.13.0")["taken"].message == "infer takes cuda"
 
 
 @pytest.mark.parametrize("module", ["soundfile", "av", "soxr"])
@@ -118,7 +118,7 @@ class _Devices:
 
 
 def test_microphones(monkeypatch: pytest.MonkeyPatch):
-    def told() -> Finding:
+    def check() -> Finding:
         (finding,) = machine.examine_microphones()
         return finding
 
@@ -126,14 +126,14 @@ def test_microphones(monkeypatch: pytest.MonkeyPatch):
         raise DeviceError("needs the PortAudio library, which is not installed; run: apt-get install libportaudio2")
 
     monkeypatch.setattr(machine, "find_spec", lambda name: None)
-    assert told().fix == "pip install 'audio-emotion[live]'"
+    assert check().fix == "pip install 'audio-emotion[live]'"
     monkeypatch.setattr(machine, "find_spec", lambda name: name)
     monkeypatch.setattr("audio_emotion.inference.live.PortAudio", without_library)
-    assert (told().status, told().fix) == ("note", "run: apt-get install libportaudio2")
+    assert (check().status, check().fix) == ("note", "run: apt-get install libportaudio2")
     monkeypatch.setattr("audio_emotion.inference.live.PortAudio", _Devices)
-    assert (told().status, told().message) == ("note", "PortAudio finds no input device")
+    assert (check().status, check().message) == ("note", "PortAudio finds no input device")
     monkeypatch.setattr("audio_emotion.inference.live.PortAudio", lambda: _Devices("USB", "HDMI"))
-    assert (told().status, told().message) == ("ok", "2 input device(s); default: USB")
+    assert (check().status, check().message) == ("ok", "2 input device(s); default: USB")
 
 
 def test_folders_that_cannot_be_written(home: Path, monkeypatch: pytest.MonkeyPatch):
@@ -148,23 +148,23 @@ def test_folders_that_cannot_be_written(home: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_models(home: Path):
-    def told() -> dict[str, Finding]:
+    def check() -> dict[str, Finding]:
         return {one.name: one for one in models.examine_models()}
 
-    assert [(one.name, one.status, one.needed) for one in told().values()] == [("default", "ok", True)]
+    assert [(one.name, one.status, one.needed) for one in check().values()] == [("default", "ok", True)]
     shutil.copytree(paths.bundled_model_dir(), home / "models" / "mine")
     checkpoint.choose("mine")
     (home / "models" / "notes").mkdir()
-    assert {name: one.status for name, one in told().items()} == {"default": "ok", "mine": "ok", "others": "note"}
+    assert {name: one.status for name, one in check().items()} == {"default": "ok", "mine": "ok", "others": "note"}
     (home / "models" / "mine" / "model.onnx").write_bytes(b"")
-    mine = told()["mine"]
+    mine = check()["mine"]
     assert (mine.status, mine.needed) == ("fail", True)
     assert "does not match the checksum" in mine.message
     assert mine.fix.endswith("audio-emotion models remove mine")
     checkpoint.choose("default")
-    assert not told()["mine"].needed, "infer takes another one"
+    assert not check()["mine"].needed, "infer takes another one"
     paths.chosen_model_file().write_text("gone")
-    assert told()["chosen"].fix == "audio-emotion models default default"
+    assert check()["chosen"].fix == "audio-emotion models default default"
 
 
 def test_the_made_voice_is_heard_as_one(tmp_path: Path):
@@ -181,14 +181,14 @@ def test_a_self_test_that_cannot_be_passed(monkeypatch: pytest.MonkeyPatch, home
     assert finding.fix
     monkeypatch.setattr(models, "_cold", lambda sound: (0.1, {"sad": 1.0, "happy": 0.0}))
     monkeypatch.setattr(models, "_warm", lambda sound: (0.1, {"sad": 0.5, "happy": 0.5}))
-    assert "and then with" in models.self_test()[0][0].message
+    assert "differ: " in models.self_test()[0][0].message
     monkeypatch.setattr(models, "_warm", lambda sound: (0.01, {"sad": 1.0, "happy": 0.0}))
     assert models.self_test()[1] == {"cold": 0.1, "warm": 0.01}
     monkeypatch.setattr(models, "_cold", lambda sound: (60.0, {"sad": 1.0, "happy": 0.0}))
     assert models.self_test()[0][0].status == "note"
 
 
-def test_a_look_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, home: Path):
+def test_a_check_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, home: Path):
     def fail() -> Iterator[Finding]:
         raise RuntimeError("out of\nthe blue")
         yield
@@ -197,11 +197,11 @@ def test_a_look_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, home:
     monkeypatch.setattr(machine, "examine_microphones", fail)
     monkeypatch.setattr(models, "self_test", lambda: ([], {}))
     diagnosis = _doctor.examine()
-    broken = {one.group: one.needed for one in diagnosis.broken}
+    broken = {finding.group: finding.needed for finding in diagnosis.broken}
     assert broken == {"audio": True, "microphone": False}
-    assert "cannot be examined (RuntimeError: out of the blue)" in diagnosis.broken[0].message
-    assert "models" in {one.group for one in diagnosis.findings}
-    assert all(one.fix for one in diagnosis.findings if one.status != "ok")
+    assert "the check failed (RuntimeError: out of the blue)" in diagnosis.broken[0].message
+    assert "models" in {one.group for finding in diagnosis.findings}
+    assert all(one.fix for finding in diagnosis.findings if one.status != "ok")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     ((broken,),) = (_doctor._looked("self-test", lambda: [__import__("onnxruntime")]),)
     assert broken.fix == "pip install --force-reinstall onnxruntime"

@@ -1,7 +1,7 @@
-"""The doctor: looks at what this package stands on, tries it out, and says how to mend what is broken.
+"""Checks the installation, tries a prediction, and suggests fixes.
 
-It is for machines where something does not work, so it imports nothing but the standard library until it knows what is
-there, and what goes wrong in one look stops no other.
+It runs on machines where something is broken, so it imports only the standard library until it knows what is there,
+and a check that fails stops no other.
 """
 
 import platform
@@ -16,13 +16,13 @@ __all__ = ["SCHEMA", "Diagnosis", "Finding", "Status", "examine"]
 
 
 def examine() -> Diagnosis:
-    """Look at everything; under two seconds where no accelerator is."""
+    """Run all checks; takes less than two seconds without an accelerator."""
     began = time.monotonic()
     versions = packages.installed()
     found = [*packages.examine_python(), *packages.examine_packages(versions)]
     if any(finding.status == "fail" and finding.needed for finding in found):
-        told = "not looked at, since a package is missing that all the rest needs"
-        found.append(Finding("self-test", "infer", "note", told, "mend what failed above, and run this again"))
+        message = "skipped, because a required package is missing"
+        found.append(Finding("self-test", "infer", "note", message, "fix what failed above, and run this again"))
         return _diagnosis(found, versions, {}, began)
     found += _looked("devices", lambda: machine.examine_devices(versions))
     found += _looked("audio", machine.examine_decoders)
@@ -59,6 +59,6 @@ def _looked(group: str, look: Callable[[], Iterable[Finding]], needed: bool = Tr
     try:
         return list(look())
     except Exception as error:
-        told = f"cannot be examined ({type(error).__name__}: {' '.join(str(error).split())})"
+        message = f"the check failed ({type(error).__name__}: {' '.join(str(error).split())})"
         absent = error.name if isinstance(error, ImportError) and error.name else "audio-emotion"
-        return [Finding(group, "look", "fail", told, f"pip install --force-reinstall {absent}", needed)]
+        return [Finding(group, "look", "fail", message, f"pip install --force-reinstall {absent}", needed)]

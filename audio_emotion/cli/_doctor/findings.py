@@ -12,14 +12,14 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
         group: what it belongs to, as ``packages``.
         name: what it is.
         status: ``ok``; ``note``, something that is missing and not needed by ``infer``; ``fail``, broken.
-        told: what was found.
-        mend: what to do about it; empty where nothing need be done.
+        message: what the check found.
+        fix: what to do about it; empty if there is nothing to do.
         needed: whether a plain ``infer`` cannot do without it.
     """
 
@@ -39,7 +39,7 @@ class Diagnosis:
         version: of this package.
         python: its version.
         platform: system and machine.
-        findings: in the order in which they are told.
+        findings: in the order in which they are printed.
         versions: of each package that something here uses; None: not installed.
         timings: of the self-test, in seconds: ``cold``, a whole ``infer``, and ``warm``, one more answer; or empty.
         seconds: how long all of it took.

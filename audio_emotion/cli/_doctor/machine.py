@@ -32,13 +32,13 @@ def examine_devices(versions: Mapping[str, str | None]) -> Iterator[Finding]:
 def _cuda(n_cards: int, torch: str | None) -> Finding:
     from audio_emotion.inference.backends import choose_device
 
-    told = f"{n_cards} NVIDIA card(s), {_torch(torch)}"
+    message = f"{n_cards} NVIDIA card(s), {_torch(torch)}"
     try:
         choose_device("cuda")
     except DeviceError:
-        mend = "install a torch that is built for CUDA, see pytorch.org; without it the CPU is used"
-        return Finding("devices", "cuda", "note", f"{told}, which cannot use them", mend)
-    return Finding("devices", "cuda", "ok", told)
+        fix = "install a torch that is built for CUDA, see pytorch.org; without it the CPU is used"
+        return Finding("devices", "cuda", "note", f"{message}, which cannot use them", fix)
+    return Finding("devices", "cuda", "ok", message)
 
 
 def _torch(has: str | None) -> str:
@@ -51,11 +51,13 @@ def examine_decoders() -> Iterator[Finding]:
     try:
         import soundfile
 
-        told = f"soundfile {soundfile.__version__}, libsndfile {soundfile.__libsndfile_version__}: "
-        yield Finding("audio", "soundfile", "ok", told + ", ".join(sorted(soundfile.available_formats())), needed=True)
+        message = f"soundfile {soundfile.__version__}, libsndfile {soundfile.__libsndfile_version__}: "
+        yield Finding(
+            "audio", "soundfile", "ok", message + ", ".join(sorted(soundfile.available_formats())), needed=True
+        )
     except (ImportError, OSError) as error:
-        mend = again.format("soundfile") + ", or install libsndfile (apt-get install libsndfile1)"
-        yield Finding("audio", "soundfile", "fail", f"cannot be loaded ({reason(error)})", mend, needed=True)
+        fix = again.format("soundfile") + ", or install libsndfile (apt-get install libsndfile1)"
+        yield Finding("audio", "soundfile", "fail", f"cannot be loaded ({reason(error)})", fix, needed=True)
     try:
         import av
 
@@ -77,20 +79,20 @@ def examine_decoders() -> Iterator[Finding]:
 def examine_microphones() -> Iterator[Finding]:
     """Look at what ``listen`` can listen to."""
     if not find_spec("sounddevice"):
-        told = "not looked for: the package sounddevice is not installed"
-        yield Finding("microphone", "portaudio", "note", told, "pip install 'audio-emotion[live]'")
+        message = "skipped: the package sounddevice is not installed"
+        yield Finding("microphone", "portaudio", "note", message, "pip install 'audio-emotion[live]'")
         return
     from audio_emotion.inference.live import PortAudio
 
     try:
         devices = PortAudio().devices()
     except AudioEmotionError as error:  # the library is missing, and the message says which package has it
-        told, _, mend = str(error).partition("; ")
-        yield Finding("microphone", "portaudio", "note", told, mend)
+        message, _, fix = str(error).partition("; ")
+        yield Finding("microphone", "portaudio", "note", message, fix)
         return
     if not devices:
-        mend = "connect one, and see whether the system lists it and lets this program use it"
-        yield Finding("microphone", "portaudio", "note", "PortAudio finds no input device", mend)
+        fix = "connect one, and check that the system lists it and that this program may use it"
+        yield Finding("microphone", "portaudio", "note", "PortAudio finds no input device", fix)
         return
     default = next((device.name for device in devices if device.is_default), "none is the system's default")
     yield Finding("microphone", "portaudio", "ok", f"{len(devices)} input device(s); default: {default}")
@@ -104,17 +106,17 @@ def examine_folders() -> Iterator[Finding]:
 
 def _folder(name: str, folder: Path, purpose: str, variable: str) -> Finding:
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    told = f"{paths.display_path(folder)} for {purpose}"
+    message = f"{paths.display_path(folder)} for {purpose}"
     try:
         with tempfile.TemporaryFile(dir=there):
             pass
         free_gib = shutil.disk_usage(there).free / 2**30
     except OSError as error:
         where = "" if there == folder else f"; {paths.display_path(there)} is where it would be made"
-        mend = f"make it writable, or set {variable} to a folder that is"
-        return Finding("folders", name, "fail", f"{told} cannot be written ({reason(error)}){where}", mend)
+        fix = f"make it writable, or set {variable} to a folder that is"
+        return Finding("folders", name, "fail", f"{message} cannot be written ({reason(error)}){where}", fix)
     if free_gib < _LITTLE_GIB:
-        mend = f"free space there, or set {variable} to a folder on another disk"
-        return Finding("folders", name, "note", f"{told}: {free_gib:.2f} GiB are free", mend)
+        fix = f"free space there, or set {variable} to a folder on another disk"
+        return Finding("folders", name, "note", f"{message}: {free_gib:.2f} GiB are free", fix)
     there_yet = "" if there == folder else ", made when it is needed"
-    return Finding("folders", name, "ok", f"{told}: can be written, {free_gib:.0f} GiB free{there_yet}")
+    return Finding("folders", name, "ok", f"{message}: can be written, {free_gib:.0f} GiB free{there_yet}")

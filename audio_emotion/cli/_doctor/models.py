@@ -26,32 +26,32 @@ _SLOW_S = 5.0
 def examine_models() -> Iterator[Finding]:
     """Read every model at hand as ``infer`` reads it."""
     try:
-        chosen = checkpoint.default_model()
+        default = checkpoint.default_model()
     except ModelError as error:
-        chosen = checkpoint.DEFAULT
-        mend = "audio-emotion models default default"
-        yield Finding("models", "chosen", "fail", str(error), mend, needed=True)
+        default = checkpoint.DEFAULT
+        fix = "audio-emotion models default default"
+        yield Finding("models", "chosen", "fail", str(error), fix, needed=True)
     for name in checkpoint.stored():
-        yield _model(name, needed=name == chosen)
+        yield _model(name, needed=name == default)
     folder = paths.models_dir()
     strange = sorted(set(_names(folder)) - set(checkpoint.stored()))
     if strange:
-        told = f"in {paths.display_path(folder)}, no models: {', '.join(map(paths.display_path, strange))}"
-        yield Finding("models", "others", "note", told, "move them elsewhere, or remove them")
+        message = f"in {paths.display_path(folder)}, no models: {', '.join(map(paths.display_path, strange))}"
+        yield Finding("models", "others", "note", message, "move them elsewhere, or remove them")
 
 
 def _model(name: str, needed: bool) -> Finding:
     folder = checkpoint.find(name)
-    taken = ", taken when none is named" if needed else ""
+    taken = ", the default model" if needed else ""
     try:
         config = checkpoint.read(folder)
     except ModelError as error:
         again = "train or pull it again, or: audio-emotion models remove " + name
-        mend = REINSTALL if name == checkpoint.DEFAULT else again
-        return Finding("models", name, "fail", f"{name}: {error}{taken}", mend, needed)
+        fix = REINSTALL if name == checkpoint.DEFAULT else again
+        return Finding("models", name, "fail", f"{name}: {error}{taken}", fix, needed)
     size = sum((folder / file).stat().st_size for file in config.weight_files) / 2**20
-    told = f"{name}: {config.architecture}, {size:.1f} MiB, as its checksums say{taken}"
-    return Finding("models", name, "ok", told, needed=needed)
+    message = f"{name}: {config.architecture}, {size:.1f} MiB, checksums match{taken}"
+    return Finding("models", name, "ok", message, needed=needed)
 
 
 def _names(folder: Path) -> list[str]:
@@ -62,7 +62,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def self_test() -> tuple[list[Finding], dict[str, float]]:
-    """Have a new process answer a made recording, then answer it here again; return what came, and the seconds."""
+    """Predict a synthetic recording in a new process and in this one; return the findings and the seconds."""
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder) / "doctor.wav"
         write_voice(sound)
@@ -70,24 +70,26 @@ def self_test() -> tuple[list[Finding], dict[str, float]]:
             cold_s, cold = _cold(sound)
             warm_s, warm = _warm(sound)
         except (AudioEmotionError, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
-            told = f"a made recording cannot be answered: {' '.join(str(error).split())}"
-            return [_failed(told)], {}
+            message = f"a synthetic recording could not be predicted: {' '.join(str(error).split())}"
+            return [_failed(message)], {}
     difference = max(abs(cold[label] - warm.get(label, 9.0)) for label in cold)
     if difference > 1e-3 or abs(sum(cold.values()) - 1) > 1e-3:
-        told = f"a made recording is answered with {cold}, and then with {warm}"
-        return [_failed(told)], {}
+        message = f"predictions of one synthetic recording differ: {cold}, then {warm}"
+        return [_failed(message)], {}
     label = max(cold, key=lambda name: cold[name])
-    told = f"a made recording is answered ({label}): {cold_s:.2f} s from a cold start, {1000 * warm_s:.0f} ms loaded"
+    message = (
+        f"predicted a synthetic recording ({label}): {cold_s:.2f} s from a cold start, {1000 * warm_s:.0f} ms loaded"
+    )
     timings = {"cold": round(cold_s, 3), "warm": round(warm_s, 4)}
     if cold_s > _SLOW_S:
-        mend = "see whether the machine is busy, or its disk slow; audio-emotion infer FILE -v tells the times"
-        return [Finding("self-test", "infer", "note", told, mend, needed=True)], timings
-    return [Finding("self-test", "infer", "ok", told, needed=True)], timings
+        fix = "check whether the machine is busy or its disk is slow; audio-emotion infer FILE -v shows the times"
+        return [Finding("self-test", "infer", "note", message, fix, needed=True)], timings
+    return [Finding("self-test", "infer", "ok", message, needed=True)], timings
 
 
-def _failed(told: str) -> Finding:
-    mend = f"mend what failed above, if anything did; else {REINSTALL}"
-    return Finding("self-test", "infer", "fail", told, mend, needed=True)
+def _failed(message: str) -> Finding:
+    fix = f"fix what failed above, if anything did; else {REINSTALL}"
+    return Finding("self-test", "infer", "fail", message, fix, needed=True)
 
 
 def _cold(sound: Path) -> tuple[float, dict[str, float]]:
@@ -105,21 +107,21 @@ def _cold(sound: Path) -> tuple[float, dict[str, float]]:
     )
     seconds = time.monotonic() - began
     if process.returncode:
-        said = process.stderr.strip().splitlines() or ["nothing was said"]
-        raise ValueError(f"infer ended with {process.returncode}: {said[-1]}")
+        lines = process.stderr.strip().splitlines() or ["no message"]
+        raise ValueError(f"infer ended with {process.returncode}: {lines[-1]}")
     answer: dict[str, Any] = json.loads(process.stdout)
     return seconds, answer["scores"]
 
 
 def _warm(sound: Path) -> tuple[float, dict[str, float]]:
-    """Return seconds and scores of the second answer of a model that stays loaded."""
+    """Return the seconds and scores of the second prediction of a loaded model."""
     from audio_emotion.inference.model import load_model
 
     model = load_model(checkpoint.default_model())
     model.predict(sound)
     began = time.monotonic()
-    said = model.predict(sound)
-    return time.monotonic() - began, dict(said.scores)
+    prediction = model.predict(sound)
+    return time.monotonic() - began, dict(prediction.scores)
 
 
 def write_voice(path: Path, seconds: float = 2.0) -> None:

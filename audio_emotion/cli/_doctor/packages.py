@@ -84,12 +84,12 @@ def _version(name: str) -> str | None:
 def examine_python() -> Iterator[Finding]:
     """Look at the interpreter."""
     first, beyond = (".".join(map(str, bound)) for bound in PYTHON)
-    told = f"Python {platform.python_version()} in {sys.prefix}"
+    message = f"Python {platform.python_version()} in {sys.prefix}"
     if PYTHON[0] <= sys.version_info[:2] < PYTHON[1]:
-        yield Finding("python", "version", "ok", told, needed=True)
+        yield Finding("python", "version", "ok", message, needed=True)
     else:
-        mend = f"install with a Python from {first} on and below {beyond}"
-        yield Finding("python", "version", "fail", f"{told} is not supported", mend, needed=True)
+        fix = f"install with a Python from {first} on and below {beyond}"
+        yield Finding("python", "version", "fail", f"{message} is not supported", fix, needed=True)
 
 
 def examine_packages(found: Mapping[str, str | None]) -> Iterator[Finding]:
@@ -99,8 +99,8 @@ def examine_packages(found: Mapping[str, str | None]) -> Iterator[Finding]:
     for extra, (purpose, packages) in EXTRAS.items():
         wrong = {name: found[name] for name, least in packages.items() if not _will_do(found[name], least)}
         if wrong:
-            told = ", ".join(f"{name} {_wrong(has, packages[name])}" for name, has in wrong.items())
-            yield Finding(GROUP, extra, "note", f"for {purpose}: {told}", f"pip install 'audio-emotion[{extra}]'")
+            message = ", ".join(f"{name} {_wrong(has, packages[name])}" for name, has in wrong.items())
+            yield Finding(GROUP, extra, "note", f"for {purpose}: {message}", f"pip install 'audio-emotion[{extra}]'")
         else:
             yield Finding(GROUP, extra, "ok", f"for {purpose}: {_listed(packages, found)}")
 
@@ -114,12 +114,12 @@ def _of_set(
     # torch and the like are left out on purpose where nothing but answers is wanted
     absent = [name for name in packages if found[name] is None and not needed]
     if absent:
-        mend = "pip install " + " ".join(f"'{name}>={packages[name]}'" for name in absent)
-        yield Finding(GROUP, f"{title}, missing", "note", f"for {title}, not installed: {', '.join(absent)}", mend)
+        fix = "pip install " + " ".join(f"'{name}>={packages[name]}'" for name in absent)
+        yield Finding(GROUP, f"{title}, missing", "note", f"for {title}, not installed: {', '.join(absent)}", fix)
     for name in packages:
         if name not in good and name not in absent:
-            told = f"for {title}: {name} {_wrong(found[name], packages[name])}"
-            yield Finding(GROUP, name, "fail", told, f"pip install '{name}>={packages[name]}'", needed)
+            message = f"for {title}: {name} {_wrong(found[name], packages[name])}"
+            yield Finding(GROUP, name, "fail", message, f"pip install '{name}>={packages[name]}'", needed)
 
 
 def _listed(names: "Mapping[str, str] | list[str]", found: Mapping[str, str | None]) -> str:
