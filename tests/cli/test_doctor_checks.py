@@ -24,7 +24,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 def least(requirements: list[str]) -> dict[str, str]:
     """Each package with the lowest version that a requirement allows."""
     read = map(Requirement, requirements)
-    return {one.name: next(bound.version for bound in one.specifier if bound.operator == ">=") for one in read}
+    return {finding.name: next(bound.version for bound in one.specifier if bound.operator == ">=") for finding in read}
 
 
 def test_the_tables_of_packages_are_the_projects():
@@ -43,7 +43,9 @@ def found(**versions: str | None) -> list[Finding]:
 
 
 def bad(findings: list[Finding]) -> list[tuple[str, str, str, bool]]:
-    return [(one.name, one.status, one.fix, one.needed) for one in findings if one.status != "ok"]
+    return [
+        (finding.name, finding.status, finding.fix, finding.needed) for finding in findings if finding.status != "ok"
+    ]
 
 
 def test_packages_that_are_missing_or_old():
@@ -58,7 +60,7 @@ def test_packages_that_are_missing_or_old():
 
 
 def test_a_python_that_is_not_supported(monkeypatch: pytest.MonkeyPatch):
-    assert [one.status for one in packages.examine_python()] == ["ok"]
+    assert [finding.status for finding in packages.examine_python()] == ["ok"]
     monkeypatch.setattr(packages, "PYTHON", ((3, 99), (3, 100)))
     (finding,) = packages.examine_python()
     assert (finding.status, finding.needed) == ("fail", True)
@@ -70,12 +72,12 @@ def test_all_else_waits_for_missing_packages(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(packages, "EXTRAS", {})
     diagnosis = _doctor.examine()
     assert not diagnosis.usable
-    assert {one.group for finding in diagnosis.findings} == {"python", "packages", "self-test"}
+    assert {finding.group for finding in diagnosis.findings} == {"python", "packages", "self-test"}
 
 
 def test_devices(monkeypatch: pytest.MonkeyPatch):
     def check(**versions: str | None) -> dict[str, Finding]:
-        return {one.name: one for one in machine.examine_devices({"torch": None} | versions)}
+        return {finding.name: one for finding in machine.examine_devices({"torch": None} | versions)}
 
     monkeypatch.setattr(backends, "cuda_cards", lambda: 0)
     before = "torch" in sys.modules
@@ -100,9 +102,9 @@ def test_devices(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("module", ["soundfile", "av", "soxr"])
 def test_a_decoder_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch, module: str):
-    assert [one.status for one in machine.examine_decoders()] == ["ok"] * 3
+    assert [finding.status for finding in machine.examine_decoders()] == ["ok"] * 3
     monkeypatch.setitem(sys.modules, module, None)
-    (broken,) = [one for one in machine.examine_decoders() if one.status != "ok"]
+    (broken,) = [one for finding in machine.examine_decoders() if finding.status != "ok"]
     assert (broken.status, broken.needed) == ("fail", True)
     assert f"--force-reinstall {module}" in broken.fix
 
@@ -137,7 +139,7 @@ def test_microphones(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_folders_that_cannot_be_written(home: Path, monkeypatch: pytest.MonkeyPatch):
-    assert [one.status for one in machine.examine_folders()] == ["ok", "ok"]
+    assert [finding.status for finding in machine.examine_folders()] == ["ok", "ok"]
     assert not home.exists(), "looking makes nothing"
     home.write_text("a file where a folder should be")
     data, cache = machine.examine_folders()
@@ -149,13 +151,13 @@ def test_folders_that_cannot_be_written(home: Path, monkeypatch: pytest.MonkeyPa
 
 def test_models(home: Path):
     def check() -> dict[str, Finding]:
-        return {one.name: one for one in models.examine_models()}
+        return {finding.name: one for finding in models.examine_models()}
 
-    assert [(one.name, one.status, one.needed) for one in check().values()] == [("default", "ok", True)]
+    assert [(finding.name, finding.status, finding.needed) for finding in check().values()] == [("default", "ok", True)]
     shutil.copytree(paths.bundled_model_dir(), home / "models" / "mine")
     checkpoint.choose("mine")
     (home / "models" / "notes").mkdir()
-    assert {name: one.status for name, one in check().items()} == {"default": "ok", "mine": "ok", "others": "note"}
+    assert {name: finding.status for name, one in check().items()} == {"default": "ok", "mine": "ok", "others": "note"}
     (home / "models" / "mine" / "model.onnx").write_bytes(b"")
     mine = check()["mine"]
     assert (mine.status, mine.needed) == ("fail", True)
@@ -200,8 +202,8 @@ def test_a_check_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, home
     broken = {finding.group: finding.needed for finding in diagnosis.broken}
     assert broken == {"audio": True, "microphone": False}
     assert "the check failed (RuntimeError: out of the blue)" in diagnosis.broken[0].message
-    assert "models" in {one.group for finding in diagnosis.findings}
-    assert all(one.fix for finding in diagnosis.findings if one.status != "ok")
+    assert "models" in {finding.group for finding in diagnosis.findings}
+    assert all(finding.fix for finding in diagnosis.findings if finding.status != "ok")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     ((broken,),) = (_doctor._looked("self-test", lambda: [__import__("onnxruntime")]),)
     assert broken.fix == "pip install --force-reinstall onnxruntime"
