@@ -24,7 +24,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 def least(requirements: list[str]) -> dict[str, str]:
     """Each package with the lowest version that a requirement allows."""
     read = map(Requirement, requirements)
-    return {finding.name: next(bound.version for bound in one.specifier if bound.operator == ">=") for finding in read}
+    return {
+        requirement.name: next(bound.version for bound in requirement.specifier if bound.operator == ">=")
+        for requirement in read
+    }
 
 
 def test_the_tables_of_packages_are_the_projects():
@@ -77,7 +80,7 @@ def test_all_else_waits_for_missing_packages(monkeypatch: pytest.MonkeyPatch):
 
 def test_devices(monkeypatch: pytest.MonkeyPatch):
     def check(**versions: str | None) -> dict[str, Finding]:
-        return {finding.name: one for finding in machine.examine_devices({"torch": None} | versions)}
+        return {finding.name: finding for finding in machine.examine_devices({"torch": None} | versions)}
 
     monkeypatch.setattr(backends, "cuda_cards", lambda: 0)
     before = "torch" in sys.modules
@@ -104,7 +107,7 @@ def test_devices(monkeypatch: pytest.MonkeyPatch):
 def test_a_decoder_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch, module: str):
     assert [finding.status for finding in machine.examine_decoders()] == ["ok"] * 3
     monkeypatch.setitem(sys.modules, module, None)
-    (broken,) = [one for finding in machine.examine_decoders() if finding.status != "ok"]
+    (broken,) = [finding for finding in machine.examine_decoders() if finding.status != "ok"]
     assert (broken.status, broken.needed) == ("fail", True)
     assert f"--force-reinstall {module}" in broken.fix
 
@@ -151,13 +154,17 @@ def test_folders_that_cannot_be_written(home: Path, monkeypatch: pytest.MonkeyPa
 
 def test_models(home: Path):
     def check() -> dict[str, Finding]:
-        return {finding.name: one for finding in models.examine_models()}
+        return {finding.name: finding for finding in models.examine_models()}
 
     assert [(finding.name, finding.status, finding.needed) for finding in check().values()] == [("default", "ok", True)]
     shutil.copytree(paths.bundled_model_dir(), home / "models" / "mine")
     checkpoint.choose("mine")
     (home / "models" / "notes").mkdir()
-    assert {name: finding.status for name, one in check().items()} == {"default": "ok", "mine": "ok", "others": "note"}
+    assert {name: finding.status for name, finding in check().items()} == {
+        "default": "ok",
+        "mine": "ok",
+        "others": "note",
+    }
     (home / "models" / "mine" / "model.onnx").write_bytes(b"")
     mine = check()["mine"]
     assert (mine.status, mine.needed) == ("fail", True)
