@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from audio_emotion.core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from audio_emotion.audio.decoding import probe
-    from audio_emotion.audio.recordings import blocks, channel_numbers, load
+    from audio_emotion.audio.recordings import Recording, blocks, channel_numbers, load, open_recording, probe
     from audio_emotion.audio.region import FULL, AudioRegion, AudioSource, Header
-    from audio_emotion.audio.resample import MAX_RATE, MIN_RATE, Resampler, from_frames, mono
+    from audio_emotion.audio.resample import MAX_RATE, MIN_RATE, Downmix, Resampler, from_frames, mono
     from audio_emotion.audio.source import name_of
 
 __all__ = [
@@ -20,7 +19,9 @@ __all__ = [
     "MIN_RATE",
     "AudioRegion",
     "AudioSource",
+    "Downmix",
     "Header",
+    "Recording",
     "Resampler",
     "blocks",
     "channel_numbers",
@@ -28,6 +29,7 @@ __all__ = [
     "load",
     "mono",
     "name_of",
+    "open_recording",
     "probe",
 ]
 
@@ -37,7 +39,9 @@ __getattr__, __dir__ = lazy_names(
         "MAX_RATE": "resample",
         "MIN_RATE": "resample",
         "FULL": "region",
+        "Downmix": "resample",
         "Header": "region",
+        "Recording": "recordings",
         "AudioRegion": "region",
         "Resampler": "resample",
         "AudioSource": "region",
@@ -47,6 +51,7 @@ __getattr__, __dir__ = lazy_names(
         "load": "recordings",
         "mono": "resample",
         "name_of": "source",
-        "probe": "decoding",
+        "open_recording": "recordings",
+        "probe": "recordings",
     },
 )

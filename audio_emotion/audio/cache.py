@@ -17,7 +17,7 @@ from audio_emotion import audio
 from audio_emotion.core import paths
 from audio_emotion.core.types import FloatArray
 
-_DECODER = "1"  # change it when the same file would decode to other samples
+_DECODER = "2"  # change it when the same file would decode to other samples
 LIMIT_BYTES = 4 * 2**30
 """How much the folder may hold; the entries that were not read for longest go first."""
 

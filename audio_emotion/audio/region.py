@@ -2,12 +2,15 @@
 
 import os
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Union
 
 from audio_emotion.core.errors import UsageError
 
-AudioSource = str | os.PathLike[str] | bytes | BinaryIO
-"""A recording: its path, its bytes, or a file object open for reading that can be rewound."""
+if TYPE_CHECKING:
+    from audio_emotion.audio.recordings import Recording
+
+AudioSource = Union[str, os.PathLike[str], bytes, BinaryIO, "Recording"]
+"""A recording: its path, its bytes, a file object open for reading that can be rewound, or a :class:`Recording`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,8 @@ class AudioRegion:
         start: seconds from its beginning.
         end: seconds from its beginning; None: to its end.
         channel: counted from 1; None: the mean of all channels.
-        stream: which of a container's audio streams, counted from 1.
+        stream: which of a container's audio streams, counted from 1; None: the one that is marked as default, else
+            the first.
 
     Raises:
         UsageError: a value that no recording has.
@@ -27,7 +31,7 @@ class AudioRegion:
     start: float = 0.0
     end: float | None = None
     channel: int | None = None
-    stream: int = 1
+    stream: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < float("inf"):
@@ -53,6 +57,10 @@ class Header:
         missing: seconds that the header of a WAV file counts and the file, which was cut off, does not hold.
         counted: seconds of sound that the header of FLAC, MP4, or Matroska without pictures states, whether the file
             holds them or not; None elsewhere.
+        is_estimate: whether ``duration`` is no more than an estimate, from the first bit rate for example, as for ADTS
+            or MP3 without a count of its frames. It may be wrong by a factor of many.
+        stream: which of a container's audio streams this is about, counted from 1.
+        n_streams: how many audio streams there are.
     """
 
     duration: float | None
@@ -60,3 +68,6 @@ class Header:
     n_channels: int
     missing: float = 0.0
     counted: float | None = None
+    is_estimate: bool = False
+    stream: int = 1
+    n_streams: int = 1

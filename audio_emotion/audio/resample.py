@@ -12,6 +12,10 @@ from audio_emotion.core.types import FloatArray, Waveform
 MIN_RATE, MAX_RATE = 1_000, 1_000_000
 """Sampling rates in Hz outside which a header is taken for damaged."""
 
+_HALF_LIFE = 2**17  # frames, some seconds, after which a block counts half
+_CANCELS, _RECOVERS = 100.0, 25.0  # of energies: 20 dB, and 14 dB for the way back
+_INAUDIBLE = 1e-7  # a mean square, -70 dB re full scale: rounding errors have no phase
+
 MAX_SAMPLE = 1e10
 """Samples beyond this, full scale being 1, are taken for damage: float files of 32-bit integers reach 2e9."""
 
@@ -36,7 +40,7 @@ def from_frames(
     if not frames.size:
         raise no_samples(name, part)
     resampler = Resampler(source_rate, sampling_rate)
-    samples = np.concatenate([resampler.push(mono(frames, part.channel, name)), resampler.flush()])
+    samples = np.concatenate([resampler.push(Downmix(part.channel, name).push(frames)), resampler.flush()])
     return Waveform(samples, sampling_rate, source_rate, part.start)
 
 
@@ -51,16 +55,75 @@ def mono(frames: npt.NDArray[Any], channel: int | None, name: str = "array") -> 
         frames = frames[:, None]
     if channel is not None and channel > frames.shape[1]:
         raise AudioError(f"{name}: has {frames.shape[1]} channel(s), and channel {channel} was asked for")
-    chosen = frames if channel is None else frames[:, channel - 1 : channel]
-    if frames.dtype.kind in "iu":
-        scale = 2.0 ** (8 * frames.dtype.itemsize - 1)
-        chosen = (chosen - (scale if frames.dtype.kind == "u" else 0.0)) / scale
+    selected = _as_floats(frames if channel is None else frames[:, channel - 1 : channel])
     with np.errstate(over="ignore", invalid="ignore"):
-        samples = chosen[:, 0] if chosen.shape[1] == 1 else chosen.mean(axis=1, dtype=np.float32)
+        samples = selected[:, 0] if selected.shape[1] == 1 else selected.mean(axis=1, dtype=np.float32)
         samples = np.ascontiguousarray(samples, np.float32)
     if len(samples) and not np.abs(samples).max() <= MAX_SAMPLE:  # so that a NaN is refused too
         raise AudioError(f"{name}: holds samples that are NaN, infinite or beyond all scale; export it as 16-bit PCM")
     return samples
+
+
+def _as_floats(frames: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return floats as they are, and integers with their type's full scale at ±1."""
+    if frames.dtype.kind == "f":
+        return frames
+    scale = 2.0 ** (8 * frames.dtype.itemsize - 1)
+    return np.asarray((frames - (scale if frames.dtype.kind == "u" else 0.0)) / scale)
+
+
+class Downmix:
+    """Frames of any kind, in blocks → mono: one channel, or the mean of all.
+
+    Channels of opposite phase, as those of a cable that is wired wrongly, cancel each other in the mean. Where the mean
+    is 20 dB and more below a channel, the loudest channel is used instead.
+
+    Attributes:
+        used: the channel, counted from 1, that was last used instead of the mean; None: none was.
+    """
+
+    def __init__(self, channel: int | None, name: str = "array") -> None:
+        self._channel, self._name = channel, name
+        self._instead: int | None = None  # at present
+        self._mix = 0.0  # energies, which older blocks add less to
+        self._channels = np.zeros(1)
+        self.used: int | None = None
+
+    @property
+    def note(self) -> str | None:
+        """A sentence for people about the channel that was used instead of the mean; None: there is nothing to say."""
+        if self.used is None:
+            return None
+        return f"the channels are out of phase, so channel {self.used} was used instead of their mix"
+
+    def push(self, frames: npt.NDArray[Any]) -> FloatArray:
+        """Return the next samples, (n_frames,). Raises :class:`AudioError` as :func:`mono` does."""
+        samples = mono(frames, self._channel, self._name)
+        if self._channel is not None or frames.ndim == 1 or frames.shape[1] == 1 or not len(frames):
+            return samples
+        self._measure(frames, samples)
+        if self._instead is None:
+            return samples
+        self.used = self._instead
+        return mono(frames, self._instead, self._name)
+
+    def _measure(self, frames: npt.NDArray[Any], samples: FloatArray) -> None:
+        """Decide about the mean from the energies of this block and of the last seconds."""
+        n_channels = frames.shape[1]
+        if len(self._channels) != n_channels:
+            self._mix, self._channels, self._instead = 0.0, np.zeros(n_channels), None
+        floats = _as_floats(frames)
+        kept = 0.5 ** (len(samples) / _HALF_LIFE)
+        self._mix = self._mix * kept + float(np.einsum("i,i->", samples, samples, dtype=np.float64))
+        self._channels = self._channels * kept + np.einsum("ij,ij->j", floats, floats, dtype=np.float64)
+        loudest = int(self._channels.argmax())
+        energy = float(self._channels[loudest])
+        if energy < _INAUDIBLE * min(len(samples), _HALF_LIFE):
+            return
+        if self._mix * (_CANCELS if self._instead is None else _RECOVERS) > energy:
+            self._instead = None
+        elif self._instead is None or self._channels[self._instead - 1] * 4 < energy:  # no change between equals
+            self._instead = loudest + 1
 
 
 class Resampler:

@@ -92,27 +92,28 @@ def _answers(
     """Answer one recording, channel by channel, writing as it is heard."""
     name = _called(recording)
     source: Sound = standard_input() if name else recording
-    told = Source(str(recording), model.config.name, model.runtime.device)
     settings, trouble = request.timeline, None
-    heard_s: float | None = None
-    for channel in audio.channel_numbers(source, request.channels, request.stream, name=name):
-        part = request.part(channel)
-        if request.along_time or request.segments is not None:
-            answer, stopped = _along_time(_heard(model, source, request, part, recording), told, model, channel, page)
-            trouble = trouble or stopped
-        else:
-            said = model.predict(source, part=part, gate=settings.gate, vad=settings.vad, name=name)
-            answer = Result(told.file, told.model, told.device, apply_min_confidence(said, settings.min_confidence))
-            page.write(page.writer.answer(answer))
-            if page.is_text:
-                cautions.see(name or display_path(recording), said)
-        heard_s = answer.prediction.end
-        yield answer
-    is_whole = request.segments is None and request.end is None and not request.timeline.min_duration_s
-    header = audio.probe(source, request.stream, name=name)
-    cautions.read(name or display_path(recording), header, heard_s if is_whole else None)
-    if request.segments is not None and request.channels == "mix":
-        cautions.see_channels(name or display_path(recording), header.n_channels, request.segments[recording])
+    told = Source(str(recording), model.config.name, model.runtime.device)
+    end_s: float | None = None
+    with audio.open_recording(source, request.stream, name=name) as opened:
+        for channel in audio.channel_numbers(opened, request.channels):
+            part = request.part(channel)
+            if request.along_time or request.segments is not None:
+                segments = _heard(model, opened, request, part, recording)
+                answer, stopped = _along_time(segments, told, model, channel, page)
+                trouble = trouble or stopped
+            else:
+                said = model.predict(opened, part=part, gate=settings.gate, vad=settings.vad)
+                answer = Result(told.file, told.model, told.device, apply_min_confidence(said, settings.min_confidence))
+                page.write(page.writer.answer(answer))
+                if page.is_text:
+                    cautions.see(opened.name, said)
+            end_s = answer.prediction.end
+            yield answer
+        is_whole = request.segments is None and request.end is None and not request.timeline.min_duration_s
+        cautions.read(opened, end_s if is_whole else None, is_named=request.stream is not None)
+        if request.segments is not None and request.channels == "mix":
+            cautions.see_channels(opened.name, opened.header.n_channels, request.segments[recording])
     if trouble:
         raise trouble
 
@@ -122,18 +123,20 @@ def _called(recording: Path) -> str | None:
     return STDIN_NAME if str(recording) == STDIN else None
 
 
-def _heard(model: Model, source: Sound, request: Request, part: AudioRegion, recording: Path) -> Iterator[Prediction]:
-    """Yield what is said of each window, or of each segment that was given."""
-    settings, name = request.timeline, _called(recording)
+def _heard(
+    model: Model, source: audio.Recording, request: Request, part: AudioRegion, recording: Path
+) -> Iterator[Prediction]:
+    """Yield the prediction of each window, or of each segment that was given."""
+    settings = request.timeline
     if request.segments is None:
-        yield from timeline(model, source, config=settings, part=part, name=name)
+        yield from timeline(model, source, config=settings, part=part)
         return
     given = request.segments[recording]
     if not given:
         raise AudioError(
             f"{display_path(recording)}: has no segment in the file of segments, which names other recordings"
         )
-    yield from score_turns(model, source, given, settings, part, name=name)
+    yield from score_turns(model, source, given, settings, part)
 
 
 def _along_time(

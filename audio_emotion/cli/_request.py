@@ -38,7 +38,7 @@ class Request:
         start: seconds.
         end: seconds; None: to the end.
         channels: which are heard.
-        stream: which audio stream of a container.
+        stream: which audio stream of a container, counted from 1; None: its default.
     """
 
     timeline: TimelineConfig
@@ -47,7 +47,7 @@ class Request:
     start: float = 0.0
     end: float | None = None
     channels: Channels = "mix"
-    stream: int = 1
+    stream: int | None = None
 
     def part(self, channel: int | None) -> AudioRegion:
         """Return the part of a recording that is heard."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from audio_emotion.audio.region import Header
+from audio_emotion.audio import Recording
 from audio_emotion.audio.segments import Segment
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.types import Prediction
@@ -26,6 +26,8 @@ class Cautions:
         self._muffled: list[str] = []
         self._cut: list[str] = []
         self._mixed: list[str] = []
+        self._streams: list[str] = []
+        self._notes: dict[str, list[str]] = {}  # the names of the recordings that each is about
 
     def see(self, name: str, said: Prediction) -> None:
         """Look at how long a recording is that was answered as a whole."""
@@ -33,18 +35,26 @@ class Cautions:
         if seconds < SHORT_S and said.label != NO_SPEECH:
             self._short.append(f"{name} is short, {seconds:.1f} s of sound")
 
-    def read(self, name: str, header: Header, heard_s: float | None) -> None:
-        """Look at what a recording says of itself: the rate that it was made at, and whether all of it is here.
+    def read(self, recording: Recording, end_s: float | None, *, is_named: bool = False) -> None:
+        """Look at what a recording says of itself, and at what was noticed in its sound.
 
-        ``heard_s`` is where its sound ended; None where not all of it was to be heard.
+        Args:
+            recording: it has been decoded.
+            end_s: seconds, where its sound ended; None: not all of it was wanted.
+            is_named: whether the user named the audio stream.
         """
+        name, header = recording.name, recording.header
         if header.sampling_rate < self._rate:
             self._muffled.append(f"{name} has {header.sampling_rate} Hz")
         if header.missing:
             held = header.duration or 0.0
             self._see_cut(name, held, held + header.missing)
-        elif header.counted and heard_s is not None and header.counted - heard_s > SLIP_S:
-            self._see_cut(name, heard_s, header.counted)
+        elif header.counted and end_s is not None and header.counted - end_s > SLIP_S:
+            self._see_cut(name, end_s, header.counted)
+        if header.n_streams > 1 and not is_named:
+            self._streams.append(f"{name} has {header.n_streams} audio streams, and stream {header.stream} was used")
+        for text in recording.notes:
+            self._notes.setdefault(text, []).append(name)
 
     def see_channels(self, name: str, n_channels: int, segments: Sequence[Segment]) -> None:
         """Look for segments of channels that the recording does not have; all of them were mixed for those."""
@@ -69,6 +79,10 @@ class Cautions:
             yield f"{_one_of(self._mixed)}: those segments are answered from the mean of all channels"
         if self._cut:
             yield f"{_one_of(self._cut)}: it was cut off or damaged, and what is missing is not in the answer"
+        if self._streams:
+            yield f"{_one_of(self._streams)}: name another one with --stream N"
+        for text, names in self._notes.items():
+            yield f"{_one_of(names)}: {text}"
 
 
 def _one_of(told: list[str]) -> str:

@@ -46,8 +46,14 @@ def infer(
         bool, typer.Option("--recursive", "-r", help="Search folders below folders.", rich_help_panel="Input")
     ] = False,
     stream: Annotated[
-        int, typer.Option(help="Which audio stream of a video, from 1.", min=1, metavar="N", rich_help_panel="Input")
-    ] = 1,
+        int | None,
+        typer.Option(
+            help="Which audio stream of a video, from 1; by default the one marked as default.",
+            min=1,
+            metavar="N",
+            rich_help_panel="Input",
+        ),
+    ] = None,
     channels: Annotated[
         str,
         typer.Option(

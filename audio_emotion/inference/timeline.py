@@ -149,6 +149,7 @@ class Stream:
     def reset(self) -> None:
         """Forget all sound; the next chunk is the beginning of another."""
         self._n_frames = 0
+        self._downmix = audio.Downmix(self.channel, "stream")
         self._resampler = audio.Resampler(self.sampling_rate, self.model.config.sampling_rate)
         self._pipeline = TimelinePipeline(self.model, self.config, self.start, self.channel)
 
@@ -158,7 +159,7 @@ class Stream:
         Floats have their full scale at ±1, integers at their type's. Raises
         :class:`~audio_emotion.core.errors.AudioError` where a sample is not finite; the chunk is then not taken.
         """
-        samples = audio.mono(frames, self.channel, "stream")
+        samples = self._downmix.push(frames)
         self._n_frames += len(samples)
         return self._pipeline.push(self._resampler.push(samples))
 
@@ -167,6 +168,11 @@ class Stream:
         rest = self._pipeline.push(self._resampler.flush()) + self._pipeline.flush() if self._n_frames else []
         self.reset()
         return rest
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What there is to know of the sound since the last reset, a sentence each."""
+        return (self._downmix.note,) if self._downmix.note else ()
 
     @property
     def position(self) -> float:

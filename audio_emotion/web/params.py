@@ -46,7 +46,7 @@ def region(
     start: Annotated[float, Query(ge=0, le=_DAY, description="Start at this second.")] = 0.0,
     end: Annotated[float | None, Query(gt=0, le=_DAY, description="End at this second.")] = None,
     channel: Annotated[int | None, Query(ge=1, le=1024, description="A channel, from 1; default: all, mixed.")] = None,
-    stream: Annotated[int, Query(ge=1, le=1024, description="An audio stream of a video, from 1.")] = 1,
+    stream: Annotated[int | None, Query(ge=1, le=1024, description="An audio stream of a video, from 1.")] = None,
 ) -> AudioRegion:
     """Return the part of the recording that is predicted.
 
