@@ -6,6 +6,7 @@ import struct
 import av
 import numpy as np
 import soundfile
+from av.stream import Disposition
 
 RATE = 16_000
 
@@ -44,11 +45,21 @@ def contained(
     codec: str = "aac",
     picture: bool = False,
     options: dict[str, str] | None = None,
+    late_s: float = 0.0,
+    hole: tuple[float, float] | None = None,
+    default: int | None = None,
 ) -> bytes:
-    """What FFmpeg writes: one mono audio stream for each track, and a moving picture if asked for."""
+    """What FFmpeg writes: one mono audio stream for each track, and a moving picture if asked for.
+
+    The sound begins ``late_s`` seconds after the picture. ``hole`` is (seconds of sound before it, its length in
+    seconds). ``default`` is the number of the track that is marked as default, from 1.
+    """
     file = io.BytesIO()
     with av.open(file, "w", format=container, options=options or {}) as out:
         streams = [out.add_stream(codec, rate=rate, layout="mono") for _ in tracks]
+        for number, stream in enumerate(streams, start=1):
+            if default is not None:
+                stream.disposition = Disposition.default if number == default else Disposition(0)
         if picture:
             video = out.add_stream("mpeg4", rate=10)
             video.width = video.height = 32
@@ -61,7 +72,8 @@ def contained(
             for start in range(0, len(track), 960):
                 piece = np.ascontiguousarray(track[None, start : start + 960], np.float32)
                 frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
-                frame.sample_rate, frame.pts = rate, start
+                skipped = late_s + (hole[1] if hole and start >= hole[0] * rate else 0.0)
+                frame.sample_rate, frame.pts = rate, start + round(skipped * rate)
                 out.mux(stream.encode(frame))
             out.mux(stream.encode(None))
     return file.getvalue()

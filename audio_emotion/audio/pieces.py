@@ -56,21 +56,23 @@ class FileView(io.RawIOBase):
 
     def readinto(self, buffer: object) -> int:
         target = memoryview(buffer).cast("B")  # type: ignore[arg-type]
+        n_read = 0
         for part, end in zip(self._parts, self._ends, strict=True):
-            if self._at >= end:
-                continue
             # parts    |--- 0 ---|------ 1 ------|
-            # at                      ^          end        `left` is from ^ to end
-            left = end - self._at
-            if isinstance(part, bytes):
-                content = part[len(part) - left :][: len(target)]
-            else:
-                self._file.seek(part[1] - left)
-                content = self._file.read(min(left, len(target))) or b""
-            target[: len(content)] = content
-            self._at += len(content)
-            return len(content)
-        return 0
+            # at                      ^          ^ end        `left` bytes are between them
+            while n_read < len(target) and (left := end - self._at) > 0:
+                wanted = min(left, len(target) - n_read)
+                if isinstance(part, bytes):
+                    content = part[len(part) - left :][:wanted]
+                else:
+                    self._file.seek(part[1] - left)
+                    content = self._file.read(wanted) or b""
+                if not content:
+                    return n_read
+                target[n_read : n_read + len(content)] = content
+                n_read += len(content)
+                self._at += len(content)
+        return n_read
 
 
 def pieces(file: BinaryIO | FileIO) -> list[BinaryIO | FileIO | FileView]:

@@ -119,6 +119,8 @@ class Recording:
 
     def _frames(self, part: AudioRegion) -> Iterator[tuple[int, npt.NDArray[Any]]]:
         """Yield (rate, frames (n_frames, n_channels)) from ``part.start`` seconds on, piece after piece."""
+        if part.stream in {None, self._stream}:
+            _ = self.header  # the decoder that is opened for it goes on with the frames
         skipped = part.start
         found, problem = False, None
         for number, piece in enumerate(self._pieces):

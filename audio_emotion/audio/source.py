@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from audio_emotion.audio.find import expand
-from audio_emotion.audio.region import AudioSource
 from audio_emotion.core.errors import AudioError, reason
 from audio_emotion.core.paths import display_path
 
@@ -25,8 +24,12 @@ def name_of(source: object, name: str | None = None) -> str:
     return display_path(str(getattr(source, "name", type(source).__name__)))
 
 
+FileSource = str | os.PathLike[str] | bytes | BinaryIO
+"""A file: its path, its bytes, or a file object open for reading that can be rewound."""
+
+
 @contextmanager
-def binary(source: AudioSource, name: str) -> Iterator[BinaryIO | FileIO]:
+def binary(source: FileSource, name: str) -> Iterator[BinaryIO | FileIO]:
     """Open a source from its beginning; a file object of the caller's stays open."""
     if isinstance(source, str | os.PathLike):
         _check_is_file(source, name)

@@ -36,6 +36,10 @@ _RATE = 8_000  # Hz, about what windows are thinned out to: the bands end at 3.5
 _FRAME = 512  # samples at that rate
 _EDGES_HZ = (30, 100, 300, 500, 800, 1_200, 1_800, 2_600, 3_500)  # the lowest band is hum's, and not looked at
 _RANGE_DB = 30.0  # frames further below the loud ones are pauses
+_BURST_FRAMES = 5  # what 0.2 s touch at most: a slam, a tap on the microphone
+_BURST_DB = 15.0  # a burst is further above the loudest frame behind it
+_MIN_FRAMES_BESIDE_BURST = 10  # the room's echo of a slam is shorter
+_BURST_FLOOR_DBFS = -60.0  # what is left is quieter: a microphone's noise, or breath
 _FLOOR_DB = 30.0  # band levels further below the strongest band are leakage, or the noise under a tone
 
 _VAD_RATE, _VAD_CHUNK = 16_000, 512
@@ -96,10 +100,27 @@ def change_db(window: FloatArray, sampling_rate: int) -> float:
     if not len(present) or present[-1] < 10 ** (SILENCE_DBFS / 10):
         return 0.0
     reference = present[-1 - len(present) // 32]  # not the loudest of all: that may be a click
+    change = _change_between(bands, power, reference, MIN_FRAMES)
+    if len(present) <= _BURST_FRAMES:
+        return change
+    # level         ##     <- a slam: no more than 5 frames, far above all others
+    #               ##        Measured from it, soft speech would be a pause,
+    #      ..:.  .: ##        so the frames that are left are judged by themselves.
+    #    .:::::::::.##..   <- loudest of them: the 6th loudest of all
+    without_burst = present[-1 - _BURST_FRAMES]
+    burst = power > without_burst * 10 ** (_BURST_DB / 10)
+    if not burst.any() or without_burst < 10 ** (_BURST_FLOOR_DBFS / 10):
+        return change
+    power[burst] = 0.0
+    return max(change, _change_between(bands, power, without_burst, _MIN_FRAMES_BESIDE_BURST))
+
+
+def _change_between(bands: FloatArray, power: FloatArray, reference: float, min_frames: int) -> float:
+    """Return the change over the frames (n_frames, n_bands) whose power, (n_frames,), is near the reference."""
     loud = np.zeros(len(power) + 2, bool)
     loud[1:-1] = power > reference * 10 ** (-_RANGE_DB / 10)
     counted = bands[loud[:-2] & loud[1:-1] & loud[2:]]
-    if len(counted) < MIN_FRAMES:
+    if len(counted) < min_frames:
         return 0.0
     levels = 10 * np.log10(np.maximum(counted[:, 1:], counted.mean(axis=0).max() * 10 ** (-_FLOOR_DB / 10)))
     shape = levels - levels.mean(axis=1, keepdims=True)

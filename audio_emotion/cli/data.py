@@ -222,12 +222,21 @@ def extract_audio(
     ],
     out: Annotated[Path, typer.Argument(help="Folder for the WAV files; sub-folders are kept.", metavar="OUT")],
     rate: Annotated[int, typer.Option(help="Sampling rate in Hz.", rich_help_panel="Output")] = 16_000,
+    stream: Annotated[
+        int | None,
+        typer.Option(
+            help="Which audio stream of each video, from 1; by default the one marked as default.",
+            min=1,
+            metavar="N",
+            rich_help_panel="Input",
+        ),
+    ] = None,
 ) -> None:
     """Write the sound of every video as mono 16-bit WAV."""
     from audio_emotion.corpora.extraction import extract_audio as run
 
     with progress_bars() as progress:
-        extracted = run(videos, out, rate, progress)
+        extracted = run(videos, out, rate, progress, stream)
     for path in extracted.written:
         print(path)
     _tell_unreadable(extracted.failed)

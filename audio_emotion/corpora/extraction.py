@@ -33,10 +33,12 @@ def extract_audio(
     target: Path,
     sampling_rate: int,
     progress: Progress = silent,
+    stream: int | None = None,
 ) -> Extracted:
     """Write the sound of every video below ``source`` below ``target``, mono 16-bit WAV at ``sampling_rate`` (Hz).
 
-    Sub-folders are kept: ``a/b.mp4`` becomes ``a/b.wav``. A WAV file of that name is replaced.
+    Sub-folders are kept: ``a/b.mp4`` becomes ``a/b.wav``. A WAV file of that name is replaced. ``stream`` is the audio
+    stream of each video, counted from 1; None: its default.
 
     Raises:
         UsageError: a rate that no recording has.
@@ -57,7 +59,7 @@ def extract_audio(
         try:
             if wav in made:
                 raise AudioError(f"{video}: {wav} is already the sound of {made[wav]}; rename one of the videos")
-            _write(wav, audio.load(video, sampling_rate))
+            _write(wav, audio.load(video, sampling_rate, audio.AudioRegion(stream=stream)))
             made[wav] = video
         except AudioError as error:
             failed.append(LeftOut.unreadable(video, error))

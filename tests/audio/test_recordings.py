@@ -114,6 +114,72 @@ def test_streams() -> None:
         audio.load(encoded(VOICE), RATE, AudioRegion(stream=2))
 
 
+def test_the_stream_that_is_marked_as_default_is_preferred() -> None:
+    tracks = [voice(3, 48_000), voice(3, 48_000, seed=1)]
+    for container, codec in (("matroska", "flac"), ("mov", "alac")):
+        for default, seed in ((1, 0), (2, 1)):
+            file = contained(tracks, container=container, codec=codec, default=default)
+            header = audio.probe(file)
+            assert (header.stream, header.n_streams) == (default, 2)
+            assert likeness(audio.load(file, 48_000).samples, voice(3, 48_000, seed)) > 0.99
+    file = contained(tracks, container="matroska", codec="flac", default=2)
+    assert likeness(audio.load(file, 48_000, AudioRegion(stream=1)).samples, voice(3, 48_000)) > 0.99
+    assert audio.probe(encoded(VOICE)).n_streams == 1
+
+
+def test_a_recording_is_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    import av
+
+    opened = []
+    for module, name in ((soundfile, "SoundFile"), (av, "open")):
+        original = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, _f=original, **k: opened.append(_f) or _f(*a, **k))
+    for content in (encoded(VOICE), contained([voice(4, 48_000)])):
+        opened.clear()
+        with audio.open_recording(content) as recording:
+            assert recording.header.duration == pytest.approx(4, abs=0.1)
+            first = np.concatenate(list(recording.blocks(RATE)))
+            assert len(opened) == (1 if content[:4] == b"RIFF" else 2), "libsndfile tried, or FFmpeg behind it"
+            assert np.array_equal(np.concatenate(list(recording.blocks(RATE))), first), "a second time"
+        with audio.open_recording(content) as recording:
+            assert np.array_equal(np.concatenate(list(recording.blocks(RATE))), first), "the header was not read"
+
+
+# --- channels that cancel each other ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gain", [-1.0, -0.9, -1.1])
+def test_channels_out_of_phase_do_not_cancel_each_other(gain: float) -> None:
+    file = encoded(np.stack([VOICE, gain * VOICE], axis=1), subtype="FLOAT")
+    with audio.open_recording(file) as recording:
+        samples = np.concatenate(list(recording.blocks(RATE)))
+    loudest = 2 if gain < -1 else 1
+    assert np.array_equal(samples, audio.load(file, RATE, AudioRegion(channel=loudest)).samples)
+    assert recording.notes == [f"the channels are out of phase, so channel {loudest} was used instead of their mix"]
+    for scale, dtype in ((2**15 - 1, "int16"), (2**31 - 1, "int32")):
+        frames = (np.stack([VOICE, -VOICE], axis=1) * np.float64(scale)).astype(dtype)
+        assert likeness(audio.from_frames(frames, RATE, RATE).samples, VOICE) > 0.999
+
+
+@pytest.mark.parametrize("second", [VOICE, 0 * VOICE, voice(4, seed=1), -0.5 * VOICE, -voice(4, seed=1), 1e-5 * VOICE])
+def test_all_other_channels_are_mixed(second: np.ndarray) -> None:
+    frames = np.stack([VOICE, second], axis=1)
+    with audio.open_recording(encoded(frames, subtype="FLOAT")) as recording:
+        samples = np.concatenate(list(recording.blocks(RATE)))
+    assert np.array_equal(samples, frames.astype(np.float32).mean(axis=1, dtype=np.float32))
+    assert not recording.notes
+
+
+def test_a_stream_changes_no_channel_in_the_middle_of_its_sound() -> None:
+    downmix = audio.Downmix(None)
+    frames = np.stack([VOICE, -VOICE], axis=1)
+    samples = np.concatenate([downmix.push(frames[at : at + 320]) for at in range(0, len(frames), 320)])
+    assert np.array_equal(samples, VOICE)
+    assert downmix.used == 1
+    in_phase = np.stack([VOICE, VOICE], axis=1)
+    assert np.array_equal(downmix.push(np.concatenate([in_phase] * 9))[-RATE:], VOICE[-RATE:])
+
+
 def test_probe() -> None:
     header = audio.probe(encoded(STEREO, 44_100, "FLAC"))
     assert header == audio.Header(64_000 / 44_100, 44_100, 2, counted=64_000 / 44_100)

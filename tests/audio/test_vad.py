@@ -72,6 +72,28 @@ def test_level_does_not_count(gain_db: float) -> None:
     assert vad.change_db(voice(3) * np.float32(10 ** (gain_db / 20)), RATE) == pytest.approx(change, abs=0.01)
 
 
+def bang(seconds: float) -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 0.4, round(seconds * RATE)).clip(-1, 1)
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.1, 0.2])
+@pytest.mark.parametrize("gain_db", [0, -15, -25])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_soft_speech_beside_a_slam_passes(seconds: float, gain_db: float, is_first: bool) -> None:
+    parts = [voice(1.8) * 10 ** (gain_db / 20), np.zeros(4000), bang(seconds)]
+    assert passes(np.concatenate(parts[::-1] if is_first else parts))
+
+
+@pytest.mark.parametrize("sound", [coloured(0), coloured(1), hum(50), np.sin(2 * np.pi * 440 * T), 0 * T])
+@pytest.mark.parametrize("level", [1e-3, 1e-2])
+def test_a_slam_by_itself_or_beside_noise_is_no_speech(sound: np.ndarray, level: float) -> None:
+    sound = level * sound / max(np.abs(sound).max(), 1)
+    sound[RATE : RATE + 1600] += bang(0.1)
+    assert not passes(sound)
+    echo = np.random.default_rng(1).standard_normal(WINDOW) * 10 ** (-3 * T / 0.6)  # of a room, 0.6 s to 60 dB below
+    assert not passes(0.1 * np.convolve(bang(0.1), echo)[:WINDOW] / 10 + level * coloured(0))
+
+
 def test_below_the_level_of_silence_nothing_passes() -> None:
     assert not passes(voice(3) * 10 ** (-80 / 20))
 

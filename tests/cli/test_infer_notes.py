@@ -75,6 +75,36 @@ def test_a_film_that_is_longer_than_its_sound_is_whole(infer: Run):
         assert infer("film", "--json").stderr == ""
 
 
+def test_a_hole_between_time_stamps_is_no_damage_and_subtitles_follow_the_film(infer: Run):
+    Path("gap.mkv").write_bytes(contained([voice(9, 48_000)], container="matroska", hole=(4, 20)))
+    result = infer("gap.mkv", "--timeline", "--format", "csv")
+    assert result.stderr == ""
+    assert float(result.stdout.splitlines()[-1].split(",")[2]) == pytest.approx(29, abs=0.1)
+    film = contained([voice(4, 48_000)], container="matroska", picture=True, late_s=5)
+    Path("late.mkv").write_bytes(film)
+    spoken = infer("late.mkv", "--timeline", "--window", "1", "--format", "srt", "-q").stdout.splitlines()[1]
+    assert spoken.startswith("00:00:05,000 --> ")
+
+
+def test_channels_out_of_phase_are_noted(infer: Run):
+    for name in ("anti.wav", "other.wav"):
+        soundfile.write(name, np.stack([voice(3), -voice(3)], axis=1), RATE)
+    note = "audio-emotion: note: anti.wav: the channels are out of phase, so channel 1 was used instead of their mix\n"
+    for options in ([], ["--json"], ["--timeline"]):
+        assert infer("anti.wav", *options).stderr == note
+    assert infer("anti.wav", "--channels", "1").stderr == ""
+    assert "anti.wav (and so with 1 more): the channels" in infer("anti.wav", "other.wav").stderr
+    assert infer("anti.wav", "-q").stderr == ""
+
+
+def test_several_audio_streams_are_noted_unless_one_is_named(infer: Run):
+    Path("obs.mkv").write_bytes(contained([voice(3, 48_000), voice(3, 48_000, seed=1)], container="matroska"))
+    assert infer("obs.mkv", "--json").stderr == (
+        "audio-emotion: note: obs.mkv has 2 audio streams, and stream 1 was used: name another one with --stream N\n"
+    )
+    assert infer("obs.mkv", "--stream", "2").stderr == ""
+
+
 def test_a_piece_of_a_longer_recording_is_whole(infer: Run):
     with av.open("late.mkv", "w") as out:
         stream = out.add_stream("aac", rate=RATE, layout="mono")

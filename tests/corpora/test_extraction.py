@@ -7,6 +7,7 @@ import soundfile
 from audio_emotion.core.errors import CorpusError, UsageError
 from audio_emotion.corpora.extraction import extract_audio
 from tests.corpora.files import film, touch
+from tests.sounds import contained, likeness, voice
 
 
 def test_the_sound_of_every_video(tmp_path: Path):
@@ -32,6 +33,14 @@ def test_two_videos_of_one_name(tmp_path: Path):
     extracted = extract_audio(tmp_path, tmp_path / "out", 8_000)
     assert len(extracted.written) == 1
     assert "is already the sound of" in extracted.failed[0].reason
+
+
+def test_the_audio_stream_can_be_named(tmp_path: Path):
+    tracks = [voice(2, 48_000), voice(2, 48_000, seed=1)]
+    (tmp_path / "a.mkv").write_bytes(contained(tracks, container="matroska", codec="flac"))
+    for stream, seed in ((None, 0), (2, 1)):
+        extract_audio(tmp_path, tmp_path / "out", 48_000, stream=stream)
+        assert likeness(soundfile.read(tmp_path / "out" / "a.wav")[0], voice(2, 48_000, seed)) > 0.99
 
 
 def test_bad_input(tmp_path: Path):
