@@ -72,7 +72,7 @@ class _Scorer:
     model: Model
     source: AudioSource
     config: TimelineConfig
-    stream: int
+    stream: int | None
     name: str | None
     late: list[Segment] = field(default_factory=list)
 

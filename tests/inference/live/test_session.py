@@ -33,7 +33,7 @@ class Heap:
         self.waits: list[Waiting] = []
         self.n_moves = 0
 
-    def heard(self, heard: LiveResult) -> None:
+    def on_result(self, heard: LiveResult) -> None:
         self.answers.append(heard)
 
     def moved(self, session: Session) -> None:
