@@ -299,14 +299,14 @@ class Model:
         """
         if isinstance(source, Waveform):
             sampling_rate, source = source.sampling_rate, source.samples
-        elif hasattr(source, "detach"):
+        elif hasattr(source, "detach") and not hasattr(source, "read"):  # files have a method of that name too
             source = source.detach().cpu().numpy().T  # torchaudio's (n_channels, n_samples), soundfile's turned around
         if isinstance(source, np.ndarray):
             if sampling_rate is None:
                 raise TypeError("an array of samples needs its sampling_rate in Hz")
             waveform = audio.from_frames(source, sampling_rate, self.config.sampling_rate, part, name or "array")
             return lambda: [waveform.samples]
-        if isinstance(source, str | PathLike | bytes) or hasattr(source, "read"):
+        if isinstance(source, str | PathLike | bytes | audio.Recording) or hasattr(source, "read"):
             recording = cast(AudioSource, source)
             return lambda: audio.blocks(recording, self.config.sampling_rate, part, name=name)
         raise TypeError(
