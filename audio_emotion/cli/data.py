@@ -232,7 +232,7 @@ def extract_audio(
         ),
     ] = None,
 ) -> None:
-    """Write the sound of every video as mono 16-bit WAV."""
+    """Write the sound of every video as mono 16-bit WAV, and replace only files that an earlier run wrote."""
     from audio_emotion.corpora.extraction import extract_audio as run
 
     with progress_bars() as progress:

@@ -18,6 +18,7 @@ from audio_emotion.core.errors import StorageError, UsageError, reason
 APP = "audio-emotion"
 _PACKAGE = Path(__file__).parent.parent
 _DAY_S = 86_400
+_MOST_NAME_BYTES = 200  # of a name; most file systems allow 255
 _MOST_BYTES = 256 * 2**20
 _MACHINE = zlib.crc32(socket.gethostname().encode())  # process numbers are a machine's own, a home may be shared
 
@@ -174,7 +175,7 @@ def writing_file(target: Path) -> Iterator[Path]:
         raise StorageError(f"{target}: is a folder, expected the name of a file to write")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{_short(target.name)}.", dir=target.parent)
         os.close(handle)
     except OSError as error:
         raise StorageError(f"cannot write to {target.parent} ({error.strerror}); make it writable") from error
@@ -198,7 +199,7 @@ def writing_text(target: Path) -> Iterator[IO[str]]:
     Raises:
         StorageError: it cannot be written; what was at ``target`` is still there.
     """
-    sibling = target.with_name(f".{target.name}.part")
+    sibling = target.with_name(f".{_short(target.name)}.part")
     try:
         with sibling.open("w", encoding="utf-8", newline="\n") as file:
             yield file
@@ -211,6 +212,14 @@ def writing_text(target: Path) -> Iterator[IO[str]]:
         raise StorageError(
             f"cannot write {target} ({error.strerror}); free space there or make it writable, and run again"
         ) from error
+
+
+def _short(name: str) -> str:
+    """Return a name that leaves room for a temporary one's additions; a long one is told apart by a checksum."""
+    content = os.fsencode(name)
+    if len(content) <= _MOST_NAME_BYTES:
+        return name
+    return f"{content[: _MOST_NAME_BYTES - 9].decode(errors='ignore')}~{zlib.crc32(content):08x}"
 
 
 def remove(file: Path) -> None:

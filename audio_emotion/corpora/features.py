@@ -47,13 +47,15 @@ def write_features(corpus: Corpus, target: Path, progress: Progress = silent) ->
     """Write one row an utterance to ``target``, CSV or Parquet by its suffix; return what could not be decoded.
 
     Raises:
-        UsageError: another suffix.
+        UsageError: another suffix, or the file is there and is no table of features.
         PackageError: Parquet without pyarrow.
         CorpusError: no utterance can be decoded.
         StorageError: the file cannot be written.
     """
     if target.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{target}: features are written as {' or '.join(SUFFIXES)}; name such a file")
+    if target.exists() and not _is_features(target):
+        raise UsageError(f"{target}: is there already and is no table of features; name another file")
     if target.suffix.lower() == ".parquet" and not find_spec("pyarrow"):
         raise PackageError(f"{target}: writing Parquet needs pyarrow; run 'pip install pyarrow', or name a .csv file")
     rows, unreadable = made_of_each(corpus.utterances, _row, "measuring", progress)
@@ -62,6 +64,17 @@ def write_features(corpus: Corpus, target: Path, progress: Progress = silent) ->
     with paths.writing_file(target) as path:
         (_write_csv if target.suffix.lower() == ".csv" else _write_parquet)(path, rows)
     return unreadable
+
+
+def _is_features(target: Path) -> bool:
+    """Tell whether a file is a table of features: the name of the first one is in its header, or Parquet's schema."""
+    try:
+        with target.open("rb") as file:
+            head = file.read(200)
+            file.seek(max(0, target.stat().st_size - 100_000))
+            return b"zcr_mean" in (head if target.suffix.lower() == ".csv" else file.read())
+    except OSError:
+        return False
 
 
 def _row(utterance: Utterance) -> dict[str, Cell]:

@@ -139,3 +139,12 @@ def test_what_was_left_a_day_ago_goes_whatever_its_name(tmp_path: Path):
         os.utime(running, (0, 0))
         paths.clear_old_leftovers(tmp_path)
         assert set(tmp_path.iterdir()) == {recent, running, tmp_path / ".settings"}
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "é" * 120 + ".json"])
+def test_the_longest_names_can_be_written(tmp_path: Path, name: str):
+    with paths.writing_file(tmp_path / name) as sibling:
+        sibling.write_text("1")
+    with paths.writing_text(tmp_path / name) as file:
+        file.write("2")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "2")]

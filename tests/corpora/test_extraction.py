@@ -51,3 +51,34 @@ def test_bad_input(tmp_path: Path):
     with pytest.raises(UsageError, match="the rate is 0 Hz"):
         extract_audio(tmp_path, tmp_path / "out", 0)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_wav_that_no_run_wrote_is_kept(tmp_path: Path):
+    film(tmp_path / "take1.mp4")
+    film(tmp_path / "take2.mp4")
+    for name in ("take1.wav", "notes.wav"):
+        (tmp_path / name).write_bytes(b"the user's own")
+    first = extract_audio(tmp_path, tmp_path, 16_000)
+    assert [path.name for path in first.written] == ["take2.wav"]
+    assert "take1.wav is there already and is not from an earlier run" in first.failed[0].reason
+    assert (tmp_path / "take1.wav").read_bytes() == b"the user's own"
+    again = extract_audio(tmp_path, tmp_path, 8_000)
+    assert [path.name for path in again.written] == ["take2.wav"]
+    assert soundfile.info(tmp_path / "take2.wav").samplerate == 8_000
+    soundfile.write(tmp_path / "take2.wav", np.zeros(100), 8_000)  # the user's own, of the same name
+    assert not extract_audio(tmp_path, tmp_path, 16_000).written
+
+
+def test_long_names_cost_no_other_video(tmp_path: Path):
+    film(tmp_path / "in" / "a.mp4")
+    film(tmp_path / "in" / f"{'n' * 246}.mp4")
+    film(tmp_path / "in" / f"{'m' * 252}.ts")
+    extracted = extract_audio(tmp_path / "in", tmp_path / "out", 16_000)
+    assert [path.name for path in extracted.written] == ["a.wav", f"{'n' * 246}.wav"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.wav", f"{'n' * 246}.wav"}
+
+
+def test_the_stream_can_be_chosen(tmp_path: Path):
+    film(tmp_path / "a.mp4")
+    assert extract_audio(tmp_path, tmp_path / "out", 16_000, stream=1).written
+    assert "stream" in extract_audio(tmp_path, tmp_path / "out2", 16_000, stream=2).failed[0].reason

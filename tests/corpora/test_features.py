@@ -71,3 +71,14 @@ def test_parquet(tmp_path: Path):
     assert row["emotion"] == "angry"
     assert row["end"] is None
     assert row["rms_mean"] > 0
+
+
+def test_no_other_file_is_replaced(tmp_path: Path):
+    speak(tmp_path / "1.wav")
+    table = tmp_path / "t.csv"
+    table.write_text("path,emotion\n1.wav,sad\n")
+    with pytest.raises(UsageError, match="is no table of features"):
+        write_features(gather(parse_sources([str(table)])), table)
+    for _ in range(2):
+        write_features(gather(parse_sources([str(table)])), tmp_path / "f.csv")
+    assert table.read_text() == "path,emotion\n1.wav,sad\n"
