@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from audio_emotion.batch.journal import JOURNAL, Journal
 from audio_emotion.core import paths
 from audio_emotion.core.errors import StorageError
 from audio_emotion.core.types import Prediction
-from audio_emotion.formats import Result, Writer, get_writer, percent_encode
+from audio_emotion.formats import Result, Source, Writer, get_writer, percent_encode
 
 RESULTS, FAILURES = "results", "failures"
 """Names of the files for all inputs together, without their suffixes."""
@@ -133,7 +133,7 @@ class Outputs:
                     continue
                 answer = from_json(content)
                 for writer, file in together:
-                    file.write(writer.answer(answer))
+                    file.write(writer.result(answer))
             for writer, file in together:
                 file.write(writer.tail())
         return tuple(failures)
@@ -141,20 +141,21 @@ class Outputs:
 
 def to_json(record: Result | Prediction) -> dict[str, Any]:
     """Return what JSON can write of an answer, with nothing left out or rounded; :func:`unpacked` turns it back."""
-    content = {entry.name: getattr(record, entry.name) for entry in fields(record)}
     if isinstance(record, Result):
-        segments = None if record.segments is None else [to_json(said) for said in record.segments]
-        return content | {"prediction": to_json(record.prediction), "segments": segments}
+        segments = None if record.segments is None else [to_json(segment) for segment in record.segments]
+        return {**asdict(record.source), "prediction": to_json(record.prediction), "segments": segments}
+    content = {entry.name: getattr(record, entry.name) for entry in fields(record)}
     return content | {"scores": dict(record.scores)}
 
 
 def from_json(content: Mapping[str, Any]) -> Result:
     """Turn a line of the journal back into what it was made from."""
     packed = dict(content["answer"])
-    segments = packed["segments"]
-    packed["prediction"] = Prediction(**packed["prediction"])
-    packed["segments"] = None if segments is None else tuple(Prediction(**said) for said in segments)
-    return Result(**packed)
+    prediction = Prediction(**packed.pop("prediction"))
+    segments = packed.pop("segments")
+    return Result(
+        Source(**packed), prediction, None if segments is None else tuple(Prediction(**entry) for entry in segments)
+    )
 
 
 _REFUSED = '<>:"|?*\\'  # by some file system or shell

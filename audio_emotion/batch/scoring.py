@@ -10,7 +10,7 @@ from audio_emotion.audio.region import FULL, AudioRegion
 from audio_emotion.batch.workers import Failure, Limits, Reader, WindowBatch, WorkerProcess, WorkerStream
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.types import FloatArray, Prediction
-from audio_emotion.formats import Result
+from audio_emotion.formats import Result, Source
 from audio_emotion.inference.backends import cores
 from audio_emotion.inference.batching import forward_ragged
 from audio_emotion.inference.config import TimelineConfig
@@ -213,5 +213,5 @@ class _BatchScheduler:
         none = np.empty((0, len(config.labels)), np.float32)
         heard = DecodedRecording(np.concatenate([none, *recording.logits]), tuple(recording.notes), recording.end_s)
         said, segments = self._task.answer(heard, config)
-        answer = Result(self._files[item], config.name, self._model.runtime.device, said, segments)
+        answer = Result(Source(self._files[item], config.name, self._model.runtime.device), said, segments)
         yield Scored(item, answer, heard.end_s)

@@ -11,7 +11,7 @@ from audio_emotion.cli._request import STDIN, Channels, Request
 from audio_emotion.core.errors import UsageError
 from audio_emotion.formats import get_writer
 
-_TELL_CHANNELS = ("text", "json", "jsonl", "rttm")
+_TELL_CHANNELS = ("text", "json", "jsonl", "csv", "rttm", "audformat", "label-studio")
 _PARTNERS = {
     "--timeline": ("window", "hop", "merge", "min_duration", "smooth"),
     "--output-dir DIR": ("engine", "jobs", "restart", "max_duration", "max_size", "decode_timeout"),

@@ -104,8 +104,8 @@ def _answers(
                 trouble = trouble or stopped
             else:
                 said = model.predict(opened, part=part, gate=settings.gate, vad=settings.vad)
-                answer = Result(told.file, told.model, told.device, apply_min_confidence(said, settings.min_confidence))
-                page.write(page.writer.answer(answer))
+                answer = Result(told, apply_min_confidence(said, settings.min_confidence))
+                page.write(page.writer.result(answer))
                 if page.is_text:
                     cautions.see(opened.name, said)
             end_s = answer.prediction.end
@@ -157,7 +157,7 @@ def _along_time(
         if not said:
             raise
         stopped = error
-    answer = Result(told.file, told.model, told.device, overall(said, model.config, channel), tuple(said))
+    answer = Result(told, overall(said, model.config, channel), tuple(said))
     page.write(("" if said else page.writer.begin(told)) + page.writer.end(answer))
     return answer, stopped
 

@@ -118,7 +118,8 @@ def infer(
         typer.Option(
             "--format",
             "-f",
-            help="text, json, jsonl, csv, srt, vtt, rttm, audacity or audformat; several with --output-dir.",
+            help="text, json, jsonl, csv, srt, vtt, rttm, audacity, audformat, textgrid, eaf or label-studio; "
+            "several with --output-dir.",
             metavar="FORMAT",
             rich_help_panel="Output",
             autocompletion=one_of(*FORMATS),

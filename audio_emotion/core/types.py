@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_emotion.core.errors import PackageError
+from audio_emotion.core.paths import encodable
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -111,6 +112,18 @@ class Turn(Prediction):
     text: str = ""
     overlap_s: float = 0.0
     timeline: tuple[Prediction, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the form of :meth:`Prediction.to_dict` with speaker, text, overlap and timeline, if there are any.
+
+        >>> Turn(0.0, 2.5, "sad", 1.0, {"sad": 1.0}, speaker="Ann", overlap_s=0.5).to_dict()
+        {'speaker': 'Ann', 'overlap': 0.5, 'start': 0.0, 'end': 2.5, 'label': 'sad', 'score': 1.0, 'scores': {'sad': 1.0}}
+        """
+        content: dict[str, Any] = {} if self.channel is None else {"channel": self.channel}
+        about = {"speaker": encodable(self.speaker), "text": encodable(self.text), "overlap": self.overlap_s}
+        content |= {name: value for name, value in about.items() if value}
+        content |= Prediction.to_dict(self)  # super() does not work in a dataclass with slots
+        return content | ({"timeline": [part.to_dict() for part in self.timeline]} if self.timeline else {})
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -1,4 +1,4 @@
-"""Tables of comma-separated values: our own, and that of audformat."""
+"""Tables of comma-separated values: our own, and audformat's."""
 
 import csv
 import io
@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.paths import encodable
-from audio_emotion.core.types import Prediction
+from audio_emotion.core.types import Prediction, Turn
 from audio_emotion.formats.result import Source
 from audio_emotion.formats.writer import Writer, clock
 
 
 def _row(cells: Iterable[str]) -> str:
-    """Return one line as RFC 4180 has it (quotes around what holds a comma, a quote or a line break), ended by LF."""
+    """Return one line as in RFC 4180 (quotes around cells with a comma, quote or line break), ended by LF."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(cells)
     return line.getvalue()
@@ -25,18 +25,30 @@ def _scores(prediction: Prediction, labels: Iterable[str]) -> list[str]:
     return [f"{score:.6f}" for score in (prediction.score, *(prediction.scores[label] for label in labels))]
 
 
+_TURN = ("channel", "speaker", "text", "overlap")
+"""The columns that turns fill; other rows leave them empty, but for the channel."""
+
+
+def _turn(prediction: Prediction) -> list[str]:
+    channel = "" if prediction.channel is None else str(prediction.channel)
+    if not isinstance(prediction, Turn):
+        return [channel, "", "", ""]
+    return [channel, encodable(prediction.speaker), encodable(prediction.text), f"{prediction.overlap_s:.3f}"]
+
+
 class CsvWriter(Writer):
-    """A row a recording or segment: file, start and end in seconds, label, score, and a column for each label."""
+    """A row for each recording or segment: file, start and end in seconds, label, scores, and who says what."""
 
     suffix = ".csv"
 
     def head(self) -> str:
-        return _row(["file", "start", "end", "label", "score", *self.labels, "model", "device"])
+        return _row(["file", "start", "end", "label", "score", *self.labels, "model", "device", *_TURN])
 
-    def segment(self, source: Source, said: Prediction) -> str:
-        times = (f"{said.start:.3f}", f"{said.end:.3f}")
-        scores = _scores(said, self.labels)
-        return _row([encodable(source.file), *times, said.label, *scores, source.model, source.device])
+    def segment(self, source: Source, prediction: Prediction) -> str:
+        times = (f"{prediction.start:.3f}", f"{prediction.end:.3f}")
+        scores = _scores(prediction, self.labels)
+        of_model = (source.model, source.device)
+        return _row([encodable(source.file), *times, prediction.label, *scores, *of_model, *_turn(prediction)])
 
 
 class AudformatWriter(Writer):
@@ -45,15 +57,16 @@ class AudformatWriter(Writer):
     suffix = ".audformat.csv"
 
     def head(self) -> str:
-        return _row(["file", "start", "end", "emotion", "confidence", *self.labels])
+        return _row(["file", "start", "end", "emotion", "confidence", *self.labels, *_TURN])
 
-    def segment(self, source: Source, said: Prediction) -> str:
-        times = (_timedelta(said.start), _timedelta(said.end))
-        return _row([encodable(source.file), *times, said.label, *_scores(said, self.labels)])
+    def segment(self, source: Source, prediction: Prediction) -> str:
+        times = (_timedelta(prediction.start), _timedelta(prediction.end))
+        scores = _scores(prediction, self.labels)
+        return _row([encodable(source.file), *times, prediction.label, *scores, *_turn(prediction)])
 
 
 def _timedelta(seconds: float) -> str:
-    """Return a time as ``str(pandas.Timedelta)`` has it.
+    """Return a time as ``str(pandas.Timedelta)`` writes it.
 
     >>> _timedelta(90_061.5), _timedelta(3)
     ('1 days 01:01:01.500000', '0 days 00:00:03')

@@ -1,4 +1,4 @@
-"""JSON: whole answers as objects, or a line a segment; ``schema.json`` describes both."""
+"""JSON: whole results as objects, or one line for each segment; ``schema.json`` describes both."""
 
 import json
 import textwrap
@@ -7,6 +7,7 @@ from typing import Any
 
 from audio_emotion.core.paths import encodable
 from audio_emotion.core.types import Prediction
+from audio_emotion.formats.conversation import summarize
 from audio_emotion.formats.result import Result, Source
 from audio_emotion.formats.writer import Writer
 
@@ -24,7 +25,7 @@ def as_dict(source: Source, prediction: Prediction, **more: Any) -> dict[str, An
 
 
 class JsonWriter(Writer):
-    """One object for one recording, a list for ``many``; a timeline has ``segments``.
+    """One object for one recording, a list for ``many``; a timeline and turns are ``segments``.
 
     An object is written when its recording is done, not segment by segment: that is what JSONL is for.
     """
@@ -35,9 +36,13 @@ class JsonWriter(Writer):
     def head(self) -> str:
         return "[" if self.many else ""
 
-    def end(self, answer: Result) -> str:
-        more = {} if answer.segments is None else {"segments": [segment.to_dict() for segment in answer.segments]}
-        content = json.dumps(as_dict(answer.source, answer.prediction, **more), indent=2, ensure_ascii=False)
+    def end(self, result: Result) -> str:
+        more: dict[str, Any] = {}
+        if result.segments is not None:
+            more["segments"] = [segment.to_dict() for segment in result.segments]
+        if speakers := summarize(result.segments or ()):
+            more["speakers"] = [speaker.to_dict() for speaker in speakers]
+        content = json.dumps(as_dict(result.source, result.prediction, **more), indent=2, ensure_ascii=False)
         if not self.many:
             return content + "\n"
         comma = "," if self._started else ""
@@ -51,9 +56,9 @@ class JsonWriter(Writer):
 
 
 class JsonlWriter(Writer):
-    """One object a line: a recording's answer, or each segment of its timeline."""
+    """One object a line: a recording's prediction, or each segment."""
 
     suffix = ".jsonl"
 
-    def segment(self, source: Source, said: Prediction) -> str:
-        return json.dumps(as_dict(source, said), ensure_ascii=False) + "\n"
+    def segment(self, source: Source, prediction: Prediction) -> str:
+        return json.dumps(as_dict(source, prediction), ensure_ascii=False) + "\n"

@@ -42,7 +42,7 @@ def draw_timeline(waveform: Waveform, answer: Result) -> "Figure":
     draw_mel(axes[1], waveform)
     _draw_emotions(axes[2], answer.rows)
     axes[0].set_xlim(waveform.start, waveform.start + max(waveform.duration, 1e-3))
-    axes[0].set_title(title_of(answer.file))
+    axes[0].set_title(title_of(answer.source.file))
     axes[2].set_xlabel("time (s)")
     return figure
 

@@ -1,4 +1,4 @@
-"""What is reported: an answer, where it comes from, and a recording's name as one word."""
+"""What the writers write: a prediction for a recording, and where it comes from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from audio_emotion.core.types import Prediction
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an answer comes from.
+    """Where a prediction comes from.
 
     Attributes:
         file: the recording as the user named it.
@@ -23,37 +23,28 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What is said of one recording, and where it comes from.
+    """The predictions for one recording.
 
     Attributes:
-        file: the recording as the user named it.
-        model: the model's name.
-        device: where the model ran.
-        prediction: the answer for the recording as a whole.
-        segments: the answers along its time, in order; None where no timeline was asked for.
+        source: the recording, and the model.
+        prediction: the prediction for the recording as a whole.
+        segments: the predictions over its time or for its turns, in order; None for a recording without either.
     """
 
-    file: str
-    model: str
-    device: str
+    source: Source
     prediction: Prediction
     segments: tuple[Prediction, ...] | None = None
 
     @property
-    def source(self) -> Source:
-        """Where the answer comes from."""
-        return Source(self.file, self.model, self.device)
-
-    @property
     def rows(self) -> tuple[Prediction, ...]:
-        """The segments of a timeline, else the one answer: what a format made of rows writes."""
+        """The segments, or else the prediction for the whole: what a format made of rows writes."""
         return (self.prediction,) if self.segments is None else self.segments
 
 
 def percent_encode(name: str, also: str) -> str:
-    r"""Return a file name without what is not printable, bytes that are not UTF-8, ``%`` and ``also``, as a URL has it.
+    r"""Return a file name with ``%``, the characters of ``also`` and what cannot be printed escaped as in a URL.
 
-    No two names become the same word.
+    Different names stay different.
 
     >>> percent_encode("50% of\ncalls.wav", also=" ")
     '50%25%20of%0Acalls.wav'
@@ -66,10 +57,10 @@ def _percent(character: str) -> str:
 
 
 def shares(segments: Sequence[Prediction]) -> dict[str, float]:
-    """Return each answered label's share of the segments' time, 0 to 1, the largest first."""
+    """Return each label's share of the segments' time, 0 to 1, the largest first."""
     seconds: dict[str, float] = {}
-    for said in segments:
-        seconds[said.label] = seconds.get(said.label, 0.0) + said.end - said.start
+    for segment in segments:
+        seconds[segment.label] = seconds.get(segment.label, 0.0) + segment.end - segment.start
     total = sum(seconds.values())
     ranked = sorted(seconds.items(), key=lambda entry: -entry[1])
     return {label: length / total for label, length in ranked} if total else {}

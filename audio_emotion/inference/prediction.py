@@ -41,7 +41,8 @@ def apply_min_confidence(prediction: Prediction, minimum: float) -> Prediction:
 
 def overall(segments: Sequence[Prediction], config: ModelConfig, channel: int | None = None) -> Prediction:
     """Return one prediction for a whole timeline: the mean of the scores of its speech, weighted by duration."""
-    start, end = (segments[0].start, segments[-1].end) if segments else (0.0, 0.0)
+    start = segments[0].start if segments else 0.0
+    end = max((segment.end for segment in segments), default=0.0)  # turns may overlap
     speech = [segment for segment in segments if segment.label != NO_SPEECH]
     n_windows = sum(segment.n_windows for segment in speech)
     seconds = sum(segment.end - segment.start for segment in speech)

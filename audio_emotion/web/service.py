@@ -21,7 +21,7 @@ from audio_emotion.audio.windows import window_bounds
 from audio_emotion.batch.scoring import DecodedRecording, task_of
 from audio_emotion.batch.workers import Failure, Limits, Reader, WindowBatch, WorkerPool
 from audio_emotion.core.types import FloatArray
-from audio_emotion.formats import Result
+from audio_emotion.formats import Result, Source
 from audio_emotion.inference.config import TimelineConfig, grid
 from audio_emotion.inference.model import Model, load_model
 from audio_emotion.models import checkpoint
@@ -281,7 +281,7 @@ class InferenceService:
         whole, segments = task.answer(decoded, model.config)
         self.metrics.sound.inc(whole.end - whole.start)
         self.metrics.answers.labels(whole.label).inc()
-        result = Result(work.upload.name, model.config.name, model.runtime.device, whole, segments)
+        result = Result(Source(work.upload.name, model.config.name, model.runtime.device), whole, segments)
         return Prediction(result, decoded.notes[-1].get("overview"))
 
     def _run_model(self, work: "_Work") -> DecodedRecording:

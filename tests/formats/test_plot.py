@@ -9,7 +9,7 @@ import pytest
 
 from audio_emotion.core.errors import StorageError, UsageError
 from audio_emotion.core.types import Prediction, Waveform
-from audio_emotion.formats import Result
+from audio_emotion.formats import Result, Source
 from audio_emotion.formats.plot import COLUMNS, draw_timeline, mel_levels, save, score_grid
 from tests.conftest import ROOT
 
@@ -17,7 +17,7 @@ RATE = 16_000
 HAPPY = Prediction(0.0, 1.0, "happy", 0.75, {"sad": 0.25, "happy": 0.75})
 SILENT = Prediction(1.0, 2.0, "no speech", 0.0, {"sad": 0.0, "happy": 0.0})
 ANSWER = Result(
-    "a$b\n.wav", "default", "cpu", replace(HAPPY, end=4.0), (HAPPY, SILENT, replace(HAPPY, start=3.0, end=4.0))
+    Source("a$b\n.wav", "default", "cpu"), replace(HAPPY, end=4.0), (HAPPY, SILENT, replace(HAPPY, start=3.0, end=4.0))
 )
 
 
@@ -82,10 +82,10 @@ def test_other_names_and_places_are_refused(tmp_path: Path):
 def test_drawing_needs_neither_librosa_nor_pyplot():
     program = (
         "import numpy, sys; from audio_emotion.formats.plot import draw_timeline\n"
-        "from audio_emotion.formats import Answer\n"
+        "from audio_emotion.formats import Result, Source\n"
         "from audio_emotion.core.types import Prediction, Waveform\n"
         "said = Prediction(0, 1, 'sad', 1, {'sad': 1.0})\n"
-        "draw_timeline(Waveform(numpy.zeros(999, 'f'), 999, 999), Answer('a', 'm', 'cpu', said))\n"
+        "draw_timeline(Waveform(numpy.zeros(999, 'f'), 999, 999), Result(Source('a', 'm', 'cpu'), said))\n"
         "print(*sys.modules)"
     )
     loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

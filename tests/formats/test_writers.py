@@ -3,6 +3,7 @@ import io
 import json
 import os
 import re
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import jsonschema
@@ -14,8 +15,8 @@ from audio_emotion import formats
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.paths import encodable
-from audio_emotion.core.types import Prediction
-from audio_emotion.formats import FORMATS, Result
+from audio_emotion.core.types import Prediction, Turn
+from audio_emotion.formats import FORMATS, Result, Source
 from tests.conftest import ROOT
 
 LABELS = ("neutral", "happy", "sad")
@@ -30,9 +31,17 @@ def said(start: float, end: float, label: str, *scores: float, n_windows: int = 
 HAPPY = said(0.0, 3.0, "happy", 0.0625, 0.8125, 0.125)
 SILENT = said(3.0, 6.0, NO_SPEECH, 0.0, 0.0, 0.0)
 UNSURE = said(6.0, 9.5, "unknown", 0.375, 0.25, 0.375)
-CLIP = Result("hello.wav", "two-channel-cnn", "cpu", replace(HAPPY, end=2.5))
+CLIP = Result(Source("hello.wav", "two-channel-cnn", "cpu"), replace(HAPPY, end=2.5))
 CALL = Result(
-    "call.mp3", "two-channel-cnn", "cpu", said(0.0, 9.5, "happy", 0.25, 0.5, 0.25, n_windows=2), (HAPPY, SILENT, UNSURE)
+    Source("call.mp3", "two-channel-cnn", "cpu"),
+    said(0.0, 9.5, "happy", 0.25, 0.5, 0.25, n_windows=2),
+    (HAPPY, SILENT, UNSURE),
+)
+ANNA = Turn(0.0, 3.0, "happy", 0.8125, HAPPY.scores, 1, 1, "ANNA", "Good morning!", 0.5)
+SAD = {"neutral": 0.125, "happy": 0.125, "sad": 0.75}
+BEN = Turn(2.5, 5.5, "sad", 0.75, SAD, 1, 2, "Ben Lee", "I <lost> it --> all.")
+TALK = Result(
+    Source("talk.wav", "two-channel-cnn", "cpu"), said(0.0, 5.5, "happy", 0.09375, 0.46875, 0.4375), (ANNA, BEN)
 )
 ODD_NAMES = [
     "two\nlines.wav",
@@ -48,14 +57,14 @@ def render(name: str, *answers: Result, many: bool = False, top_k: int | None = 
     return formats.get_writer(name, LABELS, many=many, top_k=top_k).render(answers)
 
 
-@pytest.mark.parametrize("example", re.findall(r"^```(\w+) (\S+)\n(.*?)^```", DOC.read_text("utf-8"), re.M | re.S))
+@pytest.mark.parametrize("example", re.findall(r"^```([\w-]+) (\S+)\n(.*?)^```", DOC.read_text("utf-8"), re.M | re.S))
 def test_the_documented_examples_are_what_is_written(example: tuple[str, str, str]):
     name, file, text = example
-    assert render(name, {"hello.wav": CLIP, "call.mp3": CALL}[file]) == text
+    assert render(name, {"hello.wav": CLIP, "call.mp3": CALL, "talk.wav": TALK}[file]) == text
 
 
 def test_every_format_is_documented_with_an_example():
-    shown = {name for name, _ in re.findall(r"^```(\w+) (\S+)\n", DOC.read_text("utf-8"), re.M)}
+    shown = {name for name, _ in re.findall(r"^```([\w-]+) (\S+)\n", DOC.read_text("utf-8"), re.M)}
     assert shown == set(FORMATS)
 
 
@@ -64,14 +73,14 @@ def test_every_format_is_documented_with_an_example():
 def test_a_timeline_written_segment_by_segment_is_the_whole(name: str, many: bool):
     writer = formats.get_writer(name, LABELS, many=many)
     pieces = [writer.head()]
-    for answer in (CALL, replace(CALL, file="other.mp3")) if many else (CALL,):
+    for answer in (CALL, replace(CALL, source=replace(CALL.source, file="other.mp3"))) if many else (CALL,):
         pieces.append(writer.begin(answer.source))
         pieces.extend(writer.segment(answer.source, segment) for segment in CALL.segments)
         pieces.append(writer.end(answer))
     pieces.append(writer.tail())
-    answers = (CALL, replace(CALL, file="other.mp3")) if many else (CALL,)
+    answers = (CALL, replace(CALL, source=replace(CALL.source, file="other.mp3"))) if many else (CALL,)
     assert "".join(pieces) == render(name, *answers, many=many)
-    if name != "json":  # its objects are written when they are complete
+    if name not in {"json", "textgrid", "eaf", "label-studio"}:  # they are written when they are complete
         assert "happy" in pieces[2]
 
 
@@ -106,6 +115,32 @@ def test_lines_of_jsonl_fit_their_schema():
         validator.validate(json.loads(line))
 
 
+def test_json_of_a_conversation_fits_the_schema():
+    long = replace(BEN, timeline=(replace(HAPPY, start=2.5, end=4.0), replace(HAPPY, start=4.0, end=5.5)))
+    talk = replace(TALK, segments=(ANNA, long, replace(ANNA, start=6.0, end=8.0, label="sad", score=0.75, scores=SAD)))
+    content = json.loads(render("json", talk))
+    jsonschema.validate(content, formats.schema())
+    assert list(content["segments"][0])[:4] == ["channel", "speaker", "text", "overlap"]
+    assert "overlap" not in content["segments"][1]
+    assert [part["start"] for part in content["segments"][1]["timeline"]] == [2.5, 4.0]
+    anna, ben = content["speakers"]
+    assert (anna["share"], ben["share"]) == (0.625, 0.375)
+    assert [(turn["start"], turn["label"], turn["before"]) for turn in anna["changes"]] == [(6.0, "sad", "happy")]
+    assert [turn["label"] for turn in anna["strongest"]] == ["happy", "sad"]
+    whole = formats.schema()
+    validator = jsonschema.Draft202012Validator({"$ref": "#/$defs/line", "$defs": whole["$defs"]})
+    for line in render("jsonl", talk).splitlines():
+        validator.validate(json.loads(line))
+
+
+def test_words_without_speech_are_kept():
+    silent = replace(ANNA, label=NO_SPEECH, score=0.0, scores=dict.fromkeys(LABELS, 0.0))
+    talk = replace(TALK, segments=(silent,))
+    assert "\nANNA: Good morning!\n" in render("srt", talk)
+    assert "<v ANNA>Good morning!\n" in render("vtt", talk)
+    assert render("audacity", talk).endswith("\tANNA: Good morning!\n")
+
+
 def test_text_lists_the_largest_probabilities_where_asked():
     assert formats.text(CLIP.prediction, top_k=2).splitlines()[2:] == [
         "Top 2 emotions:",
@@ -123,7 +158,7 @@ def test_text_of_what_is_no_emotion():
 
 def test_text_says_how_many_windows_and_names_each_of_several_files():
     assert formats.text(CALL.prediction).splitlines()[1] == "(mean over 2 windows that hold speech)"
-    text = render("text", CLIP, replace(CLIP, file="b.wav"), many=True)
+    text = render("text", CLIP, replace(CLIP, source=replace(CLIP.source, file="b.wav")), many=True)
     assert text == f"hello.wav\n{formats.text(CLIP.prediction)}\nb.wav\n{formats.text(CLIP.prediction)}"
 
 
@@ -152,7 +187,7 @@ def test_long_recordings_have_hours_and_days():
 @pytest.mark.parametrize("file", ODD_NAMES)
 @pytest.mark.parametrize("name", FORMATS)
 def test_odd_names_break_no_format(name: str, file: str):
-    text = render(name, replace(CALL, file=file), many=True)
+    text = render(name, replace(CALL, source=replace(CALL.source, file=file)), many=True)
     text.encode("utf-8")
     if name == "json":
         assert json.loads(text)[0]["file"] == encodable(file)
@@ -161,6 +196,10 @@ def test_odd_names_break_no_format(name: str, file: str):
     elif name in {"csv", "audformat"}:
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
         assert [row["file"] for row in rows] == [encodable(file)] * 3
+    elif name == "label-studio":
+        assert json.loads(text)[0]["data"]["audio"] == encodable(file)
+    elif name == "eaf":
+        assert ET.fromstring(text).find("HEADER/MEDIA_DESCRIPTOR").get("MEDIA_URL") == encodable(file)
     elif name == "rttm":
         assert [len(line.split()) for line in text.split("\n")] == [10, 10, 0]
     else:

@@ -5,7 +5,7 @@ import jsonschema
 import pytest
 
 from audio_emotion import AudioRegion, TimelineConfig, formats, load_model, timeline
-from audio_emotion.formats import Result
+from audio_emotion.formats import Result, Source
 from audio_emotion.inference.prediction import overall
 from audio_emotion.web.page import STATIC
 from tests.conftest import ROOT
@@ -20,7 +20,7 @@ def model():
 
 def test_the_answer_is_that_of_infer(ask, model):
     response = ask(SAMPLE, name="happy.wav")
-    answer = Result("happy.wav", model.config.name, "cpu", model.predict(SAMPLE))
+    answer = Result(Source("happy.wav", model.config.name, "cpu"), model.predict(SAMPLE))
     assert response.headers["content-type"] == "application/json"
     found, wanted = response.json(), json.loads(formats.get_writer("json", model.config.labels).render([answer]))
     assert found.pop("scores") == pytest.approx(wanted.pop("scores"), abs=1e-5)
@@ -34,7 +34,7 @@ def test_a_timeline_in_every_format_is_that_of_infer(ask, clip, model, output):
     query = f"timeline=1&window=2&hop=0.5&merge=1&smooth=median&min_confidence=0.3&start=1&end=8.5&format={output}"
     response = ask(clip, query)
     segments = list(timeline(model, clip, config=config, part=AudioRegion(1.0, 8.5)))
-    answer = Result("clip.wav", model.config.name, "cpu", overall(segments, model.config), tuple(segments))
+    answer = Result(Source("clip.wav", model.config.name, "cpu"), overall(segments, model.config), tuple(segments))
     expected = formats.get_writer(output, model.config.labels).render([answer])
     numbers = re.compile(r"-?\d+\.\d{4,}(?:e-\d+)?")
     assert numbers.sub("#", response.text) == numbers.sub("#", expected)

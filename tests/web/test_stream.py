@@ -6,7 +6,7 @@ import pytest
 from starlette.websockets import WebSocketDisconnect
 
 from audio_emotion import TimelineConfig, formats, load_model, timeline
-from audio_emotion.formats import Result
+from audio_emotion.formats import Result, Source
 from tests.sounds import voice
 
 URL = "ws://localhost/v1/stream"
@@ -38,7 +38,7 @@ def test_it_says_what_a_timeline_of_the_whole_does(client, rate, size):
     model = load_model(device="cpu")
     config = TimelineConfig(hop_s=0.5, min_confidence=0.3)
     segments = list(timeline(model, np.frombuffer(sound, "<i2"), rate, config))
-    answer = Result("stream", model.config.name, "cpu", segments[0], tuple(segments))
+    answer = Result(Source("stream", model.config.name, "cpu"), segments[0], tuple(segments))
     expected = formats.get_writer("jsonl", model.config.labels).render([answer]).splitlines()
     assert code == 1000
     found = [json.loads(line) for line in (first, *lines)]

@@ -10,7 +10,7 @@ from audio_emotion.core.paths import display_path
 
 EXPECTED = "a transcript or segments (Whisper JSON, WebVTT, SRT, RTTM, TextGrid, EAF, labels, or a table)"
 
-_CLOCK = re.compile(r"(-?)(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
+_CLOCK = re.compile(r"(-?)(?:(\d+) days? )?(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
 
 
 class UnreadableError(Exception):
@@ -106,7 +106,7 @@ def decode(path: Path, content: bytes) -> Document:
 
 
 def parse_time(text: str, decimal_comma: bool = False) -> float:
-    """Return seconds; ``text`` is seconds or ``[H:]MM:SS.mmm``.
+    """Return seconds; ``text`` is seconds or ``[D days] [H:]MM:SS.mmm``.
 
     Raises:
         ValueError: it is neither.
@@ -116,8 +116,8 @@ def parse_time(text: str, decimal_comma: bool = False) -> float:
     """
     clock = _CLOCK.fullmatch(text.strip())
     if clock:
-        sign, hours, minutes, seconds = clock.groups()
-        total = 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds.replace(",", "."))
+        sign, days, hours, minutes, seconds = clock.groups()
+        total = 86_400 * int(days or 0) + 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds.replace(",", "."))
         return -total if sign else total
     return float(text.replace(",", ".") if decimal_comma else text)
 

@@ -57,7 +57,9 @@ def _entries(content: Any, document: Document, recording: str | None) -> Iterato
         if items is None:
             if any(isinstance(content.get(name), list) for name in _LISTS):
                 return  # silence: no segment
-            raise UnreadableError(f"has none of the lists {', '.join(_LISTS)}")
+            if None in _times(content):
+                raise UnreadableError(f"has none of the lists {', '.join(_LISTS)}")
+            items = [content]  # one line of JSONL
     elif isinstance(content, list):
         items = content
     else:

@@ -172,7 +172,7 @@ def table(answers: Iterable[Result], labels: Sequence[str]) -> "Table":
     import pyarrow as pa
 
     rows = [
-        [encodable(answer.file), round(said.start * _NS), round(said.end * _NS), said.label]
+        [encodable(answer.source.file), round(said.start * _NS), round(said.end * _NS), said.label]
         + [
             None if said.label == NO_SPEECH else score
             for score in (said.score, *(said.scores[label] for label in labels))

@@ -9,14 +9,14 @@ from audio_emotion.batch.outputs import Failed
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import StorageError
 from audio_emotion.core.types import Prediction
-from audio_emotion.formats import Result
+from audio_emotion.formats import Result, Source
 
 LABELS = ("happy", "sad")
 
 
 def answer(file: str, *ends: float) -> Result:
     said = tuple(Prediction(end - 1, end, "happy", 0.75, {"happy": 0.75, "sad": 0.25}) for end in ends)
-    return Result(file, "m", "cpu", said[0], said if len(said) > 1 else None)
+    return Result(Source(file, "m", "cpu"), said[0], said if len(said) > 1 else None)
 
 
 def test_a_table_has_the_columns_of_audformat():
@@ -31,7 +31,7 @@ def test_a_table_has_the_columns_of_audformat():
 
 def test_no_speech_has_no_scores():
     silent = Prediction(0.0, 1.0, NO_SPEECH, 0.0, {"happy": 0.0, "sad": 0.0}, 0)
-    rows = table([Result("a.wav", "m", "cpu", silent)], LABELS).to_pylist()
+    rows = table([Result(Source("a.wav", "m", "cpu"), silent)], LABELS).to_pylist()
     assert [rows[0][column] for column in ("emotion", "confidence", "happy", "sad")] == [NO_SPEECH, None, None, None]
 
 
