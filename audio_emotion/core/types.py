@@ -116,8 +116,8 @@ class Turn(Prediction):
     def to_dict(self) -> dict[str, Any]:
         """Return the form of :meth:`Prediction.to_dict` with speaker, text, overlap and timeline, if there are any.
 
-        >>> Turn(0.0, 2.5, "sad", 1.0, {"sad": 1.0}, speaker="Ann", overlap_s=0.5).to_dict()
-        {'speaker': 'Ann', 'overlap': 0.5, 'start': 0.0, 'end': 2.5, 'label': 'sad', 'score': 1.0, 'scores': {'sad': 1.0}}
+        >>> list(Turn(0.0, 2.5, "sad", 1.0, {"sad": 1.0}, speaker="Ann", overlap_s=0.5).to_dict())
+        ['speaker', 'overlap', 'start', 'end', 'label', 'score', 'scores']
         """
         content: dict[str, Any] = {} if self.channel is None else {"channel": self.channel}
         about = {"speaker": encodable(self.speaker), "text": encodable(self.text), "overlap": self.overlap_s}
