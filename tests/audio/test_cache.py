@@ -76,7 +76,7 @@ def test_an_absent_recording_is_an_audio_error(clip: Path):
 
 def test_two_processes_share_the_folder(clip: Path):
     code = (
-        "import sys; from pathlib import Path; from audio_emotion import cache\n"
+        "import sys; from pathlib import Path; from audio_emotion.audio import cache\n"
         "for rate in range(8_000, 8_040): print(cache.load(Path(sys.argv[1]), rate).sum())"
     )
     command = [sys.executable, "-c", code, str(clip)]

@@ -169,8 +169,8 @@ def test_two_runs_on_one_journal(tmp_path: Path):
     with open_journal(tmp_path, HEADER):
         with pytest.raises(StorageError, match="another run is writing"), open_journal(tmp_path, HEADER):
             pass
-        program = "import sys; from pathlib import Path; from audio_emotion.batch.journal import opened\n"
-        program += "with opened(Path(sys.argv[1]), {}): pass"
+        program = "import sys; from pathlib import Path; from audio_emotion.batch.journal import open_journal\n"
+        program += "with open_journal(Path(sys.argv[1]), {}): pass"
         other = subprocess.run(
             [sys.executable, "-c", program, tmp_path], cwd=ROOT, capture_output=True, text=True, check=False
         )
@@ -181,9 +181,9 @@ def test_two_runs_on_one_journal(tmp_path: Path):
 
 def test_a_killed_run_leaves_no_lock(tmp_path: Path):
     program = (
-        "import os, signal, sys; from pathlib import Path; from audio_emotion.batch.journal import Stamp, opened\n"
-        "with opened(Path(sys.argv[1]), {}) as record:\n"
-        "    record.add('/in/a', Stamp(1, 1), {'answer': {}})\n"
+        "import os, signal, sys; from pathlib import Path; from audio_emotion.batch.journal import FileStat, open_journal\n"
+        "with open_journal(Path(sys.argv[1]), {}) as record:\n"
+        "    record.add('/in/a', FileStat(1, 1), {'answer': {}})\n"
         "    os.kill(os.getpid(), getattr(signal, 'SIGKILL', signal.SIGTERM))\n"
     )
     subprocess.run([sys.executable, "-c", program, tmp_path], cwd=ROOT, check=False)
