@@ -181,7 +181,8 @@ def test_two_runs_on_one_journal(tmp_path: Path):
 
 def test_a_killed_run_leaves_no_lock(tmp_path: Path):
     program = (
-        "import os, signal, sys; from pathlib import Path; from audio_emotion.batch.journal import FileStat, open_journal\n"
+        "import os, signal, sys; from pathlib import Path\n"
+        "from audio_emotion.batch.journal import FileStat, open_journal\n"
         "with open_journal(Path(sys.argv[1]), {}) as record:\n"
         "    record.add('/in/a', FileStat(1, 1), {'answer': {}})\n"
         "    os.kill(os.getpid(), getattr(signal, 'SIGKILL', signal.SIGTERM))\n"
