@@ -8,8 +8,11 @@ renamed, so any number of processes may share the folder; one that cannot be rea
 import hashlib
 import os
 import tempfile
+import threading
+from collections.abc import Collection, Hashable
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
@@ -28,27 +31,42 @@ def load(path: Path, sampling_rate: int) -> FloatArray:
     Raises :class:`~audio_emotion.core.errors.AudioError` as :func:`audio_emotion.audio.load` does. Where the cache
     cannot be written, the recording is decoded and nothing is kept.
     """
+    return locate(path, sampling_rate)[0]
+
+
+def locate(path: Path, sampling_rate: int) -> tuple[FloatArray, Path | None]:
+    """Return what :func:`load` does, and the file that holds it; None if nothing could be written."""
     entry = _entry(path, sampling_rate)
     if entry is None:
-        return audio.load(path, sampling_rate).samples
+        return audio.load(path, sampling_rate).samples, None
     try:
-        samples: FloatArray = np.load(entry, allow_pickle=False)
+        samples = read(entry)
         os.utime(entry)
     except (OSError, ValueError, EOFError):  # not there, or cut short
         samples = audio.load(path, sampling_rate).samples
-        _keep(samples, entry)
-    return samples
+        return samples, entry if _keep(samples, entry) else None
+    return samples, entry
 
 
-def trim(limit_bytes: int = LIMIT_BYTES) -> None:
-    """Delete the entries that were read longest ago until the rest fit into ``limit_bytes``."""
+def read(entry: Path, start: int = 0, end: int | None = None) -> FloatArray:
+    """Return samples ``start`` to ``end`` of an entry; the file is mapped, so that no others are read.
+
+    Raises:
+        OSError, ValueError, EOFError: the entry was deleted, or cut short.
+    """
+    samples: FloatArray = np.load(entry, mmap_mode="r", allow_pickle=False)
+    return np.array(samples[start:end])
+
+
+def trim(limit_bytes: int = LIMIT_BYTES, in_use: Collection[Path] = ()) -> None:
+    """Delete the entries that were read longest ago until the rest fit into ``limit_bytes``; those in use stay."""
     for left in paths.cache_dir().glob("*.part"):  # by a process that was killed
         if paths.is_old(left):
             with suppress(OSError):
                 left.unlink()
     entries = []
     for entry in paths.cache_dir().glob("*.npy"):
-        try:
+        try:  # entries in use count, so that others make room for them
             entries.append((entry.stat().st_mtime, entry.stat().st_size, entry))
         except OSError:  # another process was faster
             continue
@@ -56,8 +74,10 @@ def trim(limit_bytes: int = LIMIT_BYTES) -> None:
     for _, size, entry in sorted(entries):
         if excess <= 0:
             return
-        entry.unlink(missing_ok=True)
-        excess -= size
+        if entry not in in_use:
+            with suppress(OSError):  # Windows deletes no file that a process has mapped
+                entry.unlink(missing_ok=True)
+                excess -= size
 
 
 def _entry(path: Path, sampling_rate: int) -> Path | None:
@@ -68,7 +88,8 @@ def _entry(path: Path, sampling_rate: int) -> Path | None:
     return paths.cache_dir() / f"{content}-{sampling_rate}-{_DECODER}.npy"
 
 
-def _keep(samples: FloatArray, entry: Path) -> None:
+def _keep(samples: FloatArray, entry: Path) -> bool:
+    """Write an entry, and return whether that worked."""
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
         handle, sibling = tempfile.mkstemp(dir=entry.parent, suffix=".part")
@@ -79,4 +100,58 @@ def _keep(samples: FloatArray, entry: Path) -> None:
         finally:
             Path(sibling).unlink(missing_ok=True)
     except OSError:  # a full or read-only disk costs time, not the run
-        return
+        return False
+    return True
+
+
+class ScratchArrays:
+    """Arrays by key, in a temporary file in the cache's folder, so that many of them take no memory.
+
+    The file has no name, and goes with the process, however that ends. Where it cannot be written, the arrays are kept
+    in memory. Threads may share it.
+    """
+
+    def __init__(self) -> None:
+        self._places: dict[Hashable, tuple[int, tuple[int, ...], np.dtype[Any]]] = {}
+        self._in_memory: dict[Hashable, np.ndarray] = {}
+        self._lock = threading.Lock()
+        self._end = 0
+        self._file: IO[bytes] | None = None
+        with suppress(OSError):
+            paths.cache_dir().mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=paths.cache_dir(), buffering=0)  # noqa: SIM115 (closed in __del__)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._places or key in self._in_memory
+
+    def __getitem__(self, key: Hashable) -> np.ndarray:
+        """Return an array, read from the file."""
+        if key in self._in_memory:
+            return self._in_memory[key]
+        start, shape, dtype = self._places[key]
+        array = np.empty(shape, dtype)
+        with self._lock:
+            assert self._file is not None
+            self._file.seek(start)
+            self._file.readinto(array.reshape(-1).view(np.uint8))  # type: ignore[attr-defined]
+        return array
+
+    def __setitem__(self, key: Hashable, array: np.ndarray) -> None:
+        """Append an array to the file; a key is set once."""
+        with self._lock:
+            try:
+                if self._file is None:
+                    raise OSError
+                self._file.seek(self._end)
+                written = self._file.write(np.ascontiguousarray(array).tobytes())
+                if written != array.nbytes:
+                    raise OSError
+            except OSError:  # no such folder, or the disk is full
+                self._in_memory[key] = array
+                return
+            self._places[key] = self._end, array.shape, array.dtype
+            self._end += array.nbytes
+
+    def __del__(self) -> None:
+        if self._file is not None:
+            self._file.close()

@@ -7,6 +7,7 @@ from zlib import crc32
 
 import numpy as np
 
+from audio_emotion.audio.cache import ScratchArrays
 from audio_emotion.augment.recipe import DEFAULT, KEPT, WAVEFORM, check, made
 from audio_emotion.core.types import FloatArray, IntArray
 
@@ -18,7 +19,7 @@ class Sounds:
     """Training utterances with their augmentation.
 
     Everything is drawn anew for every utterance and epoch, except that pitch and tempo have as many ``versions`` of
-    each utterance as the table says, made when first needed and kept. Every draw comes from the seed, the
+    each utterance as the table says, made when first needed and kept on disk. Every draw comes from the seed, the
     utterance's id, the epoch and the transform's name alone: the same sound in any process, whatever the order of
     calls, and a transform more or less leaves the others' draws as they were.
     """
@@ -49,7 +50,7 @@ class Sounds:
         self._ids = [_number(one) for one in (range(len(clips)) if ids is None else ids)]
         self._used = made(table, WAVEFORM)
         self._versions: int = table.get("versions", 0)
-        self._renderings: dict[tuple[int, tuple[Draw, ...]], FloatArray] = {}
+        self._renderings = ScratchArrays()
 
     def draws(self, epoch: int, index: int) -> list[Draw]:
         """Return what utterance ``index`` goes through in ``epoch``, in order."""
@@ -84,7 +85,8 @@ class Sounds:
     def _rendering(self, index: int, draws: tuple[Draw, ...]) -> FloatArray:
         if (index, draws) not in self._renderings:
             self._renderings[index, draws] = self._apply(self._clips[index], draws)
-        return self._renderings[index, draws]
+        samples: FloatArray = self._renderings[index, draws]
+        return samples
 
     def stack(self, epoch: int, numbers: IntArray) -> FloatArray:
         """Return the windows of some utterances as they sound in ``epoch``, (len(numbers), window_samples)."""

@@ -67,9 +67,9 @@ def problems(table: Mapping[str, object]) -> list[str]:
 
     A table holds, by a transform's name, the parameters that differ from its defaults, and ``share``, how often
     it is used (0 to 1, default 0.5; SpecAugment and mixup have none). ``versions`` beside them is how many
-    results of pitch shift and time stretch are drawn for each utterance and kept in memory; 0: each epoch has new ones.
+    results of pitch shift and time stretch are drawn for each utterance and kept on disk; 0: each epoch has new ones.
     ``repeat_after`` is the number of epochs after which an utterance sounds as before, for models that hear mel bands:
-    spectrograms are then kept in memory, and later epochs compute none; 0, or where that takes more than 2 GiB: no
+    spectrograms are then kept on disk, and later epochs compute none; 0, or where that takes more than 2 GiB: no
     epoch repeats another.
 
     >>> problems({"reverb": {}, "noise": {"share": 2, "min_snr": 5}})  # doctest: +NORMALIZE_WHITESPACE

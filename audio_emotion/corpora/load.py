@@ -24,18 +24,28 @@ def sound(utterance: Utterance, sampling_rate: int = SAMPLING_RATE) -> Waveform:
         AudioError: the file cannot be decoded, or the stretch lies outside it.
     """
     whole = audio.load(utterance.path, sampling_rate)
+    start, end = bounds(utterance, whole)
+    return Waveform(whole.samples[start:end], sampling_rate, whole.source_rate) if utterance.is_segment else whole
+
+
+def bounds(utterance: Utterance, whole: Waveform) -> tuple[int, int]:
+    """Return the first sample of an utterance in its decoded file, and the one after its last.
+
+    Raises:
+        AudioError: the stretch lies outside the file.
+    """
     if not utterance.is_segment:
-        return whole
+        return 0, len(whole.samples)
     end = whole.duration if utterance.end is None else utterance.end
     if utterance.start >= whole.duration or end > whole.duration + _TOLERANCE_S:
         raise AudioError(
             f"{utterance.path}: the segment from {utterance.start:g} to {end:g} s lies outside the recording, "
             f"which lasts {whole.duration:g} s"
         )
-    samples = whole.samples[round(utterance.start * sampling_rate) : round(end * sampling_rate)]
-    if not samples.size:
+    start, stop = round(utterance.start * whole.sampling_rate), round(end * whole.sampling_rate)
+    if not whole.samples[start:stop].size:
         raise AudioError(f"{utterance.path}: the segment from {utterance.start:g} to {end:g} s holds no sample")
-    return Waveform(samples, sampling_rate, whole.source_rate)
+    return start, min(stop, len(whole.samples))
 
 
 def digest(samples: FloatArray) -> str:

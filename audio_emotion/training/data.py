@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from audio_emotion import augment as augmentation
+from audio_emotion.audio.cache import ScratchArrays
 from audio_emotion.audio.windows import pad, window_bounds
 from audio_emotion.augment.features import Features
 from audio_emotion.augment.pipeline import Sounds
@@ -174,12 +175,13 @@ class Loader:
     def _of_bank(self, epoch: int, number: int) -> FloatArray:
         """Return the features of a version of an utterance, drawn by its number and the epoch."""
         assert self._bank is not None
-        version = np.random.default_rng([self._config.seed, number, epoch]).integers(len(self._bank))
-        features: FloatArray = self._bank[version][number]
+        n_versions, computed = self._bank
+        version = int(np.random.default_rng([self._config.seed, number, epoch]).integers(n_versions))
+        features: FloatArray = computed[version, number]
         return features
 
-    def _computed(self, progress: Progress) -> list[FloatArray]:
-        """Compute the features of every utterance as it is, and of its augmented versions."""
+    def _computed(self, progress: Progress) -> tuple[int, ScratchArrays]:
+        """Compute the features of every utterance as it is, and of its augmented versions; return how many versions."""
         table: Mapping[str, Any] = (
             {"versions": DEFAULT_VERSIONS} if self._config.augment is None else self._config.augment
         )
@@ -188,16 +190,15 @@ class Loader:
         def plain(_: int, numbers: IntArray) -> FloatArray:
             return np.stack([middle(self._side.sounds[i], self._config.window_samples) for i in numbers])
 
-        made = []
+        computed = ScratchArrays()
         for version in range(versions + 1):
             read = self._sounds.stack if version else plain
-            parts = []
             for i in range(0, n, _READ):
                 numbers = np.arange(i, min(n, i + _READ))
-                parts.append(raw_features(self._model, read(version, numbers)))
+                for number, features in zip(numbers, raw_features(self._model, read(version, numbers)), strict=True):
+                    computed[version, int(number)] = features
                 progress("features", version * n + int(numbers[-1]) + 1, (versions + 1) * n, "")
-            made.append(np.concatenate(parts))
-        return made
+        return versions + 1, computed
 
 
 def raw_features(model: EmotionModel, windows: FloatArray) -> FloatArray:

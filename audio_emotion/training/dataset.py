@@ -3,23 +3,99 @@
 import hashlib
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from pathlib import Path
+from typing import overload
 
 from audio_emotion import corpora
 from audio_emotion.audio import cache
 from audio_emotion.audio.windows import trim
 from audio_emotion.core.errors import CorpusError
-from audio_emotion.core.types import FloatArray
+from audio_emotion.core.types import FloatArray, Waveform
 from audio_emotion.corpora.base import Corpus, LeftOut, Progress, Utterance, silent
 from audio_emotion.corpora.coverage import Coverage, coverage
 from audio_emotion.corpora.labels import LabelSet, label_set
-from audio_emotion.corpora.load import digest, made_of_each, sound
+from audio_emotion.corpora.load import bounds, digest, made_of_each
 from audio_emotion.corpora.sources import gather, parse_sources
 from audio_emotion.training.data import Subset
 
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSound:
+    """Samples of one utterance: where the cache holds them, or the samples if it could not be written.
+
+    Attributes:
+        path: the recording.
+        entry: the cache's file of its samples.
+        start: the first sample, after the quiet at its beginning.
+        end: the one after the last.
+        samples: where there is no entry; (n_samples,).
+    """
+
+    path: Path
+    entry: Path | None
+    start: int
+    end: int
+    samples: FloatArray | None = None
+
+    def read(self, sampling_rate: int) -> FloatArray:
+        """Return the samples, (n_samples,); a recording whose entry was deleted is decoded again.
+
+        Raises:
+            AudioError: it cannot be decoded any more.
+        """
+        if self.samples is not None:
+            return self.samples
+        try:
+            assert self.entry is not None
+            return cache.read(self.entry, self.start, self.end)
+        except (OSError, ValueError, EOFError):
+            return cache.load(self.path, sampling_rate)[self.start : self.end]
+
+
+class SoundStore(Mapping[str, FloatArray]):
+    """Samples by an utterance's digest, read from the cache when they are needed: they take no memory."""
+
+    def __init__(self, sounds: Mapping[str, StoredSound], sampling_rate: int) -> None:
+        self._sounds, self._rate = sounds, sampling_rate
+
+    def __getitem__(self, digest: str) -> FloatArray:
+        return self._sounds[digest].read(self._rate)
+
+    def stored(self, digest: str) -> StoredSound:
+        """Return where the samples are."""
+        return self._sounds[digest]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sounds)
+
+    def __len__(self) -> int:
+        return len(self._sounds)
+
+
+class SoundSequence(Sequence[FloatArray]):
+    """The samples of some utterances of a store, in an order."""
+
+    def __init__(self, store: Mapping[str, FloatArray], digests: Sequence[str]) -> None:
+        self._store, self._digests = store, digests
+
+    @overload
+    def __getitem__(self, index: int) -> FloatArray: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "SoundSequence": ...
+
+    def __getitem__(self, index: int | slice) -> "FloatArray | SoundSequence":
+        if isinstance(index, slice):
+            return SoundSequence(self._store, self._digests[index])
+        return self._store[self._digests[index]]
+
+    def __len__(self) -> int:
+        return len(self._digests)
 
 
 @dataclass(frozen=True)
@@ -29,7 +105,7 @@ class Dataset:
     Attributes:
         corpus: the utterances that could be decoded, each with its digest.
         sampling_rate: Hz, of ``sounds``.
-        sounds: by utterance digest, samples without the quiet at their ends, (n_samples,) each.
+        sounds: by utterance digest, samples without the quiet at their ends, (n_samples,) each, read when needed.
         labels: what the model is to tell apart.
         unreadable: the files that could not be decoded.
     """
@@ -59,11 +135,12 @@ class Dataset:
     def side(self, utterances: Sequence[Utterance]) -> Subset:
         """Return some of the utterances as the loop reads them."""
         labels = self.labels.labels
+        digests = [u.digest for u in utterances]
         return Subset(
-            [self.sounds[u.digest] for u in utterances],
+            SoundSequence(self.sounds, digests),
             [labels.index(u.label) for u in utterances],
             [str(u.path) for u in utterances],
-            [u.digest for u in utterances],
+            digests,
             [u.corpus for u in utterances],
             self.coverage,
         )
@@ -87,27 +164,33 @@ def load_dataset(
     chosen = label_set(labels)
     corpus = gather(parse_sources(data), chosen) if data else chosen.restrict(corpora.locate("ravdess"))
     began = time.monotonic()
-    heard, unreadable = made_of_each(corpus.utterances, partial(_heard, sampling_rate), "decoding", progress)
-    _LOG.debug("%d recordings decoded or found in the cache in %.1f s", len(heard), time.monotonic() - began)
+    decoded, unreadable = made_of_each(corpus.utterances, partial(_decode, sampling_rate), "decoding", progress)
+    _LOG.debug("%d recordings decoded or found in the cache in %.1f s", len(decoded), time.monotonic() - began)
     if unreadable and strict:
         raise CorpusError(f"{len(unreadable)} recording(s) cannot be decoded, the first: {unreadable[0]}")
-    cache.trim()
-    unheard = sorted(set(chosen.labels) - {utterance.label for utterance, _ in heard})
-    if for_training and chosen.name == "own" and unheard:
+    cache.trim(in_use={stored.entry for _, stored in decoded if stored.entry})
+    missing = sorted(set(chosen.labels) - {utterance.label for utterance, _ in decoded})
+    if for_training and chosen.name == "own" and missing:
         raise CorpusError(
-            f"no recording is labelled {', '.join(unheard)}; check the spelling, leave it out of --labels, or add "
+            f"no recording is labelled {', '.join(missing)}; check the spelling, leave it out of --labels, or add "
             "recordings"
         )
-    utterances = tuple(utterance for utterance, _ in heard)
-    sounds = {utterance.digest: samples for utterance, samples in heard}
+    utterances = tuple(utterance for utterance, _ in decoded)
+    sounds = SoundStore({utterance.digest: stored for utterance, stored in decoded}, sampling_rate)
     return Dataset(replace(corpus, utterances=utterances), sampling_rate, sounds, chosen, unreadable)
 
 
-def _heard(sampling_rate: int, utterance: Utterance) -> tuple[Utterance, FloatArray]:
-    """Return an utterance with its digest, and its sound without the quiet at both ends."""
-    if utterance.is_segment:
-        samples = sound(utterance, sampling_rate).samples
-    else:
-        samples = cache.load(utterance.path, sampling_rate)
+def _decode(sampling_rate: int, utterance: Utterance) -> tuple[Utterance, StoredSound]:
+    """Return an utterance with its digest, and where its sound is, without the quiet at both ends.
+
+    recording   |............|-------- utterance --------|........|
+    utterance                |..quiet..|#########|.quiet.|
+    stored                             start     end
+    """
+    whole, entry = cache.locate(utterance.path, sampling_rate)
+    first, last = bounds(utterance, Waveform(whole, sampling_rate, sampling_rate))
+    samples = whole[first:last]
     start, end = trim(samples)
-    return replace(utterance, digest=digest(samples)), samples[start:end]
+    kept = None if entry else samples[start:end]
+    stored = StoredSound(utterance.path, entry, first + start, first + end, kept)
+    return replace(utterance, digest=digest(samples)), stored

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_emotion.audio.utterance import speech_windows
 from audio_emotion.core import paths
 from audio_emotion.core.version import __version__
 from audio_emotion.corpora.base import Progress
@@ -16,7 +15,6 @@ from audio_emotion.corpora.splits import Split
 from audio_emotion.evaluation.evaluate import Evaluation, evaluate_utterances, fit_temperature
 from audio_emotion.export.weights import fits_a_graph, write_weights
 from audio_emotion.inference.backends.torch import TorchRuntime
-from audio_emotion.inference.batching import utterance_logits
 from audio_emotion.inference.model import load_model
 from audio_emotion.models import card, checkpoint, entry
 from audio_emotion.models.checkpoint import ModelConfig
@@ -25,6 +23,7 @@ from audio_emotion.training import TrainConfig, base_model, fine_tuning, schema
 from audio_emotion.training.checkpointing import Epoch
 from audio_emotion.training.data import Subset
 from audio_emotion.training.dataset import Dataset
+from audio_emotion.training.validation import clean_windows, stream_logits
 
 
 def store(
@@ -52,8 +51,7 @@ def store(
 
 def _temperature(model: EmotionModel, validation: Subset, config: TrainConfig, device: str) -> float:
     """Fit the temperature on the validation side; without one it stays 1."""
-    windows = [speech_windows(samples, config.window_samples, config.rate) for samples in validation.sounds]
-    logits = utterance_logits(TorchRuntime(model, device).logits, windows) if windows else []
+    logits = stream_logits(TorchRuntime(model, device).logits, clean_windows(validation.sounds, config))
     rows = [(x, i) for i, x in enumerate(logits) if x is not None]
     if not rows:
         return 1.0

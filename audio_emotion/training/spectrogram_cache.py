@@ -5,16 +5,17 @@ from copy import deepcopy
 import numpy as np
 import torch
 
+from audio_emotion.audio.cache import ScratchArrays
 from audio_emotion.augment.pipeline import Sounds
 from audio_emotion.core.types import FloatArray
 from audio_emotion.models.frontends import LogMelSpectrogram, MelMfcc
 
 LIMIT_BYTES = 2 * 2**30
-"""How much a process may keep; where so many epochs need more, none is kept and none comes back."""
+"""How much of the disk a run may take; if the epochs need more, no spectrogram is kept and no epoch repeats another."""
 
 
 def needed_bytes(frontend: MelMfcc | LogMelSpectrogram, window_samples: int, n_utterances: int, n_epochs: int) -> int:
-    """Return the memory that the spectrograms of some epochs take."""
+    """Return the space on disk that the spectrograms of some epochs take."""
     config = frontend.config
     return 2 * config.n_mels * (1 + window_samples // config.hop) * n_utterances * n_epochs
 
@@ -30,7 +31,7 @@ class SpectrogramCache:
     def __init__(self, sounds: Sounds, frontend: MelMfcc | LogMelSpectrogram, after: int) -> None:
         self._sounds, self._frontend, self._after = sounds, frontend, after
         self._here = deepcopy(frontend).cpu()
-        self._kept: dict[tuple[int, int], np.ndarray] = {}
+        self._kept = ScratchArrays()
 
     def spectrogram(self, epoch: int, index: int) -> FloatArray:
         """Return the spectrogram of an utterance in dB, (n_frames, n_mels), as half-precision floats."""

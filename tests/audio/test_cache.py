@@ -86,3 +86,60 @@ def test_two_processes_share_the_folder(clip: Path):
     assert [process.returncode for process in running] == [0, 0]
     assert len(entries()) == 40
     assert all(entry.suffix == ".npy" for entry in entries())
+
+
+def test_entries_in_use_stay(clip: Path):
+    used = [cache.locate(clip, rate)[1] for rate in (8_000, RATE)]
+    cache.load(clip, 11_025)
+    cache.trim(limit_bytes=0, in_use=set(used))
+    assert entries() == sorted(used)
+
+
+def test_a_part_of_an_entry_is_read(clip: Path):
+    samples, entry = cache.locate(clip, RATE)
+    assert entry is not None
+    part = cache.read(entry, 100, 300)
+    np.testing.assert_array_equal(part, samples[100:300])
+    assert part.flags.writeable
+    entry.unlink()
+    with pytest.raises(OSError, match="No such file"):
+        cache.read(entry)
+
+
+def arrays() -> dict[object, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {(1, "a"): rng.random((3, 4)), 2: rng.random(5).astype(np.float16), 3: np.empty((0, 7), np.float32)}
+
+
+def check_scratch() -> None:
+    scratch = cache.ScratchArrays()
+    for key, array in arrays().items():
+        assert key not in scratch
+        scratch[key] = array
+    for key, array in reversed(arrays().items()):
+        np.testing.assert_array_equal(scratch[key], array)
+        assert scratch[key].dtype == array.dtype
+
+
+def test_scratch_arrays_are_in_a_file_that_is_gone_afterwards(clip: Path):
+    scratch = cache.ScratchArrays()
+    scratch[0] = np.zeros(10_000)
+    assert not scratch._in_memory
+    del scratch
+    assert entries() == []
+    check_scratch()
+
+
+def test_scratch_arrays_need_no_disk(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    class FullDisk:
+        def seek(self, _: int) -> None: ...
+        def close(self) -> None: ...
+        def write(self, _: bytes) -> int:
+            raise OSError
+
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: FullDisk())
+    check_scratch()
+    monkeypatch.undo()
+    (tmp_path / "file").write_text("a file where the folder should be")
+    monkeypatch.setenv("AUDIO_EMOTION_CACHE", str(tmp_path / "file"))
+    check_scratch()
