@@ -18,6 +18,7 @@ import numpy as np
 
 from audio_emotion import audio
 from audio_emotion.core import paths
+from audio_emotion.core.errors import NoHomeError
 from audio_emotion.core.types import FloatArray
 
 _DECODER = "2"  # change it when the same file would decode to other samples
@@ -60,12 +61,16 @@ def read(entry: Path, start: int = 0, end: int | None = None) -> FloatArray:
 
 def trim(limit_bytes: int = LIMIT_BYTES, in_use: Collection[Path] = ()) -> None:
     """Delete the entries that were read longest ago until the rest fit into ``limit_bytes``; those in use stay."""
-    for left in paths.cache_dir().glob("*.part"):  # by a process that was killed
+    try:
+        folder = paths.cache_dir()
+    except NoHomeError:  # nothing can have been kept
+        return
+    for left in folder.glob("*.part"):  # by a process that was killed
         if paths.is_old(left):
             with suppress(OSError):
                 left.unlink()
     entries = []
-    for entry in paths.cache_dir().glob("*.npy"):
+    for entry in folder.glob("*.npy"):
         try:  # entries in use count, so that others make room for them
             entries.append((entry.stat().st_mtime, entry.stat().st_size, entry))
         except OSError:  # another process was faster
@@ -83,9 +88,9 @@ def trim(limit_bytes: int = LIMIT_BYTES, in_use: Collection[Path] = ()) -> None:
 def _entry(path: Path, sampling_rate: int) -> Path | None:
     try:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
+        return paths.cache_dir() / f"{content}-{sampling_rate}-{_DECODER}.npy"
+    except (OSError, NoHomeError):
         return None
-    return paths.cache_dir() / f"{content}-{sampling_rate}-{_DECODER}.npy"
 
 
 def _keep(samples: FloatArray, entry: Path) -> bool:

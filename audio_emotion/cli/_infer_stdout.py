@@ -28,15 +28,10 @@ Sound = Path | BinaryIO
 class StdoutWriter:
     """Standard output, on which nothing stands before the first answer."""
 
-    def __init__(self, writer: Writer, heading: str) -> None:
-        self.writer = writer
+    def __init__(self, writer: Writer, heading: str, *, is_text: bool) -> None:
+        self.writer, self.is_text = writer, is_text
         self._heading = heading
         self._begun = False
-
-    @property
-    def is_text(self) -> bool:
-        """Whether a person reads it, and no program."""
-        return bool(self._heading)
 
     def write(self, text: str) -> None:
         """Print what belongs to an answer, at once."""

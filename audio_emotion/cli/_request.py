@@ -85,7 +85,9 @@ def standard_input() -> BinaryIO:
                 raise AudioError(f"{STDIN_NAME}: is larger than {_STDIN_BYTES // 2**30} GiB; name a file instead")
             held.write(block)
     except OSError as error:
-        raise AudioError(f"{STDIN_NAME}: cannot be read ({reason(error)})") from error
+        no_folder = isinstance(error, FileNotFoundError)  # it was to be put on disk
+        hint = "; mount a writable /tmp, set TMPDIR, or name a file instead" if no_folder else ""
+        raise AudioError(f"{STDIN_NAME}: cannot be read ({reason(error)}){hint}") from error
     return cast(BinaryIO, held)
 
 

@@ -10,6 +10,7 @@ import typer
 from audio_emotion.audio.find import expand
 from audio_emotion.cli._app import command, limited, note, say
 from audio_emotion.cli._completion import BACKENDS, FORMATS, one_of
+from audio_emotion.cli._messages import INFO, are_wanted
 from audio_emotion.cli._options import Device, End, Gate, Hop, MinConfidence, Model, Start, Vad, Window
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.paths import display_path, is_address
@@ -244,8 +245,9 @@ def infer(
     text_stream_of(kinds[0])
     many = files_from is not None or recordings != list(map(Path, named)) or len(recordings) > 1
     writer = get_writer(kinds[0], loaded.config.labels, many=many or channels == "each", top_k=top_k)
-    heading = f"Using device: {loaded.runtime.device}\n\n" if kinds[0] == "text" else ""
-    to_stdout(recordings, loaded, request, StdoutWriter(writer, heading), plot, is_partial)
+    is_text = kinds[0] == "text"
+    heading = f"Using device: {loaded.runtime.device}\n\n" if is_text and are_wanted(INFO) else ""
+    to_stdout(recordings, loaded, request, StdoutWriter(writer, heading, is_text=is_text), plot, is_partial)
 
 
 def _read_segments(path: Path, recordings: Sequence[Path]) -> "tuple[dict[Path, list[Segment]], bool]":

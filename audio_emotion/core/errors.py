@@ -59,6 +59,10 @@ class StorageError(AudioEmotionError):
     """A folder or file that cannot be written, or a file of the user's (a list, a config) that cannot be read."""
 
 
+class NoHomeError(StorageError):
+    """There is no folder for models, runs and downloads: the user has no home directory, or it cannot be entered."""
+
+
 def reason(error: Exception) -> str:
     """Return what a failure says of itself; of one of the system's, its words without number and file name."""
     return str(getattr(error, "strerror", None) or error)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from audio_emotion.core.errors import StorageError, UsageError, reason
+from audio_emotion.core.errors import NoHomeError, StorageError, UsageError, reason
 
 APP = "audio-emotion"
 _PACKAGE = Path(__file__).parent.parent
@@ -24,13 +24,40 @@ _MACHINE = zlib.crc32(socket.gethostname().encode())  # process numbers are a ma
 
 
 def home() -> Path:
-    """Return the folder for models and downloaded corpora: ``AUDIO_EMOTION_HOME``, else the user's data folder."""
-    override = os.environ.get("AUDIO_EMOTION_HOME")
-    if override:
-        return Path(override).expanduser()
-    from platformdirs import user_data_path
+    """Return the folder for models and downloaded corpora: ``AUDIO_EMOTION_HOME``, else the user's data folder.
 
-    return user_data_path(APP, appauthor=False)
+    Raises:
+        NoHomeError: neither is there, as in a container that runs under a user id of its own.
+    """
+    override = os.environ.get("AUDIO_EMOTION_HOME")
+    with _home_errors("AUDIO_EMOTION_HOME"):
+        if override:
+            return _entered(Path(override).expanduser())
+        from platformdirs import user_data_path
+
+        return _entered(user_data_path(APP, appauthor=False))
+
+
+@contextmanager
+def _home_errors(variable: str) -> Iterator[None]:
+    """Turn what Python and platformdirs raise where a user has no home directory into one error."""
+    try:
+        yield
+    except (RuntimeError, KeyError) as error:
+        raise NoHomeError(
+            f"no home directory for this user ({reason(error)}); set {variable} to a folder that can be written"
+        ) from error
+    except PermissionError as error:
+        raise NoHomeError(
+            f"{error.filename} cannot be read ({reason(error)}); set {variable} to a folder that can be written"
+        ) from error
+
+
+def _entered(folder: Path) -> Path:
+    """Return a folder. Raises PermissionError where another user's home is in the way (``HOME=/root``)."""
+    with suppress(FileNotFoundError, NotADirectoryError, ValueError):
+        folder.stat()
+    return folder
 
 
 def models_dir() -> Path:
@@ -54,19 +81,25 @@ def corpora_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """Return the folder for decoded recordings: ``AUDIO_EMOTION_CACHE``, else the user's cache folder."""
-    override = os.environ.get("AUDIO_EMOTION_CACHE")
-    if override:
-        return Path(override).expanduser()
-    from platformdirs import user_cache_path
+    """Return the folder for decoded recordings: ``AUDIO_EMOTION_CACHE``, else the user's cache folder.
 
-    return user_cache_path(APP, appauthor=False) / "decoded"
+    Raises:
+        NoHomeError: neither is there.
+    """
+    override = os.environ.get("AUDIO_EMOTION_CACHE")
+    with _home_errors("AUDIO_EMOTION_CACHE"):
+        if override:
+            return _entered(Path(override).expanduser())
+        from platformdirs import user_cache_path
+
+        return _entered(user_cache_path(APP, appauthor=False) / "decoded")
 
 
 def corpus_root() -> Path:
     """Return the folder to look for corpora in when none is named: ``AUDIO_EMOTION_DATA``, else the downloads."""
     override = os.environ.get("AUDIO_EMOTION_DATA")
-    return Path(override).expanduser() if override else corpora_dir()
+    with _home_errors("AUDIO_EMOTION_DATA"):
+        return Path(override).expanduser() if override else corpora_dir()
 
 
 def bundled_model_dir() -> Path:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_emotion.core import paths
-from audio_emotion.core.errors import ModelError, UsageError, reason
+from audio_emotion.core.errors import ModelError, NoHomeError, UsageError, reason
 
 CONFIG, TENSORS, CARD = "config.json", "model.safetensors", "README.md"
 GRAPH, INT8_GRAPH = "model.onnx", "model.int8.onnx"
@@ -88,14 +88,18 @@ def find(name_or_path: str) -> Path:
 
     Raises:
         ModelError: there is none.
+        NoHomeError: there is no folder for models.
     """
     path = Path(name_or_path)
     if name_or_path == DEFAULT:
         return paths.bundled_model_dir()
-    if path.name == name_or_path and (paths.models_dir() / path).is_dir():
-        return paths.models_dir() / path
+    models = _models_dir()
+    if models and path.name == name_or_path and (models / path).is_dir():
+        return models / path
     if path.is_dir():
         return path
+    if models is None:
+        paths.models_dir()  # raises: it is not there to be looked at
     raise ModelError(
         f"no model {name_or_path!r}: neither a folder nor a stored model; there are: {', '.join(stored())}"
     )
@@ -116,9 +120,17 @@ def new_folder(name: str) -> Path:
 
 def stored() -> tuple[str, ...]:
     """Return the names of all models at hand, the bundled one first."""
-    folder = paths.models_dir()
-    own = sorted(p.name for p in folder.iterdir() if (p / CONFIG).is_file()) if folder.is_dir() else []
+    folder = _models_dir()
+    own = sorted(p.name for p in folder.iterdir() if (p / CONFIG).is_file()) if folder and folder.is_dir() else []
     return (DEFAULT, *(name for name in own if not name.startswith(".")))
+
+
+def _models_dir() -> Path | None:
+    """Return the folder of the user's models; None where there is no home directory that could hold one."""
+    try:
+        return paths.models_dir()
+    except NoHomeError:
+        return None
 
 
 def default_model() -> str:
@@ -138,7 +150,10 @@ def default_model() -> str:
 
 def _choice() -> str:
     """Return what :func:`choose` was told, else ``default``."""
-    file = paths.chosen_model_file()
+    try:
+        file = paths.chosen_model_file()
+    except NoHomeError:  # nothing can have been chosen
+        return DEFAULT
     try:
         return file.read_text("utf-8").strip()
     except (FileNotFoundError, NotADirectoryError):

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from audio_emotion.cli import _doctor
 from audio_emotion.cli._doctor import Finding, machine, models, packages
 from audio_emotion.core import paths
-from audio_emotion.core.errors import DeviceError
+from audio_emotion.core.errors import DeviceError, NoHomeError
 from audio_emotion.inference import backends
 from audio_emotion.inference.model import load_model
 from audio_emotion.models import checkpoint
@@ -214,3 +214,27 @@ def test_a_check_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, home
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     ((broken,),) = (_doctor._looked("self-test", lambda: [__import__("onnxruntime")]),)
     assert broken.fix == "pip install --force-reinstall onnxruntime"
+
+
+def test_without_a_home_directory_nothing_needed_fails(monkeypatch: pytest.MonkeyPatch):
+    def absent() -> Path:
+        raise NoHomeError("no home directory; set AUDIO_EMOTION_HOME to a folder")
+
+    monkeypatch.setattr(paths, "home", absent)
+    monkeypatch.setattr(paths, "cache_dir", absent)
+    fix = "set AUDIO_EMOTION_HOME to a folder"
+    assert bad(list(machine.examine_folders())) == [("data", "note", fix, False), ("cache", "note", fix, False)]
+    assert [(item.name, item.status) for item in models.examine_models()] == [("default", "ok")]
+
+
+def test_without_a_folder_for_temporary_files_the_fix_is_no_reinstall(monkeypatch: pytest.MonkeyPatch, home: Path):
+    def absent() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr("tempfile._get_default_tempdir", absent)
+    fix = "mount a writable /tmp, or set TMPDIR"
+    assert ("temporary", "fail", fix, False) in bad(list(machine.examine_folders()))
+    findings, timings = models.self_test()
+    assert bad(findings) == [("infer", "note", fix, False)]
+    assert not timings

@@ -358,3 +358,9 @@ def test_typos_are_helped(here: Path):
     nothing = CliRunner().invoke(app, [], prog_name="audio-emotion")
     assert nothing.exit_code == 2
     assert nothing.stderr.startswith("Usage: audio-emotion ")
+
+
+def test_quiet_leaves_out_the_device(infer: Run):
+    whole = infer("clip.wav").stdout
+    assert whole.startswith("Using device: cpu\n\nPredicted emotion: ")
+    assert infer("clip.wav", "-q").stdout == whole.removeprefix("Using device: cpu\n\n")

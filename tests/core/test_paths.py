@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from audio_emotion.core import paths
-from audio_emotion.core.errors import StorageError, UsageError
+from audio_emotion.core.errors import NoHomeError, StorageError, UsageError
 
 
 def fill(target: Path, name: str, stop: BaseException | None = None) -> None:
@@ -18,6 +18,31 @@ def fill(target: Path, name: str, stop: BaseException | None = None) -> None:
 
 def test_home_is_overridden(home: Path):
     assert paths.models_dir() == home / "models"
+
+
+def test_without_a_home_directory_the_error_names_the_variable(monkeypatch: pytest.MonkeyPatch):
+    def absent(*_: object, **__: object) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    for name in ("AUDIO_EMOTION_HOME", "AUDIO_EMOTION_CACHE", "AUDIO_EMOTION_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("user_data_path", "user_cache_path"):
+        monkeypatch.setattr(f"platformdirs.{name}", absent)
+    for folder, variable in ((paths.home, "HOME"), (paths.cache_dir, "CACHE"), (paths.corpus_root, "HOME")):
+        with pytest.raises(NoHomeError, match=f"no home directory.*; set AUDIO_EMOTION_{variable} to a folder"):
+            folder()
+    monkeypatch.setenv("AUDIO_EMOTION_HOME", "~no-such-user/models")
+    with pytest.raises(NoHomeError, match="set AUDIO_EMOTION_HOME"):
+        paths.home()
+
+
+def test_a_home_of_another_user_is_the_same_as_none(home: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(self: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(NoHomeError, match=r"cannot be read \(Permission denied\); set AUDIO_EMOTION_HOME to"):
+        paths.home()
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audio_emotion.core import paths
-from audio_emotion.core.errors import ModelError, UsageError
+from audio_emotion.core.errors import ModelError, NoHomeError, UsageError
 from audio_emotion.inference.model import load_model
 from audio_emotion.models import checkpoint
 
@@ -92,6 +92,19 @@ def test_a_description_that_cannot_be_true_is_refused(folder: Path, entry: str, 
     (folder / "config.json").write_text(json.dumps(config | {entry: value}))
     with pytest.raises(ModelError, match=r"config\.json"):
         load_model(str(folder), "cpu")
+
+
+def test_without_a_home_directory_there_is_the_bundled_model(monkeypatch: pytest.MonkeyPatch):
+    def absent() -> Path:
+        raise NoHomeError("no home directory; set AUDIO_EMOTION_HOME")
+
+    monkeypatch.setattr(paths, "home", absent)
+    assert checkpoint.stored() == ("default",)
+    assert checkpoint.default_model() == "default"
+    assert checkpoint.find("default") == paths.bundled_model_dir()
+    assert checkpoint.find(str(paths.bundled_model_dir())) == paths.bundled_model_dir()
+    with pytest.raises(NoHomeError, match="set AUDIO_EMOTION_HOME"):
+        checkpoint.find("absent")
 
 
 def test_an_unknown_name_lists_what_there_is(home: Path):

@@ -3,13 +3,13 @@
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from audio_emotion.cli._doctor.findings import Finding
 from audio_emotion.core import paths
-from audio_emotion.core.errors import AudioEmotionError, DeviceError, reason
+from audio_emotion.core.errors import AudioEmotionError, DeviceError, NoHomeError, reason
 
 _DECODERS = ("aac", "alac", "flac", "mp3", "opus", "vorbis")
 _LITTLE_GIB = 1.0
@@ -100,11 +100,21 @@ def examine_microphones() -> Iterator[Finding]:
 
 def examine_folders() -> Iterator[Finding]:
     """Look at whether models, runs and downloads, and decoded recordings, can be written."""
-    yield _folder("data", paths.home(), "models, runs and downloads", "AUDIO_EMOTION_HOME")
-    yield _folder("cache", paths.cache_dir(), "decoded recordings", "AUDIO_EMOTION_CACHE")
+    yield _folder("data", paths.home, "models, runs and downloads", "AUDIO_EMOTION_HOME")
+    yield _folder("cache", paths.cache_dir, "decoded recordings", "AUDIO_EMOTION_CACHE")
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        message = f"no folder for temporary files, which serve and export need ({reason(error)})"
+        yield Finding("folders", "temporary", "fail", message, "mount a writable /tmp, or set TMPDIR")
 
 
-def _folder(name: str, folder: Path, purpose: str, variable: str) -> Finding:
+def _folder(name: str, get_folder: Callable[[], Path], purpose: str, variable: str) -> Finding:
+    try:
+        folder = get_folder()
+    except NoHomeError as error:
+        message, _, fix = str(error).rpartition("; ")
+        return Finding("folders", name, "note", f"{message}: nowhere to put {purpose}", fix)
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     message = f"{paths.display_path(folder)} for {purpose}"
     try:

@@ -13,7 +13,7 @@ from typing import Any
 
 from audio_emotion.cli._doctor.findings import Finding
 from audio_emotion.core import paths
-from audio_emotion.core.errors import AudioEmotionError, ModelError
+from audio_emotion.core.errors import AudioEmotionError, ModelError, NoHomeError
 from audio_emotion.models import checkpoint
 
 REINSTALL = "pip install --force-reinstall --no-deps audio-emotion"
@@ -33,7 +33,10 @@ def examine_models() -> Iterator[Finding]:
         yield Finding("models", "chosen", "fail", str(error), fix, needed=True)
     for name in checkpoint.stored():
         yield _model(name, needed=name == default)
-    folder = paths.models_dir()
+    try:
+        folder = paths.models_dir()
+    except NoHomeError:  # what examines folders reports it
+        return
     strange = sorted(set(_names(folder)) - set(checkpoint.stored()))
     if strange:
         message = f"in {paths.display_path(folder)}, no models: {', '.join(map(paths.display_path, strange))}"
@@ -63,7 +66,12 @@ def _names(folder: Path) -> list[str]:
 
 def self_test() -> tuple[list[Finding], dict[str, float]]:
     """Predict a synthetic recording in a new process and in this one; return the findings and the seconds."""
-    with tempfile.TemporaryDirectory() as folder:
+    try:
+        temporary = tempfile.TemporaryDirectory()
+    except OSError:
+        message = "skipped, because there is no folder for temporary files"
+        return [Finding("self-test", "infer", "note", message, "mount a writable /tmp, or set TMPDIR")], {}
+    with temporary as folder:
         sound = Path(folder) / "doctor.wav"
         write_voice(sound)
         try:
