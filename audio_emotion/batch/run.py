@@ -9,11 +9,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from audio_emotion.batch.adaptation import SHIFTS, batch_shifts
 from audio_emotion.batch.journal import FileStat, Journal, check_same, file_stat, open_journal
 from audio_emotion.batch.outputs import Failed, Outputs, from_json, to_json
-from audio_emotion.batch.scoring import Scored, Task, score
+from audio_emotion.batch.scoring import Scored, Task, default_jobs, score
 from audio_emotion.batch.workers import Limits
+from audio_emotion.core.paths import remove
+from audio_emotion.core.types import FloatArray
 from audio_emotion.formats import get_writer
+from audio_emotion.inference.adaptation import Grouping, group_key
 from audio_emotion.inference.model import Model
 from audio_emotion.models.checkpoint import ModelConfig
 
@@ -66,6 +70,7 @@ def run_batch(
     jobs: int | None = None,
     limits: Limits | None = None,
     restart: bool = False,
+    adapt: Grouping | None = None,
     progress: Callable[[Progress], None] = lambda progress: None,
     on_failure: Callable[[Failed], None] = lambda failed: None,
 ) -> BatchResult:
@@ -75,9 +80,11 @@ def run_batch(
     end come ``results.*``, all answers in the order of the inputs in each format that can hold several, and
     ``failures.jsonl``. An input that an earlier run answered is done again only if its size or modification time
     changed; one whose content could not be decoded likewise; other failures are tried again. ``restart`` takes away
-    what earlier runs wrote, and begins anew.
+    what earlier runs wrote, and begins anew. With ``adapt``, ``all`` or ``folder``, the model is adapted to the
+    recordings of each group first (:mod:`audio_emotion.batch.adaptation`); a run that continues uses the same shifts.
 
     Raises:
+        ModelError: ``adapt`` with a model that cannot be adapted.
         UsageError: the folder was begun with another model or other parameters, or no such format.
         StorageError: the folder cannot be written, another run is writing there, or it holds files under the names
             of answers though it holds no journal.
@@ -87,13 +94,14 @@ def run_batch(
     names: dict[str, str] = {}  # absolute path → as named, each once
     for name in inputs:
         names.setdefault(os.path.abspath(name), os.fspath(name))  # noqa: PTH100 (keeps "..", and odd bytes, right)
-    made_with = fingerprint(model.config, model.backend, task)
+    made_with = fingerprint(model.config, model.backend, task) | ({"adapt": adapt} if adapt else {})
     header = {"fingerprint": made_with, "root": _common_folder(list(names))}
     for format_name in formats:
         get_writer(format_name, model.config.labels)
 
     def forget(earlier: Journal) -> None:
         Outputs(folder, earlier, (), model.config.labels).delete_outputs()
+        remove(folder / SHIFTS)
 
     with open_journal(folder, header, forget if restart else None) as journal:
         check_same(flatten_params(journal.header["fingerprint"]), flatten_params(made_with), folder)
@@ -107,7 +115,8 @@ def run_batch(
         counts = Progress(len(names), len(names) - len(todo), 0, 0, 0.0)
         progress(counts)
         files = [names[path] for path, _ in todo]
-        with closing(score(files, model, task, jobs=jobs, limits=limits)) as results:
+        shift_of = _shift_of(folder, names, model, adapt, task, jobs, limits) if adapt and todo else None
+        with closing(score(files, model, task, jobs=jobs, limits=limits, shift_of=shift_of)) as results:
             for result in results:
                 path, seen = todo[result.item]
                 if isinstance(result, Scored):
@@ -123,6 +132,22 @@ def run_batch(
                 progress(counts)
         failures = outputs.write_combined(names)
     return BatchResult(counts.done, len(names) - len(failures) - counts.done, failures)
+
+
+def _shift_of(
+    folder: Path,
+    names: Mapping[str, str],
+    model: Model,
+    grouping: Grouping,
+    task: Task,
+    jobs: int | None,
+    limits: Limits | None,
+) -> Callable[[str], FloatArray | None]:
+    """Return what gives the shift of a file, by its name."""
+    settings = {"part": task.settings.get("part"), "gate": task.gate, "vad": task.vad}
+    n_jobs = default_jobs() if jobs is None else jobs
+    shifts = batch_shifts(folder, names, model, grouping, settings, n_jobs, limits or Limits())
+    return lambda name: shifts.get(group_key(grouping, os.path.abspath(name)))  # noqa: PTH100 (as for names)
 
 
 def fingerprint(config: ModelConfig, backend: str, task: Task) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -78,12 +79,16 @@ class Task:
         settings: its further arguments, in JSON's terms.
         answer: makes the answer when the recording has been heard.
         parameters: what ``answer`` was made with, in JSON's terms, so that a journal can tell.
+        gate: whether windows that are not speech are left out, by the reader and by the network.
+        vad: whether the reader leaves out windows without a voice.
     """
 
     reader: str = "audio_emotion.batch.readers:whole"
     settings: Mapping[str, Any] = field(default_factory=dict)
     answer: Callable[[DecodedRecording, ModelConfig], PredictionWithSegments] = field(default_factory=one_answer)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    gate: bool = True
+    vad: bool = False
 
 
 def task_of(timeline: TimelineConfig, part: AudioRegion = FULL, *, along_time: bool = False) -> Task:
@@ -93,10 +98,13 @@ def task_of(timeline: TimelineConfig, part: AudioRegion = FULL, *, along_time: b
     """
     if not along_time:
         settings = {"part": asdict(part), "gate": timeline.gate, "vad": timeline.vad}
-        least = timeline.min_confidence
-        return Task("audio_emotion.batch.readers:whole", settings, one_answer(part, least), {"min_confidence": least})
+        minimum = timeline.min_confidence
+        parameters = {"min_confidence": minimum}
+        answer = one_answer(part, minimum)
+        return Task("audio_emotion.batch.readers:whole", settings, answer, parameters, timeline.gate, timeline.vad)
     settings = {"part": asdict(part), "config": asdict(timeline)}
-    return Task("audio_emotion.batch.readers:timeline", settings, timeline_answer(timeline, part))
+    answer = timeline_answer(timeline, part)
+    return Task("audio_emotion.batch.readers:timeline", settings, answer, gate=timeline.gate, vad=timeline.vad)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +135,12 @@ def score(
     jobs: int | None = None,
     limits: Limits | None = None,
     idle: list[WorkerProcess] | None = None,
+    shift_of: Callable[[str], FloatArray | None] | None = None,
 ) -> Generator[Scored | Failure, None, None]:
     """Answer many recordings; each comes as it is finished, which need not be in their order, and none twice.
 
-    ``idle`` keeps decode workers from one call to the next, which must have the same task and limits.
+    ``idle`` keeps decode workers from one call to the next, which must have the same task and limits. ``shift_of``
+    gives the shift of a file's pooled vectors, (n_pooled,), see :mod:`audio_emotion.inference.adaptation`.
 
     Raises:
         UsageError: ``jobs`` is not at least 1.
@@ -142,7 +152,7 @@ def score(
         raise UsageError(f"{jobs} decode workers cannot work; use 1 or more")
     shape = {"sampling_rate": model.config.sampling_rate, "window_samples": model.config.window_samples}
     reader = Reader(task.reader, {**shape, **task.settings})
-    desk = _BatchScheduler(model, task, files)
+    desk = _BatchScheduler(model, task, files, shift_of)
     with WorkerStream(files, reader, min(jobs, len(files)), limits or Limits(), idle) as pool:
         for events in pool:
             for event in events:
@@ -166,8 +176,15 @@ class _Open:
 class _BatchScheduler:
     """Where windows of many recordings wait for the model, and recordings for their last window."""
 
-    def __init__(self, model: Model, task: Task, files: Sequence[str]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        task: Task,
+        files: Sequence[str],
+        shift_of: Callable[[str], FloatArray | None] | None = None,
+    ) -> None:
         self._model = model
+        self._shift_of = shift_of
         self._task = task
         self._files = files
         self._open: dict[int, _Open] = {}
@@ -197,12 +214,25 @@ class _BatchScheduler:
         waiting = [(item, windows) for item, windows in waiting if item in self._open]
         if not waiting:
             return
-        logits = forward_ragged(self._model.runtime.logits, [windows for _, windows in waiting])
+        forward = partial(self._model.logits, gate=self._task.gate, shift=self._shifts(waiting))
+        logits = forward_ragged(forward, [windows for _, windows in waiting])
         for (item, _), own in zip(waiting, logits, strict=True):
             self._open[item].logits.append(own)
             self._open[item].n_waiting -= len(own)
         for item in dict.fromkeys(item for item, _ in waiting):
             yield from self._finish(item)
+
+    def _shifts(self, waiting: list[tuple[int, FloatArray]]) -> FloatArray | None:
+        """Return the shift of each window, (n_windows, n_pooled); None if no group of recordings is adapted to."""
+        if self._shift_of is None or self._model.adaptation is None:
+            return None
+        rows = []
+        for item, windows in waiting:
+            shift = self._shift_of(self._files[item])
+            if shift is None:
+                shift = self._model.adaptation.own_shift
+            rows.append(np.broadcast_to(shift, (len(windows), len(shift))))
+        return np.concatenate(rows)
 
     def _finish(self, item: int) -> Iterator[Scored]:
         recording = self._open[item]

@@ -6,6 +6,8 @@ import typer
 
 from audio_emotion.cli import augment, data, models, tune
 from audio_emotion.cli._app import Command, Group
+from audio_emotion.cli.adapt import EXAMPLES as ADAPT
+from audio_emotion.cli.adapt import adapt
 from audio_emotion.cli.doctor import EXAMPLES as DOCTOR
 from audio_emotion.cli.doctor import doctor
 from audio_emotion.cli.evaluate import EXAMPLES as EVALUATE
@@ -48,6 +50,7 @@ app.command(cls=Command, epilog=INFER)(infer)
 app.command(cls=Command, epilog=EXPLAIN)(explain)
 app.command(cls=Command, epilog=LISTEN)(listen)
 app.command(cls=Command, epilog=TRAIN)(train)
+app.command(cls=Command, epilog=ADAPT)(adapt)
 app.command(cls=Command, epilog=EVALUATE)(evaluate)
 app.command(cls=Command, epilog=SERVE)(serve)
 app.command(cls=Command, epilog=EXPORT)(export)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from audio_emotion.cli._app import is_given
 from audio_emotion.cli._request import STDIN, Channels, Request
 from audio_emotion.core.errors import UsageError
 from audio_emotion.formats import get_writer
+
+if TYPE_CHECKING:
+    from audio_emotion.inference.adaptation import Grouping
 
 _TELL_CHANNELS = ("text", "json", "jsonl", "csv", "rttm", "audformat", "label-studio")
 _PARTNERS = {
@@ -43,6 +46,15 @@ def channels_of(text: str) -> Channels:
     raise UsageError(f"the channels are {text!r}, expected mix, each, or a number from 1")
 
 
+def grouping_of(text: str | None) -> "Grouping | None":
+    """Return what ``--adapt`` means."""
+    from audio_emotion.inference.adaptation import GROUPINGS
+
+    if text is not None and text not in GROUPINGS:
+        raise UsageError(f"--adapt is {text!r}, expected {', '.join(GROUPINGS[:-1])} or {GROUPINGS[-1]}")
+    return text  # type: ignore[return-value]
+
+
 def formats_of(formats: list[str] | None, as_json: bool, several: bool, request: Request) -> tuple[str, ...]:
     """Return the formats asked for, checked against each other."""
     chosen = tuple(dict.fromkeys([*(formats or []), *(["json"] if as_json else [])])) or (
@@ -74,6 +86,12 @@ def check_fit(
             "--segments",
             {"--timeline": request.along_time, "--start": request.start > 0, "--end": request.end is not None},
         )
+    if request.adapt is not None:
+        _refuse("--adapt, which reads every recording twice", {"standard input (-)": from_stdin})
+        if request.adapt == "speaker" and request.segments is None and one_channel:
+            raise UsageError(
+                "--adapt speaker needs to know who speaks; add --segments FILE with speakers, or --channels each"
+            )
     if into_folder:
         unfit: dict[str, Any] = {
             "--channels each": not one_channel,
@@ -108,7 +126,7 @@ def check_cluster(
         raise UsageError(f"no engine is called {engine!r}; choose local or ray")
     if output_dir is None:
         raise UsageError("--engine ray says nothing without --output-dir DIR; add that, or leave --engine out")
-    unfit = {f"--{name.replace('_', '-')}": is_given(ctx, name) for name in ("plot", "top_k", "segments")}
+    unfit = {f"--{name.replace('_', '-')}": is_given(ctx, name) for name in ("plot", "top_k", "segments", "adapt")}
     unfit["--format (it writes Parquet)"] = is_given(ctx, "formats") or is_given(ctx, "as_json")
     unfit["--channels each"] = request.channels == "each"
     unfit["standard input (-)"] = STDIN in named

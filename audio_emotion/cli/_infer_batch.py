@@ -55,6 +55,7 @@ def to_folder(
             jobs=jobs,
             limits=limits,
             restart=restart,
+            adapt=request.adapt,
             progress=_shown_on(bars),
             on_failure=_telling(reported),
         )

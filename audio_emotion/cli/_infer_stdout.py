@@ -15,8 +15,9 @@ from audio_emotion.cli._request import STDIN, STDIN_NAME, Request, standard_inpu
 from audio_emotion.cli._warnings import Cautions
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.paths import display_path
-from audio_emotion.core.types import Prediction
+from audio_emotion.core.types import FloatArray, Prediction
 from audio_emotion.formats import Result, Source, Writer
+from audio_emotion.inference.batching import Recording
 from audio_emotion.inference.model import Model
 from audio_emotion.inference.prediction import apply_min_confidence, overall
 from audio_emotion.inference.timeline import timeline
@@ -61,11 +62,12 @@ def to_stdout(
     ``is_partial`` says that some of the input was skipped already, as the exit code shows.
     """
     cautions = Cautions(model)
+    models = _Models(model, recordings, request)
     done = failed = 0
     for recording in recordings:
         began = time.monotonic()
         try:
-            for answer in _answers(recording, model, request, page, cautions):
+            for answer in _answers(recording, models, request, page, cautions):
                 done += 1
                 if plot:
                     _draw(recording, request, answer, model, plot)
@@ -81,18 +83,61 @@ def to_stdout(
         raise typer.Exit(SOME_FAILED if done else NOTHING_DONE)
 
 
+class _Models:
+    """The model for each recording and channel, adapted to its group if that was requested and has enough speech."""
+
+    def __init__(self, model: Model, recordings: Sequence[Path], request: Request) -> None:
+        self.base = model
+        self._request = request
+        self._shifts: dict[str | tuple[Path, int | None], FloatArray] = {}
+        if request.adapt is None or (request.adapt == "speaker" and request.segments is not None):
+            return  # each speaker of a file of segments is adapted to where the segments are cut
+        from audio_emotion.inference.adaptation import MIN_WINDOWS, group_shifts
+
+        groups: dict[str | tuple[Path, int | None], list[Recording]] = {}
+        for recording in recordings:
+            for channel in _channels(recording, request):
+                read = model.reader(recording, None, request.part(channel))
+                gates = {"gate": request.timeline.gate, "vad": request.timeline.vad}
+                groups.setdefault(self._key(recording, channel), []).append(Recording(read, **gates))
+        self._shifts = group_shifts(model, groups)
+        if small := len(groups) - len(self._shifts):
+            what = "group has" if small == 1 else "groups have"
+            note(f"note: {small} {what} fewer than {MIN_WINDOWS} windows with speech, too few to adapt to")
+
+    def of(self, recording: Path, channel: int | None) -> Model:
+        """Return the model for a channel of a recording."""
+        return self.base.with_shift(self._shifts.get(self._key(recording, channel)))
+
+    def _key(self, recording: Path, channel: int | None) -> str | tuple[Path, int | None]:
+        from audio_emotion.inference.adaptation import group_key
+
+        if self._request.adapt in (None, "speaker"):
+            return recording, channel
+        return group_key(self._request.adapt, recording)
+
+
+def _channels(recording: Path, request: Request) -> Sequence[int | None]:
+    """Return the channels that are read one by one; none of a recording that cannot be opened, as is reported later."""
+    try:
+        return list(audio.channel_numbers(recording, request.channels, request.stream))
+    except AudioError:
+        return []
+
+
 def _answers(
-    recording: Path, model: Model, request: Request, page: StdoutWriter, cautions: Cautions
+    recording: Path, models: _Models, request: Request, page: StdoutWriter, cautions: Cautions
 ) -> Iterator[Result]:
     """Answer one recording, channel by channel, writing as it is heard."""
     name = _called(recording)
     source: Sound = standard_input() if name else recording
     settings, trouble = request.timeline, None
-    told = Source(str(recording), model.config.name, model.runtime.device)
+    told = Source(str(recording), models.base.config.name, models.base.runtime.device)
     end_s: float | None = None
     with audio.open_recording(source, request.stream, name=name) as opened:
         for channel in audio.channel_numbers(opened, request.channels):
             part = request.part(channel)
+            model = models.of(recording, channel)
             if request.along_time or request.segments is not None:
                 segments = _heard(model, opened, request, part, recording)
                 answer, stopped = _along_time(segments, told, model, channel, page)
@@ -131,7 +176,7 @@ def _heard(
         raise AudioError(
             f"{display_path(recording)}: has no segment in the file of segments, which names other recordings"
         )
-    yield from score_turns(model, source, given, settings, part)
+    yield from score_turns(model, source, given, settings, part, adapt=request.adapt == "speaker")
 
 
 def _along_time(

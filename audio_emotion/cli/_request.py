@@ -17,6 +17,7 @@ from audio_emotion.inference.config import TimelineConfig
 
 if TYPE_CHECKING:
     from audio_emotion.audio.segments import Segment
+    from audio_emotion.inference.adaptation import Grouping
 
 STDIN = "-"
 STDIN_NAME = "standard input"
@@ -39,6 +40,7 @@ class Request:
         end: seconds; None: to the end.
         channels: which are heard.
         stream: which audio stream of a container, counted from 1; None: its default.
+        adapt: which recordings the model is adapted to first, as one group; None: it is not.
     """
 
     timeline: TimelineConfig
@@ -48,6 +50,7 @@ class Request:
     end: float | None = None
     channels: Channels = "mix"
     stream: int | None = None
+    adapt: "Grouping | None" = None
 
     def part(self, channel: int | None) -> AudioRegion:
         """Return the part of a recording that is heard."""

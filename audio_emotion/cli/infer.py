@@ -75,6 +75,16 @@ def infer(
         ),
     ] = None,
     model: Model = None,
+    adapt: Annotated[
+        str | None,
+        typer.Option(
+            help="Adapt the model, without labels: to all recordings (all), each folder (folder), or each speaker of "
+            "--segments or channel of --channels each (speaker).",
+            metavar="GROUP",
+            rich_help_panel="Model",
+            autocompletion=one_of("all", "folder", "speaker"),
+        ),
+    ] = None,
     device: Device = "auto",
     backend: Annotated[
         str,
@@ -194,7 +204,15 @@ def infer(
     ] = 120.0,
 ) -> None:
     """Say which emotion each recording holds, with a probability for each."""
-    from audio_emotion.cli._checks import channels_of, check_cluster, check_fit, check_gates, check_partners, formats_of
+    from audio_emotion.cli._checks import (
+        channels_of,
+        check_cluster,
+        check_fit,
+        check_gates,
+        check_partners,
+        formats_of,
+        grouping_of,
+    )
     from audio_emotion.cli._request import STDIN, Request, listed
     from audio_emotion.formats import (
         get_writer,  # from here on, numpy is needed, whose import `--help` need not wait for
@@ -209,7 +227,7 @@ def infer(
     if STDIN in named and str(files_from) == STDIN:
         raise UsageError("standard input (-) is named twice, and can be read once")
     named += listed(files_from) if files_from else []
-    request = Request(config, along_time, None, start, end, channels_of(channels), stream)
+    request = Request(config, along_time, None, start, end, channels_of(channels), stream, grouping_of(adapt))
     request.part(None)  # refuses an end before the start
     kinds = formats_of(formats, as_json, output_dir is not None, request)
     allowed = (3600 * max_duration, max(1, round(max_size * 2**30)), decode_timeout)
@@ -230,6 +248,10 @@ def infer(
         request = replace(request, segments=by_path)
     check_fit(recordings, request, kinds, plot, output_dir is not None, top_k)
     loaded = load_model(model or default_model(), device, backend)  # type: ignore[arg-type]
+    if request.adapt is not None:
+        from audio_emotion.inference.adaptation import check_adaptable
+
+        check_adaptable(loaded)
     if along_time:
         grid(loaded.config.sampling_rate, loaded.config.window_samples, config)  # refuses a hop beyond the window
     if output_dir is not None:

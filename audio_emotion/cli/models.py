@@ -3,7 +3,7 @@
 import itertools
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -180,6 +180,7 @@ def show(
             "listens to": f"{config.window_samples / config.sampling_rate:g} s at {config.sampling_rate} Hz",
             "graph": config.graph,
             "trained on": f"{', '.join(training.get('corpora', ['unknown']))} ({len(speakers)} speakers)",
+            **_adapted(config.adaptation),
             "licence": training.get("licence", "unknown"),
             "made by": f"audio-emotion {config.package_version}",
             "folder": folder,
@@ -191,6 +192,13 @@ def show(
     checkpoint.read(folder)  # says which file is damaged
     if not as_json:
         print(f"{'files:':{width}}as their checksums say")
+
+
+def _adapted(adaptation: Mapping[str, Any]) -> dict[str, str]:
+    """Return what an adapted model was made from, as a row; of another model nothing."""
+    if "model" not in adaptation:
+        return {}
+    return {"adapted": f"from {adaptation['model']}, to {adaptation['recordings']} recordings without labels"}
 
 
 @app.command("path", cls=Command, epilog=_EXAMPLES["path"])

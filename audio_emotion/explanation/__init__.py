@@ -32,6 +32,8 @@ METHODS: tuple[str, ...] = get_args(Method)
 NOISE = 0.1
 """Importances nearer to 0 than this, in log-odds, mean nothing."""
 
+_NO_SPEECH = "{}: holds no speech, so there is no answer to explain; --no-gate explains it all the same"
+
 MAX_S = 30.0
 """Longer recordings are refused: each second takes about one on one core, and a picture would show little of it."""
 
@@ -117,10 +119,10 @@ def explain(
     samples = _samples(model, source, sampling_rate, part, told)
     heard = window_audio(samples, config.sampling_rate, config.window_samples, gate)
     if not len(heard.windows):
-        raise AudioError(
-            f"{told}: holds no speech, so there is no answer to explain; --no-gate explains it all the same"
-        )
+        raise AudioError(_NO_SPEECH.format(told))
     (logits,) = forward_ragged(model.runtime.logits, [heard.windows], BATCH)
+    if gate and model.config.speech_threshold is not None and np.isnan(model.logits(heard.windows)).all():
+        raise AudioError(_NO_SPEECH.format(told))
     end = part.start + len(samples) / config.sampling_rate
     said = to_prediction(logits, config, part.start, end, part.channel)
     index = config.labels.index(said.label) if index is None else index

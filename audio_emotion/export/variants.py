@@ -7,6 +7,7 @@ of them.
 
 import json
 import logging
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,13 +20,14 @@ from audio_emotion.core.errors import ModelError, UsageError
 from audio_emotion.core.types import FloatArray
 from audio_emotion.export.fp16 import halve
 from audio_emotion.export.int8 import write_int8
-from audio_emotion.models import checkpoint
+from audio_emotion.models import adaptation_file, checkpoint
 from audio_emotion.models.checkpoint import ModelConfig
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 OUTPUT = "probabilities"
+SHIFT = "shift"
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ def _onnx_int8(origin: Origin, target: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         graph = Path(temporary, checkpoint.INT8_GRAPH)
         write_int8(origin.folder / checkpoint.GRAPH, graph, origin.speech)
+        if origin.config.adaptation:
+            shutil.copy(origin.folder / checkpoint.ADAPTATION, temporary)
         _save(_finished(graph, origin.config), target)
 
 
@@ -126,15 +130,20 @@ def _torch(origin: Origin, target: Path) -> None:
     if isinstance(model.frontend, LibrosaMade):
         raise UsageError(f"librosa makes the features of {config.architecture}, outside torch; choose another form")
 
+    shift = adaptation_file.read(origin.folder, config).shift if config.adaptation else None
+
     class Answering(torch.nn.Module):
         """Waveforms (batch, window_samples) → probabilities (batch, n_labels)."""
+
+        shift: torch.Tensor | None
 
         def __init__(self) -> None:
             super().__init__()
             self.model = model
+            self.register_buffer("shift", None if shift is None else torch.from_numpy(shift))
 
         def forward(self, samples: torch.Tensor) -> torch.Tensor:
-            return torch.softmax(self.model(samples) / config.temperature, dim=-1)
+            return torch.softmax(self.model.outputs(samples, self.shift).logits / config.temperature, dim=-1)
 
     example = torch.zeros(2, config.window_samples)
     logging.getLogger("torch").setLevel(logging.ERROR)
@@ -154,12 +163,30 @@ _MAKERS: Mapping[str, tuple[str, Callable[[Origin, Path], None]]] = {
 KINDS = tuple(_MAKERS)
 
 
-def _finished(graph: Path, config: ModelConfig) -> "ModelProto":
-    """Return a graph that ends in probabilities and says what they mean."""
+def plain_graph(graph: Path, config: ModelConfig) -> "ModelProto":
+    """Return a graph of a model folder with one input and the output ``logits`` alone.
+
+    The shift of an adapted model becomes part of the graph.
+    """
     import onnx
-    from onnx import TensorProto, helper
 
     model = onnx.load(graph)
+    for output in [output for output in model.graph.output if output.name != "logits"]:
+        model.graph.output.remove(output)
+    for shift in [value for value in model.graph.input if value.name == SHIFT]:
+        model.graph.input.remove(shift)
+        own = adaptation_file.read(graph.parent, config).own_shift if config.adaptation else None
+        for tensor in model.graph.initializer:
+            if tensor.name == SHIFT and own is not None:
+                tensor.CopyFrom(onnx.numpy_helper.from_array(own[None], SHIFT))
+    return model
+
+
+def _finished(graph: Path, config: ModelConfig) -> "ModelProto":
+    """Return a graph that ends in probabilities and says what they mean."""
+    from onnx import TensorProto, helper
+
+    model = plain_graph(graph, config)
     logits = model.graph.output.pop()
     scale = helper.make_tensor("temperature", TensorProto.FLOAT, [], [config.temperature])
     model.graph.initializer.append(scale)

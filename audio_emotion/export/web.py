@@ -11,6 +11,7 @@ from pathlib import Path
 
 from audio_emotion.core import paths
 from audio_emotion.core.errors import DownloadError, UsageError
+from audio_emotion.export.variants import plain_graph
 from audio_emotion.models import checkpoint
 from audio_emotion.models.checkpoint import GRAPH, ModelConfig
 
@@ -44,13 +45,15 @@ def write_page(model_folder: Path, target: Path, registry: str = REGISTRY) -> No
         raise UsageError(
             f"{paths.display_path(target)}: holds something else than a page; name a new or an empty folder"
         )
+    import onnx
+
     archive = _fetched(registry)
     with paths.writing(target) as folder:
         for source in (*_OWN.iterdir(), *(_STYLE / name for name in _SHARED)):
             if source.is_file():
                 shutil.copyfile(source, folder / source.name)
         shutil.copytree(_STYLE / "messages", folder / "messages")
-        shutil.copyfile(model_folder / GRAPH, folder / GRAPH)
+        onnx.save(plain_graph(model_folder / GRAPH, config), folder / GRAPH)
         (folder / "model.json").write_text(json.dumps(_described(config), indent=1) + "\n", "utf-8")
         _unpack(archive, folder)
 

@@ -8,11 +8,13 @@ import numpy as np
 from audio_emotion.audio.utterance import BATCH, iter_speech_windows
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import FloatArray, Prediction
-from audio_emotion.inference.prediction import to_prediction
+from audio_emotion.inference.prediction import to_prediction, with_speech
 from audio_emotion.models.checkpoint import ModelConfig
 
 Forward = Callable[[FloatArray], FloatArray]
-"""Windows (n_windows, window_samples), or their features, to logits (n_windows, n_labels)."""
+"""Windows (n_windows, window_samples), or their features, to logits (n_windows, n_labels).
+
+A row of NaN means that the network found no speech in the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def utterance_logits(forward: Forward, utterances: Sequence[FloatArray]) -> list
 
     ``utterances`` are windows, (n_windows, window_samples) each.
     """
-    logits = forward_ragged(forward, utterances, BATCH)
+    logits = [with_speech(own) for own in forward_ragged(forward, utterances, BATCH)]
     return [own.mean(axis=0) if len(own) else None for own in logits]
 
 

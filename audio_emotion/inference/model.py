@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from os import PathLike
 from pathlib import Path
@@ -20,10 +21,11 @@ from audio_emotion.audio.vad import check_vad
 from audio_emotion.core.errors import AudioError, ModelError, UsageError
 from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import FloatArray, Prediction, Timeline, Waveform
-from audio_emotion.inference.backends import Runtime, choose_device, cores
+from audio_emotion.inference.backends import FullRuntime, OutputsRuntime, Runtime, choose_device, cores, mark_no_speech
 from audio_emotion.inference.backends.onnx import OnnxRuntime
 from audio_emotion.inference.batching import Recording, predict_batched
-from audio_emotion.models import checkpoint, entry
+from audio_emotion.models import adaptation_file, checkpoint, entry
+from audio_emotion.models.adaptation_file import Adaptation
 from audio_emotion.models.checkpoint import ModelConfig
 from audio_emotion.models.descriptors import maker
 
@@ -65,12 +67,16 @@ class Model:
         config: the content of the model folder's ``config.json``.
         runtime: runs the network on its device.
         backend: ``onnx``, ``onnx-int8`` or ``torch``.
+        adaptation: the vectors that adaptation needs; None: the model cannot be adapted.
     """
 
-    def __init__(self, config: ModelConfig, runtime: Runtime, backend: str) -> None:
+    def __init__(
+        self, config: ModelConfig, runtime: Runtime, backend: str, adaptation: Adaptation | None = None
+    ) -> None:
         self.config = config
         self.runtime = runtime
         self.backend = backend
+        self.adaptation = adaptation
 
     def __repr__(self) -> str:
         seconds = self.config.window_samples / self.config.sampling_rate
@@ -242,12 +248,13 @@ class Model:
         if vad:
             check_vad()
 
+        forward = partial(self.logits, gate=gate, threads=1)
+
         def predict_group(group: Sequence[Path]) -> list[Prediction | AudioError]:
             readers = [self.reader(path, None, part) for path in group]
             recordings = [Recording(read, part.start, part.channel, gate, vad) for read in readers]
             return predict_batched(recordings, self.config, forward)
 
-        forward = self.runtime.logits_here if isinstance(self.runtime, OnnxRuntime) else self.runtime.logits
         threads = ThreadPoolExecutor(cores())
         try:
             in_flight = deque[tuple[Sequence[Path], Future[list[Prediction | AudioError]]]]()
@@ -315,7 +322,7 @@ class Model:
         )
 
     def _predict(self, recording: Recording) -> Prediction:
-        (result,) = predict_batched([recording], self.config, self.runtime.logits)
+        (result,) = predict_batched([recording], self.config, partial(self.logits, gate=recording.gate))
         if isinstance(result, AudioError):
             raise result
         return result
@@ -325,13 +332,78 @@ class Model:
     ) -> list[Prediction]:
         recordings = [Recording(read, part.start, part.channel, gate, vad) for read in readers]
         predictions: list[Prediction] = []
+        forward = partial(self.logits, gate=gate)
         for first in range(0, len(recordings), _GROUP):
             group = recordings[first : first + _GROUP]
-            for result in predict_batched(group, self.config, self.runtime.logits):
+            for result in predict_batched(group, self.config, forward):
                 if isinstance(result, AudioError):
                     raise result
                 predictions.append(result)
         return predictions
+
+    def logits(
+        self, windows: FloatArray, *, gate: bool = True, shift: FloatArray | None = None, threads: int | None = None
+    ) -> FloatArray:
+        """Return logits (n_windows, n_labels) of windows (n_windows, window_samples).
+
+        Args:
+            windows: at the model's sampling rate.
+            gate: whether the row of a window in which the network finds no speech is NaN, where it decides that.
+            shift: see :meth:`audio_emotion.inference.backends.OutputsRuntime.outputs`.
+            threads: likewise.
+        """
+        if not isinstance(self.runtime, OutputsRuntime):
+            return self.runtime.logits(windows)
+        outputs = self.runtime.outputs(windows, shift, threads)
+        return mark_no_speech(outputs, self.config.speech_threshold if gate else None)
+
+    def with_shift(self, shift: FloatArray | None) -> "Model":
+        """Return this model with a shift (n_pooled,) of its pooled vectors; weights are shared. None: the model itself.
+
+        Raises:
+            ModelError: the model cannot be adapted.
+        """
+        if shift is None:
+            return self
+        if self.adaptation is None or not isinstance(self.runtime, FullRuntime):
+            raise ModelError(f"model {self.config.name!r} cannot be adapted; use another model")
+        adaptation = self.adaptation._replace(shift=shift)
+        return Model(self.config, self.runtime.with_shift(shift), self.backend, adaptation)
+
+    def adapt(
+        self,
+        sources: "Input | Sequence[Input]",
+        sampling_rate: int | None = None,
+        *,
+        shrinkage: float | None = None,
+        gate: bool = True,
+        vad: bool = False,
+    ) -> "Model":
+        """Return this model adapted to unlabelled recordings of one speaker, microphone or language.
+
+        Nothing is trained: the recordings' mean pooled vector is moved towards the mean of the training data. Five to
+        twenty recordings of a few seconds are enough; recordings of different emotions are best. ``config.adaptation``
+        of the new model says how many recordings and windows were used.
+
+        Args:
+            sources: paths of recordings, folders or patterns; or sources as :meth:`predict` takes them, such as arrays.
+            sampling_rate: Hz, of arrays of samples.
+            shrinkage: number of windows at which the model is moved half the way; None: the model's own setting.
+            gate: whether windows of silence, hum, noise and steady tones are left out.
+            vad: whether windows without a voice are left out too (extra ``vad``).
+
+        Raises:
+            ModelError: the model cannot be adapted.
+            AudioError: a recording cannot be decoded, or all of them have fewer than five windows with speech.
+
+        >>> from audio_emotion import load_model
+        >>> adapted = load_model(device="cpu").adapt(["inference/samples"])
+        >>> adapted.config.adaptation["recordings"]
+        8
+        """
+        from audio_emotion.inference.adaptation import adapted
+
+        return adapted(self, sources, sampling_rate, shrinkage, gate, vad)
 
 
 def load_model(
@@ -365,7 +437,11 @@ def load_model(
     resolved = backend_for(config, device) if backend == "auto" else backend
     if resolved in _GRAPHS and _GRAPHS[resolved] not in config.weight_files:
         raise UsageError(f"the model {config.name!r} has no {_GRAPHS[resolved]}; use --backend auto")
-    model = Model(config, _runtime(folder, config, device, resolved, threads), resolved)
+    adaptation = adaptation_file.read(folder, config) if config.adaptation else None
+    runtime = _runtime(folder, config, device, resolved, threads)
+    model = Model(config, runtime, resolved, adaptation)
+    if adaptation is not None and adaptation.shift is not None:
+        model = model.with_shift(adaptation.shift)
     _LOG.debug(
         "model %s (%s) in %s, with %s on %s, loaded in %.0f ms",
         *(config.name, config.architecture, display_path(folder), resolved, device, 1000 * (time.monotonic() - began)),
@@ -396,6 +472,11 @@ def _onnx_runtime(graph: Path, config: ModelConfig, threads: int | None) -> Runt
     if features is not None:
         shape = features(np.zeros((1, config.window_samples), np.float32)).shape[1:]
     runtime = OnnxRuntime(graph, features, threads)
+    if config.speech_threshold is not None and not runtime.decides_speech:
+        raise ModelError(
+            f"{graph.parent / checkpoint.CONFIG}: states a speech_threshold, and {graph.name} has no output 'speech'; "
+            "the folder is not one model"
+        )
     if not runtime.takes(shape) or runtime.n_labels != len(config.labels):
         raise ModelError(
             f"{graph.parent / checkpoint.CONFIG}: makes input of shape {shape} and {len(config.labels)} labels, "

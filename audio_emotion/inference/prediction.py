@@ -13,10 +13,12 @@ from audio_emotion.models.checkpoint import ModelConfig
 def to_prediction(
     logits: FloatArray, config: ModelConfig, start: float, end: float, channel: int | None = None
 ) -> Prediction:
-    """Return the prediction for the logits of all windows that hold speech, (n_windows, n_labels).
+    """Return the prediction for the logits of the windows that passed the gates, (n_windows, n_labels).
 
-    The scores are softmax(mean over windows / temperature). Without any window the label is ``no speech``.
+    The scores are softmax(mean over windows / temperature). Rows of NaN are windows in which the network found no
+    speech, and are left out. Without any other window the label is ``no speech``.
     """
+    logits = with_speech(logits)
     if not len(logits):
         return no_speech(config, start, end, channel)
     scaled = logits.mean(axis=0).astype(np.float64) / config.temperature
@@ -25,6 +27,11 @@ def to_prediction(
     best = int(probabilities.argmax())
     scores = {label: float(p) for label, p in zip(config.labels, probabilities, strict=True)}
     return Prediction(start, end, config.labels[best], float(probabilities[best]), scores, len(logits), channel)
+
+
+def with_speech(logits: FloatArray) -> FloatArray:
+    """Leave out the rows of NaN, which stand for windows without speech: (n_windows, n_labels) → (n, n_labels)."""
+    return logits[~np.isnan(logits).any(axis=1)]
 
 
 def no_speech(config: ModelConfig, start: float, end: float, channel: int | None = None) -> Prediction:

@@ -12,6 +12,7 @@ middle of any other; the first starts at 0 and the last ends with the recording:
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -108,7 +109,7 @@ class TimelinePipeline:
     """Blocks of mono samples at the model's rate → segments: a windower, the model and a segment builder in a row."""
 
     def __init__(self, model: Model, config: TimelineConfig, start: float, channel: int | None) -> None:
-        self._runtime = model.runtime
+        self._forward = partial(model.logits, gate=config.gate)
         self._windower = Windower(model.config.sampling_rate, model.config.window_samples, config)
         self._builder = SegmentBuilder(model.config, config, start, channel)
 
@@ -128,4 +129,4 @@ class TimelinePipeline:
         return self._builder.finish(last, self._windower.n_samples)
 
     def _logits(self, speech: list[FloatArray]) -> list[FloatArray]:
-        return forward_ragged(self._runtime.logits, speech, BATCH)
+        return forward_ragged(self._forward, speech, BATCH)

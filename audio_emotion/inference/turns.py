@@ -1,6 +1,6 @@
 """Turns of a conversation: each is answered from its own channel, and a long one over its time as well."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import merge
 from os import PathLike
@@ -13,6 +13,8 @@ from audio_emotion.audio.segments import Segment, overlap_seconds
 from audio_emotion.audio.windows import slice_blocks
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import FloatArray, Prediction, Turn, Waveform
+from audio_emotion.inference.adaptation import group_shifts
+from audio_emotion.inference.batching import Recording
 from audio_emotion.inference.config import DEFAULTS, TimelineConfig
 from audio_emotion.inference.model import Model
 from audio_emotion.inference.prediction import apply_min_confidence
@@ -30,28 +32,24 @@ def score_turns(
     part: AudioRegion = FULL,
     *,
     name: str | None = None,
+    adapt: bool = False,
 ) -> Iterator[Turn]:
     """Yield the answer for each segment, in the order of their starts.
 
     A segment is answered as :meth:`~audio_emotion.inference.model.Model.predict` answers a recording: from its own
     channel if the recording has so many, else from the mean of all. ``part`` counts for its stream, and for its
     channel: if it names one, the segments of other channels are left out. Of ``config``, ``gate``, ``vad`` and
-    ``min_confidence`` count. A turn ends where the recording ends. For each channel the recording is decoded once.
+    ``min_confidence`` count. A turn ends where the recording ends. For each channel the recording is decoded once, and
+    once more with ``adapt``: the model is then adapted to each speaker who has enough speech.
 
     Raises:
         AudioError: as :meth:`Model.predict` does; or, behind the last turn, segments start after the recording's end.
+        ModelError: ``adapt`` with a model that cannot be adapted.
     """
     scorer = _Scorer(model, source, config, part.stream, name)
-    by_channel: dict[int | None, list[tuple[Segment, float]]] = {}
-    n_channels = audio.probe(source, part.stream, name=name).n_channels if part.channel is None else 0
-    for segment, overlap_s in zip(segments, overlap_seconds(segments), strict=True):
-        if part.channel is None:
-            channel = segment.channel if n_channels > 1 and (segment.channel or 0) <= n_channels else None
-        elif segment.channel in (None, part.channel):
-            channel = part.channel
-        else:
-            continue
-        by_channel.setdefault(channel, []).append((segment, overlap_s))
+    by_channel = _by_channel(source, segments, part, name)
+    if adapt:
+        scorer.adapt_to_speakers(by_channel)
     turns: list[Iterable[Turn]] = [scorer.turns(channel, given) for channel, given in by_channel.items()]
     if not isinstance(source, str | PathLike | bytes):
         turns = [list(of_channel) for of_channel in turns]  # a file object has one position, for one reader at a time
@@ -65,9 +63,33 @@ def score_turns(
         )
 
 
+Timed = tuple[Segment, float]
+"""A segment, and the seconds of it in which others speak too."""
+
+
+def _by_channel(
+    source: AudioSource, segments: Sequence[Segment], part: AudioRegion, name: str | None
+) -> dict[int | None, list[Timed]]:
+    """Return the segments of each channel that is read; None is the mean of all."""
+    by_channel: dict[int | None, list[Timed]] = {}
+    n_channels = audio.probe(source, part.stream, name=name).n_channels if part.channel is None else 0
+    for segment, overlap_s in zip(segments, overlap_seconds(segments), strict=True):
+        if part.channel is None:
+            channel = segment.channel if n_channels > 1 and (segment.channel or 0) <= n_channels else None
+        elif segment.channel in (None, part.channel):
+            channel = part.channel
+        else:
+            continue
+        by_channel.setdefault(channel, []).append((segment, overlap_s))
+    return by_channel
+
+
 @dataclass(slots=True)
 class _Scorer:
-    """Answers the segments of one channel at a time; ``late`` are those that start after the recording's end."""
+    """Answers the segments of one channel at a time.
+
+    ``late`` are those that start after the recording's end. ``shifts`` adapt the model to a speaker on a channel.
+    """
 
     model: Model
     source: AudioSource
@@ -75,8 +97,23 @@ class _Scorer:
     stream: int | None
     name: str | None
     late: list[Segment] = field(default_factory=list)
+    shifts: dict[tuple[str, int | None], FloatArray] = field(default_factory=dict)
 
-    def turns(self, channel: int | None, given: Sequence[tuple[Segment, float]]) -> Iterator[Turn]:
+    def adapt_to_speakers(self, by_channel: Mapping[int | None, Sequence[Timed]]) -> None:
+        """Read the segments of each speaker in a first pass, and set ``shifts``."""
+        groups: dict[tuple[str, int | None], list[Recording]] = {}
+        for channel, given in by_channel.items():
+            for segment, _ in given:
+                region = AudioRegion(segment.start, segment.end, channel, self.stream)
+                read = self.model.reader(self.source, None, region, self.name)
+                recording = Recording(read, gate=self.config.gate, vad=self.config.vad)
+                groups.setdefault((segment.speaker, channel), []).append(recording)
+        self.shifts = group_shifts(self.model, groups, n_threads=1)  # of a source that may be one open file
+
+    def _model(self, segment: Segment, channel: int | None) -> Model:
+        return self.model.with_shift(self.shifts.get((segment.speaker, channel)))
+
+    def turns(self, channel: int | None, given: Sequence[Timed]) -> Iterator[Turn]:
         """Yield the answers for segments of one channel, each with its seconds of overlap."""
         rate = self.model.config.sampling_rate
         part = AudioRegion(channel=channel, stream=self.stream)
@@ -89,10 +126,11 @@ class _Scorer:
         ]
         sliced = slice_blocks(self.model.reader(self.source, None, part, self.name)(), bounds)
         for segment, overlap_s in ordered:
+            model = self._model(segment, channel)
             if _fits_in_memory(segment):
-                answer, details = self._short(segment, next(sliced))
+                answer, details = self._short(model, segment, next(sliced))
             else:
-                answer, details = self._long(segment, replace(part, start=segment.start, end=segment.end))
+                answer, details = self._long(model, segment, replace(part, start=segment.start, end=segment.end))
             if answer is None:
                 continue
             answer = apply_min_confidence(answer, self.config.min_confidence)
@@ -110,33 +148,37 @@ class _Scorer:
                 details,
             )
 
-    def _short(self, segment: Segment, samples: FloatArray) -> tuple[Prediction | None, tuple[Prediction, ...]]:
+    def _short(
+        self, model: Model, segment: Segment, samples: FloatArray
+    ) -> tuple[Prediction | None, tuple[Prediction, ...]]:
         """Return the answer for a segment that is in memory, and its timeline."""
         if not len(samples):
             self.late.append(segment)
             return None, ()
-        rate, gate, vad = self.model.config.sampling_rate, self.config.gate, self.config.vad
-        answer = self.model.predict_waveform(Waveform(samples, rate, rate, segment.start), gate, vad)
-        if len(samples) <= self.model.config.window_samples:
+        rate, gate, vad = model.config.sampling_rate, self.config.gate, self.config.vad
+        answer = model.predict_waveform(Waveform(samples, rate, rate, segment.start), gate, vad)
+        if len(samples) <= model.config.window_samples:
             return answer, ()
         # A timeline of samples counts from 0, the turn starts later.
         details = [
             replace(p, start=p.start + segment.start, end=p.end + segment.start)
-            for p in timeline(self.model, np.asarray(samples), rate, self._details())
+            for p in timeline(model, np.asarray(samples), rate, self._details())
         ]
         return answer, tuple(details)
 
-    def _long(self, segment: Segment, part: AudioRegion) -> tuple[Prediction | None, tuple[Prediction, ...]]:
+    def _long(
+        self, model: Model, segment: Segment, part: AudioRegion
+    ) -> tuple[Prediction | None, tuple[Prediction, ...]]:
         """Return the answer for a segment that is decoded by itself, and its timeline."""
         gate, vad = self.config.gate, self.config.vad
         try:
-            answer = self.model.predict(self.source, part=part, gate=gate, vad=vad, name=self.name)
+            answer = model.predict(self.source, part=part, gate=gate, vad=vad, name=self.name)
         except AudioError:
             if self._duration() > segment.start:
                 raise
             self.late.append(segment)
             return None, ()
-        return answer, tuple(timeline(self.model, self.source, config=self._details(), part=part, name=self.name))
+        return answer, tuple(timeline(model, self.source, config=self._details(), part=part, name=self.name))
 
     def _details(self) -> TimelineConfig:
         """Return how a turn's own timeline is made: a window every second."""

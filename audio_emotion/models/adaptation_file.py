@@ -24,6 +24,11 @@ class Adaptation(NamedTuple):
     mean: FloatArray
     shift: FloatArray | None = None
 
+    @property
+    def own_shift(self) -> FloatArray:
+        """The shift, (n_pooled,); zeros if the model is not adapted."""
+        return np.zeros_like(self.mean) if self.shift is None else self.shift
+
 
 def read(folder: Path, config: ModelConfig) -> Adaptation:
     """Read the file of a model folder.

@@ -28,9 +28,10 @@ def render(config: ModelConfig) -> str:
             f"Training speakers: {', '.join(training['speakers']['train'])}.",
             f"Licence of the weights, as of the recordings: {training['licence']}.",
             *_made_from(training.get("from")),
+            *_adapted_from(config.adaptation),
             "",
             "## Figures",
-            *_figures(config.figures),
+            *(_figures(config.figures) if "model" not in config.adaptation else [_NOT_MEASURED]),
             "",
             "## Limits",
             "Acted speech recorded in a studio is not the world: expect far lower accuracy on spontaneous speech, "
@@ -40,6 +41,20 @@ def render(config: ModelConfig) -> str:
             "",
         ]
     )
+
+
+_NOT_MEASURED = "None: it was not tested since it was adapted. See the model that it was made from."
+
+
+def _adapted_from(adaptation: Mapping[str, Any]) -> list[str]:
+    if "model" not in adaptation:
+        return []
+    return [
+        "",
+        f"Adapted from `{adaptation['model']}` to {adaptation['recordings']} recordings without labels "
+        f"({adaptation['windows']} windows with speech, shrinkage {adaptation['shrinkage']:g}); its weights are those "
+        "of that model.",
+    ]
 
 
 def _licence(name: str) -> list[str]:

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 import numpy as np
 
 from audio_emotion.core.types import FloatArray
-from audio_emotion.inference.backends import Runtime
+from audio_emotion.inference.backends import Outputs, OutputsRuntime, Runtime
 
 MAX_BATCH = 64
 """Windows put through the model at once: larger batches are no faster on a CPU, and cost memory for good."""
@@ -17,7 +17,7 @@ MAX_BATCH = 64
 BACKGROUND_BATCH = 16
 """Windows of background requests put through the model at once: an urgent one waits for at most so many."""
 
-_Item = tuple[FloatArray, "Future[FloatArray]"]
+_Item = tuple[FloatArray, "Future[Outputs]"]
 
 
 class Batcher:
@@ -29,7 +29,7 @@ class Batcher:
 
     def __init__(self, runtime: Runtime, wait_s: float, observe: Callable[[int], None] = lambda n: None) -> None:
         self.device = runtime.device
-        self.background: Runtime = _Background(self)
+        self.background = _Background(self)
         self._runtime, self._wait_s, self._observe = runtime, wait_s, observe
         self._urgent: deque[_Item] = deque()
         self._later: deque[_Item] = deque()
@@ -43,10 +43,24 @@ class Batcher:
         Raises:
             RuntimeError: the batcher is closed.
         """
+        return self.outputs(windows, urgent=urgent).logits
+
+    def outputs(
+        self, windows: FloatArray, shift: FloatArray | None = None, threads: int | None = None, *, urgent: bool = True
+    ) -> Outputs:
+        """Return the logits of windows (batch, window_samples), at least one, and whether they contain speech.
+
+        The model behind it may be adapted; a shift for one caller alone is not supported, as callers share batches.
+
+        Raises:
+            RuntimeError: the batcher is closed.
+        """
+        assert shift is None
         # pieces one after the other: what is urgent gets its turn between them
         size = MAX_BATCH if urgent else BACKGROUND_BATCH
-        return np.concatenate(
-            [self._wait_for(windows[i : i + size], urgent=urgent) for i in range(0, len(windows), size)]
+        parts = [self._wait_for(windows[i : i + size], urgent=urgent) for i in range(0, len(windows), size)]
+        return Outputs._make(
+            None if arrays[0] is None else np.concatenate(arrays) for arrays in zip(*parts, strict=True)
         )
 
     def close(self) -> None:
@@ -56,8 +70,8 @@ class Batcher:
             self._changed.notify_all()
         self._thread.join()
 
-    def _wait_for(self, windows: FloatArray, *, urgent: bool) -> FloatArray:
-        result: Future[FloatArray] = Future()
+    def _wait_for(self, windows: FloatArray, *, urgent: bool) -> Outputs:
+        result: Future[Outputs] = Future()
         with self._changed:
             if self._closed:
                 raise RuntimeError("the service has stopped")
@@ -70,14 +84,20 @@ class Batcher:
             windows = np.concatenate([windows for windows, _ in items])
             self._observe(len(windows))
             try:
-                logits = self._runtime.logits(windows)
+                outputs = self._computed(windows)
             except Exception as error:  # the model's: it belongs to the requests, not to this thread
                 for _, result in items:
                     result.set_exception(error)
                 continue
             borders = np.cumsum([len(windows) for windows, _ in items])[:-1]
-            for (_, result), own in zip(items, np.split(logits, borders), strict=True):
-                result.set_result(own)
+            parts = [[None] * len(items) if array is None else np.split(array, borders) for array in outputs]
+            for (_, result), own in zip(items, zip(*parts, strict=True), strict=True):
+                result.set_result(Outputs._make(own))
+
+    def _computed(self, windows: FloatArray) -> Outputs:
+        if isinstance(self._runtime, OutputsRuntime):
+            return self._runtime.outputs(windows)._replace(pooled=None)
+        return Outputs(self._runtime.logits(windows))
 
     def _next_batch(self) -> list[_Item]:
         """Return what is put through the model next; nothing at the end."""
@@ -104,7 +124,11 @@ class _Background:
 
     def logits(self, windows: FloatArray) -> FloatArray:
         """Return logits (batch, n_labels) of windows (batch, window_samples), at least one."""
-        return self._batcher.logits(windows, urgent=False)
+        return self.outputs(windows).logits
+
+    def outputs(self, windows: FloatArray) -> Outputs:
+        """Return the logits of windows (batch, window_samples), at least one, and whether they contain speech."""
+        return self._batcher.outputs(windows, urgent=False)
 
 
 def _take(items: deque[_Item], most: int) -> list[_Item]:

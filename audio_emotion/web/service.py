@@ -22,6 +22,7 @@ from audio_emotion.batch.scoring import DecodedRecording, task_of
 from audio_emotion.batch.workers import Failure, Limits, Reader, WindowBatch, WorkerPool
 from audio_emotion.core.types import FloatArray
 from audio_emotion.formats import Result, Source
+from audio_emotion.inference.backends import mark_no_speech
 from audio_emotion.inference.config import TimelineConfig, grid
 from audio_emotion.inference.model import Model, load_model
 from audio_emotion.models import checkpoint
@@ -288,6 +289,7 @@ class InferenceService:
         lane, model, start = work.lane, work.model, work.request.region.start
         assert isinstance(model.runtime, Batcher)
         runtime = model.runtime if lane.is_fast else model.runtime.background
+        threshold = model.config.speech_threshold if work.request.timeline.gate else None
         logits: list[FloatArray] = [np.empty((0, len(model.config.labels)), np.float32)]
         notes: list[Mapping[str, Any]] = []
         n_windows, end_s = 0, 0.0
@@ -300,7 +302,7 @@ class InferenceService:
                     raise self._too_many(work, n_windows)
                 if lane.is_fast and (n_windows > SHORT_WINDOWS or end_s - start > SHORT_S):
                     raise _TakesLong
-                logits.append(runtime.logits(event.windows))
+                logits.append(mark_no_speech(runtime.outputs(event.windows), threshold))
             if work.expected_s:
                 work.job.share = (work.done + min(1.0, (end_s - start) / work.expected_s)) / work.of
         return DecodedRecording(np.concatenate(logits), tuple(notes), end_s)

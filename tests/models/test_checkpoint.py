@@ -31,7 +31,7 @@ def change_tensors(folder: Path, change) -> None:
 def test_a_whole_folder_is_read(folder: Path):
     config = checkpoint.read(folder)
     assert config.labels[0] == "neutral"
-    assert set(config.sha256) == {"model.safetensors", "model.onnx", "model.int8.onnx"}
+    assert set(config.sha256) == {"model.safetensors", "model.onnx", "model.int8.onnx", "adaptation.safetensors"}
 
 
 def test_a_missing_tensor_is_named(folder: Path):

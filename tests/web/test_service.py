@@ -148,7 +148,7 @@ def test_an_answer_that_takes_too_long_is_given_up(ask):
 def test_a_model_that_fails_is_told_and_forgotten(client, ask, monkeypatch):
     runtime = client.service.model("").runtime
     with monkeypatch.context() as patch:
-        patch.setattr(runtime._runtime, "logits", lambda windows: 1 / 0)
+        patch.setattr(runtime._runtime, "outputs", lambda windows: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             ask(SAMPLE)
     assert ask(SAMPLE).status_code == 200

@@ -4,8 +4,12 @@ import ctypes
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
 
 from audio_emotion.core.errors import DeviceError, UsageError
 from audio_emotion.core.types import FloatArray
@@ -27,6 +31,28 @@ class Outputs(NamedTuple):
     speech: FloatArray | None = None
 
 
+def concatenate(parts: Sequence[Outputs]) -> Outputs:
+    """Return the outputs of all parts as those of one batch."""
+    if len(parts) == 1:
+        return parts[0]
+    return Outputs._make(None if arrays[0] is None else np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+
+
+def speech_mask(outputs: Outputs, threshold: float | None) -> npt.NDArray[np.bool_]:
+    """Return which windows contain speech according to the network, (batch,); all if it does not decide that.
+
+    ``threshold`` is the least probability of speech, 0 to 1; None accepts every window.
+    """
+    if outputs.speech is None or threshold is None:
+        return np.ones(len(outputs.logits), bool)
+    return np.asarray(1 / (1 + np.exp(-outputs.speech)) >= threshold)
+
+
+def mark_no_speech(outputs: Outputs, threshold: float | None) -> FloatArray:
+    """Return the logits, (batch, n_labels), with NaN as the row of a window without speech; see :func:`speech_mask`."""
+    return np.where(speech_mask(outputs, threshold)[:, None], outputs.logits, np.float32(np.nan))
+
+
 class Runtime(Protocol):
     """A loaded model on a device."""
 
@@ -37,15 +63,25 @@ class Runtime(Protocol):
         ...
 
 
-class AdaptableRuntime(Runtime, Protocol):
-    """A loaded model whose pooled vectors can be shifted."""
+@runtime_checkable
+class OutputsRuntime(Runtime, Protocol):
+    """A loaded model that also gives the outputs next to the logits."""
 
-    def outputs(self, windows: FloatArray, shift: FloatArray | None = None) -> Outputs:
+    def outputs(self, windows: FloatArray, shift: FloatArray | None = None, threads: int | None = None) -> Outputs:
         """Return all that the model computes for windows (batch, window_samples).
 
-        ``shift``, (n_pooled,) or (batch, n_pooled), is added to the pooled vectors; None: the model's own, if any.
+        Args:
+            windows: (batch, window_samples).
+            shift: added to the pooled vectors, (n_pooled,) or (batch, n_pooled); None: the model's own, if any.
+            threads: how many share the windows on a CPU; 1: the caller's alone, which suits one of several callers that
+                keep every core busy; None: as many as there are cores.
         """
         ...
+
+
+@runtime_checkable
+class FullRuntime(OutputsRuntime, Protocol):
+    """A loaded model that can be adapted."""
 
     def with_shift(self, shift: FloatArray) -> Self:
         """Return the same model, its weights shared, with a shift (n_pooled,) of its own."""

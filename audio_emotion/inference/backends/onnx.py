@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 from audio_emotion.core.types import FloatArray, IntArray
-from audio_emotion.inference.backends import Outputs, cores
+from audio_emotion.inference.backends import Outputs, concatenate, cores
 from audio_emotion.inference.backends.trim_padding import Margin, shortened
 
 
@@ -76,18 +76,8 @@ class OnnxRuntime:
         """Return logits (batch, n_labels) of windows (batch, window_samples), each thread reading some of them."""
         return self.outputs(windows).logits
 
-    def logits_here(self, windows: FloatArray) -> FloatArray:
-        """Do as :meth:`logits` on the caller's thread alone, as one of several does that keep every core busy."""
-        return self.outputs(windows, threads=1).logits
-
     def outputs(self, windows: FloatArray, shift: FloatArray | None = None, threads: int | None = None) -> Outputs:
-        """Return all outputs for windows (batch, window_samples), which the threads share.
-
-        Args:
-            windows: (batch, window_samples).
-            shift: added to the pooled vectors, (n_pooled,) or (batch, n_pooled); None: the model's own, if any.
-            threads: how many; 1: the caller's alone, which suits one of several callers that keep every core busy.
-        """
+        """See :meth:`audio_emotion.inference.backends.OutputsRuntime.outputs`."""
         given = windows if self._features is None else self._features(windows)
         shift = self._shift if shift is None else shift
         rows = None if shift is None else np.broadcast_to(shift, (len(given), shift.shape[-1]))
@@ -96,7 +86,7 @@ class OnnxRuntime:
             return self._run(given, rows)
         shares = np.array_split(given, n_shares)
         shifts = [None] * n_shares if rows is None else np.array_split(rows, n_shares)
-        return _concatenated(list(_threads().map(self._run, shares, shifts)))
+        return concatenate(list(_threads().map(self._run, shares, shifts)))
 
     def with_shift(self, shift: FloatArray) -> Self:
         """Return the same model, its session shared, with a shift (n_pooled,) of its own."""
@@ -113,18 +103,11 @@ class OnnxRuntime:
             parts.append(self._answer(windows, None if shift is None else shift[numbers]))
             order.append(numbers)
         back = np.argsort(np.concatenate(order))
-        return Outputs._make(None if array is None else array[back] for array in _concatenated(parts))
+        return Outputs._make(None if array is None else array[back] for array in concatenate(parts))
 
     def _answer(self, given: FloatArray, shift: FloatArray | None) -> Outputs:
         inputs = {self._input: given} | ({} if shift is None else {"shift": np.ascontiguousarray(shift)})
         return Outputs(**dict(zip(self._names, self._session.run(self._names, inputs), strict=True)))
-
-
-def _concatenated(parts: list[Outputs]) -> Outputs:
-    """Return the outputs of all parts as those of one batch."""
-    if len(parts) == 1:
-        return parts[0]
-    return Outputs._make(None if arrays[0] is None else np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
 @cache

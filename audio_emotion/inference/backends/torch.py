@@ -32,8 +32,8 @@ class TorchRuntime:
         return self.outputs(windows).logits
 
     @torch.inference_mode()
-    def outputs(self, windows: FloatArray, shift: FloatArray | None = None) -> Outputs:
-        """Return all that the model computes for windows (batch, window_samples)."""
+    def outputs(self, windows: FloatArray, shift: FloatArray | None = None, threads: int | None = None) -> Outputs:
+        """See :meth:`audio_emotion.inference.backends.OutputsRuntime.outputs`; torch has threads of its own."""
         shift = self._shift if shift is None else shift
         added = None if shift is None else torch.from_numpy(shift).to(self.device)
         computed = self.model.outputs(torch.from_numpy(windows).to(self.device), added)

@@ -1,0 +1,105 @@
+"""Adaptation within a batch: a first pass over the recordings of each group, whose shifts later runs use again."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import numpy as np
+
+from audio_emotion.batch.workers import Limits, Reader, WindowBatch, WorkerStream
+from audio_emotion.core import paths
+from audio_emotion.core.errors import StorageError, reason
+from audio_emotion.core.types import FloatArray
+from audio_emotion.inference.adaptation import (
+    Grouping,
+    GroupMean,
+    check_adaptable,
+    group_key,
+    pooled_vectors,
+    sample_evenly,
+)
+from audio_emotion.inference.model import Model
+
+SHIFTS = "adaptation.safetensors"
+"""In the output folder: the shift of each group, so that a run that continues shifts by the same."""
+
+
+def batch_shifts(
+    folder: Path,
+    files: Mapping[str, str],
+    model: Model,
+    grouping: Grouping,
+    settings: Mapping[str, Any],
+    jobs: int,
+    limits: Limits,
+) -> dict[str, FloatArray]:
+    """Return the shift of each group of a batch; groups with too little speech have none.
+
+    What an earlier run has stored is used as it is. The others are computed from at most 200 recordings of the group.
+
+    Args:
+        folder: the output folder.
+        files: absolute path of each recording → its name.
+        model: it must be adaptable.
+        grouping: ``all`` or ``folder``.
+        settings: keyword arguments of :func:`audio_emotion.batch.readers.whole`.
+        jobs: number of decode workers.
+        limits: what one recording may cost.
+
+    Raises:
+        ModelError: the model cannot be adapted.
+        StorageError: the shifts cannot be read or written.
+    """
+    check_adaptable(model)
+    assert model.adaptation is not None
+    stored = _read(folder / SHIFTS)
+    groups: dict[str, list[str]] = {}
+    for path in sorted(files):
+        groups.setdefault(group_key(grouping, path), []).append(files[path])
+    todo = {group: sample_evenly(names) for group, names in groups.items() if group not in stored}
+    if todo:
+        means = _group_means(todo, model, settings, jobs, limits)
+        shrinkage = float(model.config.adaptation["shrinkage"])
+        for group, mean in means.items():
+            shift = mean.shift(model.adaptation.mean, shrinkage)
+            stored[group] = np.empty(0, np.float32) if shift is None else shift
+        _write(folder / SHIFTS, stored)
+    return {group: shift for group, shift in stored.items() if len(shift)}
+
+
+def _group_means(
+    groups: Mapping[str, Sequence[str]], model: Model, settings: Mapping[str, Any], jobs: int, limits: Limits
+) -> dict[str, GroupMean]:
+    """Return the mean of each group; recordings that cannot be decoded count for nothing here."""
+    owners = [group for group, names in groups.items() for _ in names]
+    files = [name for names in groups.values() for name in names]
+    shape = {"sampling_rate": model.config.sampling_rate, "window_samples": model.config.window_samples}
+    reader = Reader("audio_emotion.batch.readers:whole", {**shape, **settings})
+    means = {group: GroupMean() for group in groups}
+    with WorkerStream(files, reader, min(jobs, len(files)), limits) as stream:
+        for events in stream:
+            for event in events:
+                if isinstance(event, WindowBatch) and event.windows is not None and len(event.windows):
+                    pooled = pooled_vectors(model, event.windows, bool(settings.get("gate", True)))
+                    means[owners[event.item]].add(pooled)
+    return means
+
+
+def _read(file: Path) -> dict[str, FloatArray]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    if not file.is_file():
+        return {}
+    try:
+        return {unquote(name, errors="surrogateescape"): shift for name, shift in load_file(file).items()}
+    except (SafetensorError, OSError) as error:
+        raise StorageError(f"{paths.display_path(file)}: not readable ({reason(error)}); add --restart") from error
+
+
+def _write(file: Path, shifts: Mapping[str, FloatArray]) -> None:
+    from safetensors.numpy import save_file
+
+    with paths.writing_file(file) as target:
+        save_file({quote(name, errors="surrogateescape"): shift for name, shift in shifts.items()}, target)
