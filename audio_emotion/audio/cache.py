@@ -113,7 +113,7 @@ class ScratchArrays:
     """Arrays by key, in a temporary file in the cache's folder, so that many of them take no memory.
 
     The file has no name, and goes with the process, however that ends. Where it cannot be written, the arrays are kept
-    in memory. Threads may share it.
+    in memory. Threads may share it; a copy, as in another process, begins empty.
     """
 
     def __init__(self) -> None:
@@ -125,6 +125,12 @@ class ScratchArrays:
         with suppress(OSError):
             paths.cache_dir().mkdir(parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(dir=paths.cache_dir(), buffering=0)  # noqa: SIM115 (closed in __del__)
+
+    def __reduce__(self) -> tuple[type["ScratchArrays"], tuple[()]]:
+        return ScratchArrays, ()
+
+    def __len__(self) -> int:
+        return len(self._places) + len(self._in_memory)
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._places or key in self._in_memory
