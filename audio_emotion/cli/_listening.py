@@ -58,10 +58,10 @@ def listen_to_file(path: Path, realtime: bool, model: Model, request: Request) -
     _listen(live.PlayedFile(path, model, realtime), model, request)
 
 
-def listen_to_device(wanted: str | None, wait_s: float, model: Model, request: Request) -> None:
+def listen_to_device(wanted: str | None, wait_s: float, channel: int | None, model: Model, request: Request) -> None:
     """Listen to a microphone."""
     with libraries_silenced():
-        _listen(live.Microphone(live.PortAudio(), wanted, wait_s), model, request)
+        _listen(live.Microphone(live.PortAudio(), wanted, wait_s, channel), model, request)
 
 
 def can_be_redrawn() -> bool:
@@ -117,7 +117,9 @@ def _output(
         return files.enter_context(View(info, model.config.labels))
     rate, needed = source.form.sampling_rate, model.config.sampling_rate
     lacks = f", below the model's {needed} Hz: it lacks what the model heard in training" if rate < needed else ""
-    note(f"listening to {display_path(source.name)} at {rate} Hz{lacks}; Ctrl-C ends")
+    n_channels = source.form.n_channels
+    mixed = f", the mix of its {n_channels} channels (--channel N uses one)" if n_channels > 2 else ""
+    note(f"listening to {display_path(source.name)} at {rate} Hz{mixed}{lacks}; Ctrl-C ends")
     return Lines(formats.get_writer("jsonl" if request.form == "jsonl" else "text", model.config.labels), info)
 
 

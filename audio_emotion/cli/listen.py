@@ -30,6 +30,15 @@ def listen(
     list_devices: Annotated[
         bool, typer.Option("--list-devices", help="List the microphones, and end.", rich_help_panel="Input")
     ] = False,
+    channel: Annotated[
+        int | None,
+        typer.Option(
+            help="Use only this channel of the microphone, from 1; by default the mix of all.",
+            min=1,
+            metavar="N",
+            rich_help_panel="Input",
+        ),
+    ] = None,
     wait: Annotated[
         float,
         typer.Option(
@@ -78,6 +87,7 @@ def listen(
         "--record is for a microphone; with --file there is a recording already": file and record,
         "--wait is for a microphone; leave it out, or --file": file and is_given(ctx, "wait"),
         "--file and --device-name are two things to listen to; leave one of them out": file and device_name,
+        "--channel is for a microphone; leave it out, or --file": file and channel,
         "--jsonl and --plain are two forms of output; leave one of them out": jsonl and plain,
         "--save and --record name one file; name two": record is not None and save == record,
     }
@@ -101,4 +111,4 @@ def listen(
     if file is not None:
         _listening.listen_to_file(file, realtime, loaded, request)
     else:
-        _listening.listen_to_device(device_name, wait, loaded, request)
+        _listening.listen_to_device(device_name, wait, channel, loaded, request)

@@ -1,5 +1,6 @@
 """What can be listened to: input devices, as PortAudio finds them."""
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -108,6 +109,41 @@ def choose(devices: Sequence[Device], wanted: str | None) -> Device:
     return alike[0]  # the same device by several ways of the system: its first is PortAudio's preference
 
 
+def channel_counts(device: Device, least: int = 1) -> list[int]:
+    """Return the numbers of channels to try a device with, of ``least`` and more.
+
+    Most devices record one channel, some cards no fewer than two, and arrays of microphones all of theirs only.
+
+    >>> channel_counts(Device(0, "array", 6, 16_000)), channel_counts(Device(0, "card", 2, 48_000), least=2)
+    ([1, 2, 6], [2])
+    """
+    return [n for n in dict.fromkeys((least, 2, device.n_channels)) if least <= n <= device.n_channels]
+
+
+def again(devices: Sequence[Device], wanted: str, name: str) -> Device:
+    """Return the device called ``name`` that was found as ``wanted`` before; its number may be another one now.
+
+    ``wanted`` is what the user typed: a number counts for nothing any more. Systems write numbers into names, too:
+    ``(hw:1,0)`` is a card's place, and ``2- `` the second plug that was used.
+
+    Raises:
+        DeviceError: it is not there.
+    """
+    for text in (name, None if wanted.isdigit() else wanted):
+        with suppress(DeviceError):
+            if text is not None:
+                return choose([device for device in devices if str(device.number) != text], text)
+    alike = [device for device in devices if _plain(device.name) == _plain(name)]
+    if not alike:
+        raise DeviceError(f"{name} is not there")
+    return alike[0]
+
+
+def _plain(name: str) -> str:
+    """Return a device's name without the numbers that change when it is plugged in again."""
+    return re.sub(r"\s*\(hw:\d+(,\d+)?\)|\b\d+- ", "", name).strip().casefold()
+
+
 class PortAudio:
     """The devices of this machine, through PortAudio.
 
@@ -137,15 +173,15 @@ class PortAudio:
         ]
 
     def open(self, device: Device, callback: Callback, form: Form | None = None) -> Capture:
-        # one channel is what most can; some cards have no fewer than two
-        forms = [form] if form else [Form(device.sampling_rate, n) for n in (1, 2) if n <= device.n_channels]
-        for chosen in forms:
+        forms = [form] if form else [Form(device.sampling_rate, n) for n in channel_counts(device)]
+        for candidate in forms:
             try:
-                return _Stream(self._library, device, callback, chosen)
+                return _Stream(self._library, device, callback, candidate)
             except self._library.PortAudioError as error:
                 problem = error
         raise DeviceError(
-            f"{device.name}: cannot be opened ({problem.args[0]}); is another program using it, and may this one?"
+            f"{device.name}: cannot be opened ({problem.args[0]}); check that no other program uses it, and that this "
+            "one is allowed to"
         ) from problem
 
     def look_again(self) -> None:

@@ -8,10 +8,21 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from audio_emotion.core.errors import DeviceError, UsageError
-from audio_emotion.inference.live.devices import BLOCK_S, Capture, Form, Inputs, Int16Array, choose
+from audio_emotion.inference.live.devices import (
+    BLOCK_S,
+    Capture,
+    Device,
+    Form,
+    Inputs,
+    Int16Array,
+    again,
+    channel_counts,
+    choose,
+)
 from audio_emotion.inference.model import Model
 
 HELD_S = 30.0
@@ -67,30 +78,90 @@ class LiveSource(Protocol):
         ...
 
 
+class _Converter:
+    """Frames of a device in its present form → frames in the session's form."""
+
+    def __init__(self, present: Form, session: Form, channel: int | None) -> None:
+        self._channel, self._n_channels = channel, session.n_channels
+        self.ratio = session.sampling_rate / present.sampling_rate
+        self._resampler = None
+        if self.ratio != 1:
+            import soxr
+
+            self._resampler = soxr.ResampleStream(
+                present.sampling_rate, session.sampling_rate, session.n_channels, dtype="int16"
+            )
+
+    def push(self, frames: Int16Array) -> Int16Array:
+        """Return what is ready once (n_frames, n_channels) came, (n, n_channels) of the session."""
+        if self._channel is not None:
+            frames = frames[:, self._channel - 1 : self._channel]
+        elif frames.shape[1] != self._n_channels:
+            frames = np.repeat(frames.mean(axis=1, keepdims=True).astype(np.int16), self._n_channels, axis=1)
+        if self._resampler is None:
+            return frames
+        return np.asarray(self._resampler.resample_chunk(np.ascontiguousarray(frames))).reshape(-1, self._n_channels)
+
+
 class Microphone:
     """An input device; one that is unplugged is waited for.
 
+    It may come back under another number, or with another rate, as a headset does when it changes from music to
+    calls: its sound is then converted to the rate of the session.
+
+    Args:
+        inputs: the devices.
+        wanted: number, name, or part of a name of the device; None: the system's default.
+        wait_s: seconds to wait for a device that is gone.
+        channel: the only one that is used, counted from 1; None: all.
+        clock: tells the time in seconds.
+
     Attributes:
         name: the device's.
-        form: rate and channels that it was opened with.
+        form: rate and channels of the blocks.
 
     Raises:
-        DeviceError: there is no such device, or it cannot be opened.
-        UsageError: the time to wait is below 0.
+        DeviceError: there is no such device, it has no such channel, or it cannot be opened.
+        UsageError: the time to wait is below 0, or the channel below 1.
     """
 
     def __init__(
-        self, inputs: Inputs, wanted: str | None = None, wait_s: float = 30.0, *, clock: Clock = time.monotonic
+        self,
+        inputs: Inputs,
+        wanted: str | None = None,
+        wait_s: float = 30.0,
+        channel: int | None = None,
+        *,
+        clock: Clock = time.monotonic,
     ) -> None:
         if not wait_s >= 0:
             raise UsageError(f"the time to wait for a device is {wait_s:g} s, expected 0 or more")
+        if channel is not None and channel < 1:
+            raise UsageError(f"the channel is {channel}; they are counted from 1")
         self._inputs, self._wanted, self._wait_s, self._clock = inputs, wanted, wait_s, clock
+        self._channel = channel
         self._queue: SimpleQueue[Block] = SimpleQueue()
         self._n_dropped = 0  # frames that found the queue full
         device = choose(inputs.devices(), wanted)
         self.name = device.name
-        self._capture: Capture = inputs.open(device, self._take)
-        self.form = self._capture.form
+        self._capture: Capture = self._open(device)
+        present = self._capture.form
+        self.form = present if channel is None else Form(present.sampling_rate, 1)
+        self._converter = _Converter(present, self.form, channel)
+
+    def _open(self, device: Device) -> Capture:
+        """Open a device in a form of its own, with the channel that is wanted."""
+        if self._channel is None:
+            return self._inputs.open(device, self._take)
+        problem = DeviceError(
+            f"{device.name}: has {device.n_channels} channel(s), and channel {self._channel} was requested"
+        )
+        for n_channels in channel_counts(device, self._channel):
+            try:
+                return self._inputs.open(device, self._take, Form(device.sampling_rate, n_channels))
+            except DeviceError as error:
+                problem = error
+        raise problem
 
     def _take(self, frames: Int16Array, age_s: float, overflowed: bool) -> None:
         """Copy what the device gives. PortAudio's thread is here: it must not wait for anything."""
@@ -111,7 +182,11 @@ class Microphone:
         finally:
             self._capture.close()
         while not self._queue.empty():
-            yield self._queue.get()
+            yield self._converted(self._queue.get())
+
+    def _converted(self, block: Block) -> Block:
+        n_lost = round(block.n_lost * self._converter.ratio)
+        return replace(block, frames=self._converter.push(block.frames), n_lost=n_lost)
 
     def _while_open(self, stop: threading.Event) -> Iterator[Block | Waiting]:
         heard_s = since_s = self._clock()  # the end of the last block; from when on nothing came
@@ -124,6 +199,7 @@ class Microphone:
                     yield from self._reopen(stop, heard_s)
                     since_s, is_back = self._clock(), True
                 continue
+            block = self._converted(block)
             ended_s = block.ended_at or heard_s
             if is_back:
                 missing = (ended_s - heard_s) * self.form.sampling_rate - len(block.frames)
@@ -132,7 +208,7 @@ class Microphone:
             yield block
 
     def _reopen(self, stop: threading.Event, heard_s: float) -> Iterator[Waiting]:
-        """Wait for the device, and open it again as it was."""
+        """Wait for the device, and open it again, in the same form if it can."""
         self._capture.close()
         while not stop.is_set():
             waited_s = self._clock() - heard_s
@@ -145,11 +221,19 @@ class Microphone:
             stop.wait(_TRY_S)
             try:
                 self._inputs.look_again()
-                device = choose(self._inputs.devices(), self.name if self._wanted else None)
-                self._capture = self._inputs.open(device, self._take, self.form)
+                devices = self._inputs.devices()
+                device = again(devices, self._wanted, self.name) if self._wanted else choose(devices, None)
+                self._capture = self._open_again(device)
+                self._converter = _Converter(self._capture.form, self.form, self._channel)
                 return
             except DeviceError:
                 continue
+
+    def _open_again(self, device: Device) -> Capture:
+        try:
+            return self._inputs.open(device, self._take, self._capture.form)
+        except DeviceError:
+            return self._open(device)
 
 
 class PlayedFile:

@@ -41,7 +41,10 @@ class FakeInputs:
         if device not in self.plugged:
             raise DeviceError(f"{device.name}: cannot be opened")
         self.opened.append(device)
-        self._active = FakeCapture(self, callback, form or Form(device.sampling_rate, 1))
+        form = form or Form(device.sampling_rate, 1)
+        if form.sampling_rate != device.sampling_rate or form.n_channels > device.n_channels:
+            raise DeviceError(f"{device.name}: cannot be opened (Invalid sample rate)")
+        self._active = FakeCapture(self, callback, form)
         for frames in self.says_when_opened:
             self.say(frames)
         return self._active

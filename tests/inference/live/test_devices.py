@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from audio_emotion.core.errors import DeviceError, PackageError
-from audio_emotion.inference.live import Device, PortAudio, choose
-from audio_emotion.inference.live.devices import Form
+from audio_emotion.inference.live import Device, Microphone, PortAudio, choose
+from audio_emotion.inference.live.devices import Form, again
 
 MICROPHONES = [Device(0, "Built-in", 2, 44_100), Device(2, "USB one", 1, 48_000, True), Device(5, "USB two", 1, 8_000)]
 
@@ -37,7 +37,9 @@ class PortAudioError(Exception):
 
 
 class FakeLibrary(types.ModuleType):
-    """As much of sounddevice as is used: a card that records two channels and no other number."""
+    """As much of sounddevice as is used: a card that records all of its channels and no other number."""
+
+    n_channels = 2
 
     PortAudioError = PortAudioError
     streams: list["FakeStream"]
@@ -49,11 +51,11 @@ class FakeLibrary(types.ModuleType):
         self.steps: list[str] = []
 
     def query_devices(self, kind: str | None = None) -> object:
-        card = {"index": 1, "name": "card", "max_input_channels": 2, "default_samplerate": 44100.0}
+        card = {"index": 1, "name": "card", "max_input_channels": self.n_channels, "default_samplerate": 44100.0}
         return card if kind else [{"index": 0, "name": "loudspeaker", "max_input_channels": 0}, card]
 
     def InputStream(self, **settings: object) -> "FakeStream":  # noqa: N802
-        if settings["channels"] != 2:
+        if settings["channels"] != self.n_channels:
             raise PortAudioError("Invalid number of channels", -9998)
         self.streams.append(FakeStream(settings))
         return self.streams[-1]
@@ -112,6 +114,37 @@ def test_portaudio_opens_with_the_fewest_channels_that_the_card_can(library: Fak
     assert not capture.is_active()
     with pytest.raises(DeviceError, match="card: cannot be opened \\(Invalid number of channels\\)"):
         inputs.open(inputs.devices()[0], lambda *_: None, Form(44_100, 1))
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 4, 6, 8])
+def test_portaudio_opens_a_device_with_all_of_its_channels_at_last(library: FakeLibrary, n_channels: int):
+    library.n_channels = n_channels
+    assert Microphone(PortAudio()).form == Form(44_100, n_channels)
+    assert Microphone(PortAudio(), channel=n_channels).form == Form(44_100, 1)
+    with pytest.raises(DeviceError, match=f"has {n_channels} channel.s., and channel 9 was requested"):
+        Microphone(PortAudio(), channel=9)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name", "number"),
+    [
+        ("usb", "USB Mic: Audio (hw:1,0)", 4),  # another card number
+        ("4", "USB Mic: Audio (hw:1,0)", 4),
+        ("7", "USB Mic: Audio (hw:2,0)", 4),  # another number
+        ("hw:1,0", "USB Mic: Audio (hw:1,0)", 4),
+        ("headset", "Headset (2- BT Hands-Free)", 5),
+        ("0", "Headset (BT Hands-Free)", 5),
+    ],
+)
+def test_a_device_is_known_again_under_another_number(wanted: str, name: str, number: int):
+    devices = [
+        Device(0, "Built-in: Audio (hw:0,0)", 2, 48_000, True),
+        Device(4, "USB Mic: Audio (hw:2,0)", 1, 48_000),
+        Device(5, "Headset (3- BT Hands-Free)", 1, 16_000),
+    ]
+    assert again(devices, wanted, name).number == number
+    with pytest.raises(DeviceError):
+        again(devices[:1], wanted, name)
 
 
 def test_portaudio_is_started_again_to_find_new_devices(library: FakeLibrary):

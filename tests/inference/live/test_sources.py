@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audio_emotion.core.errors import AudioError, DeviceError, UsageError
-from audio_emotion.inference.live import Block, Microphone, PlayedFile, Waiting, sources
+from audio_emotion.inference.live import Block, Device, Microphone, PlayedFile, Waiting, sources
 from audio_emotion.inference.live.devices import Form
 from audio_emotion.inference.model import Model, load_model
 from tests.inference.live.fakes import BLOCK, BUILT_IN, HEADSET, RATE, Clock, FakeInputs, sound
@@ -54,6 +54,53 @@ def test_what_waits_is_bounded_and_what_is_lost_is_counted(clock: Clock, monkeyp
     inputs.say(sound(1))
     found.append(next(blocks))
     assert [block.n_lost for block in found] == [0, 0, 0, 0, 0, 3 * BLOCK]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        Device(9, HEADSET.name, 1, RATE),
+        Device(HEADSET.number, HEADSET.name + " (hw:2,0)", 1, RATE),
+        Device(HEADSET.number, HEADSET.name, 1, 8_000),
+        Device(HEADSET.number, HEADSET.name, 1, 48_000),
+        Device(9, HEADSET.name + " (hw:2,0)", 2, 44_100),
+    ],
+)
+@pytest.mark.parametrize("wanted", ["headset", "3", HEADSET.name])
+def test_a_device_may_come_back_under_another_number_or_rate(clock: Clock, device: Device, wanted: str):
+    inputs = FakeInputs(clock, BUILT_IN, HEADSET)
+    microphone = Microphone(inputs, wanted, wait_s=10, clock=clock)
+    stop = threading.Event()
+    blocks = microphone.blocks(stop)
+    inputs.say(sound(1))
+    next(blocks)
+    inputs.unplug()
+    assert isinstance(next(blocks), Waiting)
+    inputs.plugged = [BUILT_IN, device]
+    n_frames = device.sampling_rate
+    tone = (9000 * np.sin(2 * np.pi * 200 * np.arange(n_frames) / n_frames)).astype(np.int16)[:, None]
+    inputs.says_when_opened = [tone]
+    found = [next(blocks)]
+    stop.set()
+    found.extend(blocks)
+    frames = np.concatenate([block.frames for block in found if isinstance(block, Block)])
+    assert microphone.form == Form(RATE, 1)
+    assert frames.dtype == np.int16
+    assert frames.shape == (pytest.approx(RATE, abs=1100), 1)  # a resampler holds some back
+    assert np.abs(np.fft.rfft(frames[2000:10_000, 0])).argmax() == 100  # 200 Hz
+
+
+def test_one_channel_of_several(clock: Clock):
+    inputs = FakeInputs(clock, Device(0, "array", 6, RATE, is_default=True))
+    microphone, stop = Microphone(inputs, channel=5, clock=clock), threading.Event()
+    assert microphone.form == Form(RATE, 1)
+    frames = np.repeat(sound(2), 6, axis=1) // np.arange(1, 7, dtype=np.int16)
+    inputs.say(frames)
+    stop.set()
+    found = [block.frames for block in microphone.blocks(stop) if isinstance(block, Block)]
+    assert np.array_equal(np.concatenate(found), frames[:, 4:5])
+    with pytest.raises(UsageError, match="counted from 1"):
+        Microphone(inputs, channel=0)
 
 
 @pytest.mark.parametrize("wanted", [None, "headset"])
