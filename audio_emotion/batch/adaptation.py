@@ -40,7 +40,7 @@ def batch_shifts(
 
     Args:
         folder: the output folder.
-        files: absolute path of each recording → its name.
+        files: path of each recording below the folder that all share → its name.
         model: it must be adaptable.
         grouping: ``all`` or ``folder``.
         settings: keyword arguments of :func:`audio_emotion.batch.readers.whole`.

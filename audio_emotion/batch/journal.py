@@ -1,10 +1,11 @@
-"""The record of a batch: one line for each input that was dealt with, so that a later run continues.
+"""The record of a batch: one line for each finished input, so that a later run continues.
 
-``journal.jsonl`` in the output folder begins with a line that says what the answers were made with; then comes a
-line an input, appended as it is finished, and one for the formats of a run where it brought new ones. A line is there
-whole or not at all: a last one without its line end was torn by a crash and is cut off, and one that does not match
-its checksum is passed over, so that its input is done again. Nothing is ever rewritten, so the cost of a result does
-not grow with their number.
+``journal.jsonl`` in the output folder starts with a line that says what determines the results. Then follows a line for
+each input, appended when it is finished, and one for new formats of a run, or for the place that the inputs have moved
+to. Inputs are known by their paths below a root folder, so that the same archive can be mounted elsewhere. A line is
+complete or does not count: a last line without a line end was cut off by a crash and is removed, and one that does not
+match its checksum is skipped, so that its input is processed again. Nothing is ever rewritten, so the cost of a result
+does not grow with their number.
 """
 
 import errno
@@ -25,10 +26,13 @@ from audio_emotion.core import paths
 from audio_emotion.core.errors import StorageError, UsageError
 
 JOURNAL, LOCK = "journal.jsonl", "journal.lock"
-_FORMAT = 2
-_SUM = b',"crc32":'  # the last item of each line: of all that stands before it
+_FORMAT = 3
+_SUM = b',"crc32":'  # the last item of each line, of all that is before it
 _LOG = logging.getLogger(__name__)
-_SYNC_S = 2.0  # a power cut loses the results of so many seconds; a killed process loses none
+_SYNC_S = 2.0  # a power failure loses the results of so many seconds; a killed process loses none
+
+# Steps in which file systems store times: nanoseconds; 100 ns (NTFS, SMB); 1 us; 10 ms (exFAT); 2 s (FAT).
+_STEPS_NS = ((1_000_000_000, 2_000_000_000), (1_000_000, 10_000_000), (1_000, 1_000), (100, 100))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,26 @@ class FileStat:
     """What tells whether a file has changed.
 
     Attributes:
-        size: bytes; -1 for a file that is not there.
+        size: bytes; -1 for a file that does not exist.
         mtime_ns: nanoseconds since the epoch.
     """
 
     size: int
     mtime_ns: int
+
+    def is_same(self, other: "FileStat") -> bool:
+        """Tell whether two are of one file, perhaps copied to a file system that stores times in larger steps.
+
+        >>> FileStat(9, 1_700_000_001_234_567_891).is_same(FileStat(9, 1_700_000_000_000_000_000))
+        True
+        >>> FileStat(9, 1_700_000_001_234_567_891).is_same(FileStat(9, 1_700_000_001_234_567_892))
+        False
+        """
+        if self.size != other.size or self.size < 0:
+            return self == other
+        times = (self.mtime_ns, other.mtime_ns)
+        step = max((slack for divisor, slack in _STEPS_NS for time in times if time % divisor == 0), default=1)
+        return abs(times[0] - times[1]) < step
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +67,20 @@ class Entry:
     """What the journal holds of an input.
 
     Attributes:
-        stamp: the file's, when it was dealt with.
-        failure: the kind of its failure; None where it has an answer.
-        offset: where its line begins.
+        stamp: the file's, when it was processed.
+        failure: the kind of its failure; None if it has a result.
+        offset: where its line starts, in bytes.
+        output: the name of its output files, if it is not the plain one.
     """
 
     stamp: FileStat
     failure: str | None
     offset: int
+    output: str | None = None
 
 
 def file_stat(path: str) -> FileStat:
-    """Return a file's stamp; one that cannot be looked at has a stamp too."""
+    """Return a file's size and time; of one that cannot be looked at, those of a file that does not exist."""
     try:
         status = Path(path).stat()
     except (OSError, ValueError):
@@ -72,11 +92,12 @@ class Journal:
     """An open journal; see :func:`open_journal`.
 
     Attributes:
-        header: what it was begun with.
-        entries: the last of each input.
-        formats: those that runs so far have written answers in.
-        is_new: whether this process began it.
-        is_kept: whether a new one stays though it has no entry; nobody knows before whose the files around it are.
+        header: what it was started with.
+        entries: the last of each input, by its path below the root.
+        root: the folder that the inputs were below in the last run.
+        formats: those that runs so far have written results in.
+        is_new: whether this process started it.
+        is_kept: whether a new one stays although it has no entry; until it is set, the files next to it may be others'.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
@@ -93,10 +114,11 @@ class Journal:
             self._reader = path.open("rb")
         except OSError as error:
             raise _storage(path, error) from error
+        self.root = ""
         self.header, self.entries, self._end = self._load()
 
     def _load(self) -> tuple[dict[str, Any], dict[str, Entry], int]:
-        """Return the header, the last entry of each input, and the length of what is whole; cut off what is not."""
+        """Return the header, the last entry of each input, and the length of the complete lines; cut off the rest."""
         entries: dict[str, Entry] = {}
         offset = n_damaged = 0
         lines = io.BufferedReader(self._file)
@@ -107,6 +129,7 @@ class Journal:
                     f"{paths.display_path(self._path)}: not a journal that this version can continue; "
                     "name another folder, or restart"
                 )
+            self.root = str(header.get("root", ""))
             offset = lines.tell()
             for line in lines:
                 if not line.endswith(b"\n"):
@@ -114,31 +137,46 @@ class Journal:
                 content = _parsed(line)
                 n_damaged += not content
                 self.formats.update(content.get("formats", ()))
+                self.root = content.get("root", self.root)
                 if "path" in content:
                     seen = FileStat(content["size"], content["mtime_ns"])
                     failure = content.get("failure")
-                    entries[content["path"]] = Entry(seen, failure["kind"] if failure else None, offset)
+                    kind = failure["kind"] if failure else None
+                    entries[content["path"]] = Entry(seen, kind, offset, content.get("output"))
                 offset += len(line)
             lines.detach()
             if n_damaged:
-                _LOG.warning("%s: %d damaged line(s) passed over", paths.display_path(self._path), n_damaged)
+                _LOG.warning("%s: %d damaged line(s) skipped", paths.display_path(self._path), n_damaged)
             self._file.truncate(offset)
         except OSError as error:
             raise _storage(self._path, error) from error
         return header, entries, offset
 
-    def add(self, path: str, seen: FileStat, content: Mapping[str, Any]) -> None:
-        """Append what became of an input: ``answer`` or ``failure`` (with its ``kind``), in JSON's terms.
+    def add(self, key: str, seen: FileStat, content: Mapping[str, Any], output: str | None = None) -> None:
+        """Append the outcome of an input: ``answer`` or ``failure`` (with its ``kind``), as JSON values.
+
+        ``key`` is its path below the root, ``output`` the name of its output files if it is not the plain one.
 
         Raises:
             StorageError: it cannot be written; the journal is as it was before.
         """
-        offset = self._append({"path": path, "size": seen.size, "mtime_ns": seen.mtime_ns, **content})
+        named = {} if output is None else {"output": output}
+        offset = self._append({"path": key, "size": seen.size, "mtime_ns": seen.mtime_ns, **named, **content})
         failure = content.get("failure")
-        self.entries[path] = Entry(seen, failure["kind"] if failure else None, offset)
+        self.entries[key] = Entry(seen, failure["kind"] if failure else None, offset, output)
+
+    def add_root(self, root: str) -> None:
+        """Note that the inputs have moved below another folder.
+
+        Raises:
+            StorageError: as :meth:`add`.
+        """
+        if root != self.root:
+            self._append({"root": root})
+            self.root = root
 
     def add_formats(self, formats: Iterable[str]) -> None:
-        """Note, before the first answer is written, which formats this run writes.
+        """Note, before the first result is written, which formats this run writes.
 
         Raises:
             StorageError: as :meth:`add`.
@@ -148,7 +186,7 @@ class Journal:
             self.formats.update(new)
 
     def _append(self, content: Mapping[str, Any]) -> int:
-        """Write a line behind the last one, and return where it begins."""
+        """Write a line after the last one, and return where it starts."""
         line, offset = _line(content), self._end
         try:
             self._file.seek(offset)
@@ -165,12 +203,12 @@ class Journal:
         return offset
 
     def read(self, entry: Entry) -> dict[str, Any]:
-        """Return what :meth:`add` was given."""
+        """Return the content of an entry, as :meth:`add` wrote it."""
         self._reader.seek(entry.offset)
         return _parsed(self._reader.readline())
 
     def close(self) -> None:
-        """Wait until the disk has everything."""
+        """Close the files once the disk has everything."""
         with self._file, self._reader:
             try:
                 self._sync()
@@ -186,16 +224,16 @@ class Journal:
 def open_journal(
     folder: Path, header: Mapping[str, Any], restart: Callable[[Journal], None] | None = None
 ) -> Iterator[Journal]:
-    """Open the journal of an output folder for this process alone, and begin one with ``header`` where there is none.
+    """Open the journal of an output folder for this process alone; if there is none, start one with ``header``.
 
-    With ``restart`` one is begun in any case, and ``restart`` is given the one before it, where that can be read.
+    With ``restart`` one is started in any case, and ``restart`` is called with the previous one if it can be read.
 
     Raises:
         StorageError: the folder cannot be written, another run has it, or what is there is no journal.
     """
     if folder.is_file():
         raise StorageError(
-            f"{paths.display_path(folder)}: is a file, expected a folder for the answers; name another one"
+            f"{paths.display_path(folder)}: is a file, expected a folder for the results; name another one"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -227,21 +265,21 @@ def open_journal(
 
 
 def _earlier(path: Path) -> Journal | None:
-    """Return the journal that is there; None where there is none, or none that this version can read."""
+    """Return the existing journal; None if there is none, or none that this version can read."""
     try:
         return Journal(path, {}) if path.is_file() and path.stat().st_size else None
     except StorageError:
         _LOG.warning(
-            "%s: cannot be read, so that what earlier runs have written stays beside the new answers",
+            "%s: cannot be read, so files that earlier runs wrote stay next to the new results",
             paths.display_path(path),
         )
         return None
 
 
 def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path | str) -> None:
-    """Refuse to mix answers: compare what a journal was begun with to what it is to be continued with.
+    """Refuse to mix results: compare what a journal was started with to what it would be continued with.
 
-    Both are flat, a name to a value in JSON's terms.
+    Both are flat: names with JSON values.
 
     Raises:
         UsageError: they differ; the first difference is named.
@@ -250,23 +288,23 @@ def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path | s
     for name in [*now, *(name for name in then if name not in now)]:
         if then.get(name) != now.get(name):
             raise UsageError(
-                f"{paths.display_path(folder)} was begun with {name} {then.get(name)!r}, "
-                f"this run has {now.get(name)!r}; their answers "
+                f"{paths.display_path(folder)} was started with {name} {then.get(name)!r}, "
+                f"this run has {now.get(name)!r}; their results "
                 "must not be mixed: use the same, name another folder, or restart"
             )
 
 
 def _line(content: Mapping[str, Any]) -> bytes:
-    said = json.dumps(content, separators=(",", ":")).encode("ascii")[:-1]
-    return b'%s%s"%08x"}\n' % (said, _SUM, zlib.crc32(said))
+    body = json.dumps(content, separators=(",", ":")).encode("ascii")[:-1]
+    return b'%s%s"%08x"}\n' % (body, _SUM, zlib.crc32(body))
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
     """Return a line's content; of a damaged one, nothing."""
-    said, found, total = line.rpartition(_SUM)
-    if not found or total.rstrip() != b'"%08x"}' % zlib.crc32(said):
+    body, separator, total = line.rpartition(_SUM)
+    if not separator or total.rstrip() != b'"%08x"}' % zlib.crc32(body):
         return {}
-    content: dict[str, Any] = json.loads(said + b"}")
+    content: dict[str, Any] = json.loads(body + b"}")
     return content
 
 

@@ -1,27 +1,24 @@
-"""What a batch leaves for its user: files for each input, and those for all together."""
+"""What a batch leaves for its user: files for each input, and those for all inputs."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from audio_emotion.batch.journal import JOURNAL, Journal
+from audio_emotion.batch.journal import Journal
+from audio_emotion.batch.names import FAILURES, RESULTS, folded, name_of_key, told_apart
 from audio_emotion.core import paths
 from audio_emotion.core.errors import StorageError
 from audio_emotion.core.types import Prediction
-from audio_emotion.formats import Result, Source, Writer, get_writer, percent_encode
-
-RESULTS, FAILURES = "results", "failures"
-"""Names of the files for all inputs together, without their suffixes."""
+from audio_emotion.formats import Result, Source, Writer, get_writer
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A recording without an answer.
+    """A recording without a result.
 
     Attributes:
         file: as the user named it.
@@ -33,11 +30,18 @@ class Failed:
     kind: str
     reason: str
 
+    def renamed(self, name: str) -> "Failed":
+        """Return the failure under the file's present name."""
+        before, now = paths.display_path(self.file), paths.display_path(name)
+        reason = now + self.reason.removeprefix(before) if self.reason.startswith(before) else self.reason
+        return Failed(name, self.kind, reason)
+
 
 class Outputs:
-    """The files for users in the output folder: one an input and format, and those for all inputs together.
+    """The files for users in the output folder: one for each input and format, and those for all inputs.
 
-    What is taken away was written by a run of the journal: a user's own file beside the answers stays.
+    Inputs are known by their keys in the journal. Only files that a run of the journal wrote are removed: the user's
+    own files next to them stay.
     """
 
     def __init__(
@@ -45,50 +49,61 @@ class Outputs:
     ) -> None:
         self._folder = folder
         self._journal = journal
-        self._root: str = journal.header.get("root", "")
         self._formats = tuple(dict.fromkeys(formats))
         self._labels = labels
         self._per_input = per_input
         self._made: set[Path] = set()
+        self._owners: dict[int, str] = {}  # hash of each folded output name → the key of the input that has it
+        for key, entry in journal.entries.items() if per_input else ():
+            self._owners.setdefault(hash(folded(entry.output or name_of_key(key))), key)
         journal.add_formats(self._formats)
 
-    def _targets(self, path: str, formats: Iterable[str]) -> Iterator[tuple[Writer, Path]]:
-        name = output_name(path, self._root)
+    def reserve(self, key: str) -> str | None:
+        """Return an input's output name if it is not the plain one, which another input has up to case."""
+        if not self._per_input:
+            return None
+        if (entry := self._journal.entries.get(key)) is not None:
+            return entry.output
+        name = name_of_key(key)
+        return None if self._owners.setdefault(hash(folded(name)), key) == key else told_apart(name, key)
+
+    def _targets(self, key: str, formats: Iterable[str]) -> Iterator[tuple[Writer, Path]]:
+        name = self.reserve(key) or name_of_key(key)
         for format_name in formats:
             writer = get_writer(format_name, self._labels)
             yield writer, self._folder / (name + writer.suffix)
 
-    def lacks(self, path: str) -> bool:
-        """Tell whether a file of an answered input is missing."""
-        return self._per_input and not all(target.is_file() for _, target in self._targets(path, self._formats))
+    def lacks(self, key: str) -> bool:
+        """Tell whether an output file of an input with a result is missing."""
+        return self._per_input and not all(target.is_file() for _, target in self._targets(key, self._formats))
 
-    def write(self, path: str, answer: Result) -> None:
+    def write(self, key: str, result: Result) -> None:
         """Write an input's files."""
         if not self._per_input:
             return
-        for writer, target in self._targets(path, self._formats):
+        for writer, target in self._targets(key, self._formats):
             if target.parent not in self._made:
                 _make(target.parent)
                 self._made.add(target.parent)
             with paths.writing_text(target) as file:
-                file.write(writer.render([answer]))
+                file.write(writer.render([result]))
 
-    def discard(self, path: str) -> None:
-        """Take away the files of an input that has no answer any more, in whichever format a run left them."""
-        entry = self._journal.entries.get(path)
+    def discard(self, key: str) -> None:
+        """Remove the files of an input that no longer has a result, in all formats that any run wrote."""
+        entry = self._journal.entries.get(key)
         if self._per_input and entry is not None and entry.failure is None:
-            for _, target in self._targets(path, self._journal.formats):
+            for _, target in self._targets(key, self._journal.formats):
                 paths.remove(target)
 
-    def check_free(self, paths_of_inputs: Iterable[str]) -> None:
+    def check_free(self, keys: Iterable[str]) -> None:
         """Refuse to write over files that no run has written.
 
         Raises:
             StorageError: there is one.
         """
-        targets = [*self._together(self._formats).values(), self._folder / f"{FAILURES}.jsonl"]
+        targets = [*self._combined(self._formats).values(), self._folder / f"{FAILURES}.jsonl"]
         if self._per_input:
-            targets += [target for path in paths_of_inputs for _, target in self._targets(path, self._formats)]
+            targets += [target for key in keys for _, target in self._targets(key, self._formats)]
         for target in targets:
             if os.path.lexists(target):
                 raise StorageError(
@@ -97,50 +112,51 @@ class Outputs:
                 )
 
     def delete_outputs(self) -> None:
-        """Take away all that runs have written: what comes now begins anew."""
+        """Remove all that runs have written."""
         self.delete_combined()
-        for path in self._journal.entries:
-            self.discard(path)
+        for key in self._journal.entries:
+            self.discard(key)
 
     def delete_combined(self) -> None:
-        """Take away the files for all inputs, which speak of a finished batch, while there is something to do."""
-        for target in self._together(self._journal.formats).values():
+        """Remove the files for all inputs, which exist only for a finished batch."""
+        for target in self._combined(self._journal.formats).values():
             paths.remove(target)
         paths.remove(self._folder / f"{FAILURES}.jsonl")
 
-    def _together(self, formats: Iterable[str]) -> dict[str, Path]:
-        """Return those of the formats that can hold several answers, each with the path of its file for all inputs."""
+    def _combined(self, formats: Iterable[str]) -> dict[str, Path]:
+        """Return those of the formats that can hold several results, each with the path of its file for all inputs."""
         writers = {name: get_writer(name, self._labels) for name in formats}
         return {name: self._folder / (RESULTS + w.suffix) for name, w in writers.items() if w.combines}
 
-    def write_combined(self, names: Iterable[str]) -> tuple[Failed, ...]:
-        """Write ``results.*`` and ``failures.jsonl`` in the order of the inputs, and return the failures."""
+    def write_combined(self, names: Mapping[str, str]) -> tuple[Failed, ...]:
+        """Write ``results.*`` and ``failures.jsonl`` for inputs (key → present name) in order; return the failures."""
         failures = []
         with ExitStack() as stack:
-            together = []
-            for format_name, target in self._together(self._formats).items():
+            open_writers = []
+            for format_name, target in self._combined(self._formats).items():
                 file = stack.enter_context(paths.writing_text(target))
-                together.append((get_writer(format_name, self._labels, many=True), file))
+                open_writers.append((get_writer(format_name, self._labels, many=True), file))
             lines = stack.enter_context(paths.writing_text(self._folder / f"{FAILURES}.jsonl"))
-            for writer, file in together:
+            for writer, file in open_writers:
                 file.write(writer.head())
-            for path in names:
-                content = self._journal.read(self._journal.entries[path])
+            for key, name in names.items():
+                content = self._journal.read(self._journal.entries[key])
                 if "failure" in content:
-                    failures.append(Failed(**content["failure"]))
-                    failure = {name: paths.encodable(text) for name, text in content["failure"].items()}
-                    lines.write(json.dumps(failure, ensure_ascii=False) + "\n")
+                    failed = Failed(**content["failure"]).renamed(name)
+                    failures.append(failed)
+                    line = {field.name: paths.encodable(getattr(failed, field.name)) for field in fields(failed)}
+                    lines.write(json.dumps(line, ensure_ascii=False) + "\n")
                     continue
-                answer = from_json(content)
-                for writer, file in together:
-                    file.write(writer.result(answer))
-            for writer, file in together:
+                result = from_json(content, name)
+                for writer, file in open_writers:
+                    file.write(writer.result(result))
+            for writer, file in open_writers:
                 file.write(writer.tail())
         return tuple(failures)
 
 
 def to_json(record: Result | Prediction) -> dict[str, Any]:
-    """Return what JSON can write of an answer, with nothing left out or rounded; :func:`unpacked` turns it back."""
+    """Return a result as JSON values, with nothing left out or rounded; :func:`from_json` turns it back."""
     if isinstance(record, Result):
         segments = None if record.segments is None else [to_json(segment) for segment in record.segments]
         return {**asdict(record.source), "prediction": to_json(record.prediction), "segments": segments}
@@ -148,47 +164,13 @@ def to_json(record: Result | Prediction) -> dict[str, Any]:
     return content | {"scores": dict(record.scores)}
 
 
-def from_json(content: Mapping[str, Any]) -> Result:
-    """Turn a line of the journal back into what it was made from."""
+def from_json(content: Mapping[str, Any], file: str) -> Result:
+    """Turn a line of the journal back into the result that it was made from, under the file's present name."""
     packed = dict(content["answer"])
     prediction = Prediction(**packed.pop("prediction"))
     segments = packed.pop("segments")
-    return Result(
-        Source(**packed), prediction, None if segments is None else tuple(Prediction(**entry) for entry in segments)
-    )
-
-
-_REFUSED = '<>:"|?*\\'  # by some file system or shell
-_RESERVED = {RESULTS, FAILURES, Path(JOURNAL).stem}
-_LONGEST = 200  # bytes of a name, to which a suffix is added; most file systems allow 255
-
-
-def output_name(path: str, root: str) -> str:
-    """Return what an input's output files are called, under the output folder and without the format's suffix.
-
-    It is the input's path below ``root``, so that a tree of inputs gives the same tree of outputs and no two inputs
-    share a name; what lies outside has ``__`` for each step up. Characters that some file systems refuse are escaped
-    as in a URL, and a long name is cut and told apart by a checksum.
-
-    >>> output_name("/data/calls/may/one.wav", "/data/calls")
-    'may/one.wav'
-    """
-    try:
-        relative = os.path.relpath(path, root or os.sep)
-    except ValueError:  # on another drive
-        relative = path
-    parts = ["__" if part == os.pardir else _output_part(part) for part in Path(relative).parts]
-    if len(parts) == 1 and parts[0] in _RESERVED:
-        parts = [f"%{ord(parts[0][0]):02X}{parts[0][1:]}"]
-    return "/".join(parts)
-
-
-def _output_part(part: str) -> str:
-    word = percent_encode(part, also=_REFUSED)
-    if len(word.encode()) <= _LONGEST:
-        return word
-    digest = hashlib.sha256(os.fsencode(part)).hexdigest()[:16]
-    return f"{word.encode()[: _LONGEST - 17].decode(errors='ignore')}~{digest}"
+    source = replace(Source(**packed), file=file)
+    return Result(source, prediction, None if segments is None else tuple(Prediction(**entry) for entry in segments))
 
 
 def _make(folder: Path) -> None:

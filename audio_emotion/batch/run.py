@@ -1,4 +1,4 @@
-"""Many recordings → answers, with decoding in processes of its own, and a journal that lets a run be continued."""
+"""Many recordings → results: decoding in separate processes, and a journal so that a run can be continued."""
 
 import hashlib
 import json
@@ -11,6 +11,7 @@ from typing import Any
 
 from audio_emotion.batch.adaptation import SHIFTS, batch_shifts
 from audio_emotion.batch.journal import FileStat, Journal, check_same, file_stat, open_journal
+from audio_emotion.batch.names import as_named, common_folder, find_root, path_below
 from audio_emotion.batch.outputs import Failed, Outputs, from_json, to_json
 from audio_emotion.batch.scoring import Scored, Task, default_jobs, score
 from audio_emotion.batch.workers import Limits
@@ -31,10 +32,10 @@ class Progress:
 
     Attributes:
         total: inputs, each counted once.
-        skipped: those that an earlier run had dealt with.
-        done: those answered in this run.
+        skipped: those that an earlier run processed.
+        done: those with a result of this run.
         failed: those that failed in this run.
-        sound_s: seconds of sound answered in this run.
+        sound_s: seconds of sound with a result of this run.
     """
 
     total: int
@@ -49,9 +50,9 @@ class BatchResult:
     """What a batch left.
 
     Attributes:
-        done: inputs answered in this run.
-        skipped: inputs whose answer an earlier run had left.
-        failed: inputs without an answer, in their order, whichever run found out.
+        done: inputs with a result of this run.
+        skipped: inputs with a result of an earlier run.
+        failed: inputs without a result, in their order, of this run or an earlier one.
     """
 
     done: int
@@ -74,28 +75,27 @@ def run_batch(
     progress: Callable[[Progress], None] = lambda progress: None,
     on_failure: Callable[[Failed], None] = lambda failed: None,
 ) -> BatchResult:
-    """Answer recordings into a folder, and continue where an earlier run into it stopped.
+    """Predict the emotion of recordings into a folder, and continue where an earlier run into it stopped.
 
-    Each input leaves a file in each of ``formats`` (unless ``per_input`` is false) as soon as it is answered; at the
-    end come ``results.*``, all answers in the order of the inputs in each format that can hold several, and
-    ``failures.jsonl``. An input that an earlier run answered is done again only if its size or modification time
-    changed; one whose content could not be decoded likewise; other failures are tried again. ``restart`` takes away
-    what earlier runs wrote, and begins anew. With ``adapt``, ``all`` or ``folder``, the model is adapted to the
-    recordings of each group first (:mod:`audio_emotion.batch.adaptation`); a run that continues uses the same shifts.
+    Each input gets a file in each of ``formats`` (unless ``per_input`` is false) as soon as it is finished. At the end
+    ``results.*`` are written, all results in the order of the inputs in each format that can hold several, and
+    ``failures.jsonl``. An input that an earlier run finished is processed again only if its size or modification time
+    changed; the same is true of one that could not be decoded; other failures are tried again. Inputs are known by
+    their paths below the folder that they share, wherever that is mounted. ``restart`` removes what earlier runs wrote.
+    With ``adapt``, ``all`` or ``folder``, the model is adapted to the recordings of each group first
+    (:mod:`audio_emotion.batch.adaptation`); a run that continues uses the same shifts.
 
     Raises:
         ModelError: ``adapt`` with a model that cannot be adapted.
-        UsageError: the folder was begun with another model or other parameters, or no such format.
-        StorageError: the folder cannot be written, another run is writing there, or it holds files under the names
-            of answers though it holds no journal.
+        UsageError: the folder was started with another model or other parameters, or no such format.
+        StorageError: the folder cannot be written, another run is writing there, or it has files with the names of
+            results but no journal.
     """
     task = task or Task()
     folder = Path(output_dir)
-    names: dict[str, str] = {}  # absolute path → as named, each once
-    for name in inputs:
-        names.setdefault(os.path.abspath(name), os.fspath(name))  # noqa: PTH100 (keeps "..", and odd bytes, right)
+    named = as_named(inputs)
     made_with = fingerprint(model.config, model.backend, task) | ({"adapt": adapt} if adapt else {})
-    header = {"fingerprint": made_with, "root": _common_folder(list(names))}
+    header = {"fingerprint": made_with, "root": common_folder(list(named))}
     for format_name in formats:
         get_writer(format_name, model.config.labels)
 
@@ -106,6 +106,8 @@ def run_batch(
     with open_journal(folder, header, forget if restart else None) as journal:
         check_same(flatten_params(journal.header["fingerprint"]), flatten_params(made_with), folder)
         outputs = Outputs(folder, journal, formats, model.config.labels, per_input)
+        journal.add_root(find_root(list(named), journal.entries, journal.root))
+        names = {path_below(path, journal.root): name for path, name in named.items()}
         if journal.is_new and not restart:
             outputs.check_free(names)
         journal.is_kept = True
@@ -114,19 +116,20 @@ def run_batch(
             outputs.delete_combined()
         counts = Progress(len(names), len(names) - len(todo), 0, 0, 0.0)
         progress(counts)
-        files = [names[path] for path, _ in todo]
+        files = [names[key] for key, _ in todo]
         shift_of = _shift_of(folder, names, model, adapt, task, jobs, limits) if adapt and todo else None
         with closing(score(files, model, task, jobs=jobs, limits=limits, shift_of=shift_of)) as results:
             for result in results:
-                path, seen = todo[result.item]
+                key, seen = todo[result.item]
+                output = outputs.reserve(key)
                 if isinstance(result, Scored):
-                    outputs.write(path, result.answer)
-                    journal.add(path, seen, {"answer": to_json(result.answer)})
+                    outputs.write(key, result.answer)
+                    journal.add(key, seen, {"answer": to_json(result.answer)}, output)
                     counts = replace(counts, done=counts.done + 1, sound_s=counts.sound_s + result.duration_s)
                 else:
-                    failed = Failed(names[path], result.kind, result.reason)
-                    outputs.discard(path)
-                    journal.add(path, seen, {"failure": asdict(failed)})
+                    failed = Failed(names[key], result.kind, result.reason)
+                    outputs.discard(key)
+                    journal.add(key, seen, {"failure": asdict(failed)}, output)
                     on_failure(failed)
                     counts = replace(counts, failed=counts.failed + 1)
                 progress(counts)
@@ -147,11 +150,12 @@ def _shift_of(
     settings = {"part": task.settings.get("part"), "gate": task.gate, "vad": task.vad}
     n_jobs = default_jobs() if jobs is None else jobs
     shifts = batch_shifts(folder, names, model, grouping, settings, n_jobs, limits or Limits())
-    return lambda name: shifts.get(group_key(grouping, os.path.abspath(name)))  # noqa: PTH100 (as for names)
+    group_of = {name: group_key(grouping, key) for key, name in names.items()}
+    return lambda name: shifts.get(group_of[name])
 
 
 def fingerprint(config: ModelConfig, backend: str, task: Task) -> dict[str, Any]:
-    """Return what the answers depend on, a name to a value."""
+    """Return what determines the results: names with JSON values."""
     described = {name: value for name, value in asdict(config).items() if name not in {"training", "figures"}}
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
     what = {"model": f"{config.name} (sha256 {digest[:16]})", "backend": backend, "reader": task.reader}
@@ -159,33 +163,26 @@ def fingerprint(config: ModelConfig, backend: str, task: Task) -> dict[str, Any]
 
 
 def flatten_params(made_with: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a fingerprint without levels, its parameters called what a user calls them."""
-    said: dict[str, Any] = {}
+    """Return a fingerprint without levels, with the parameters' names as users know them."""
+    flat: dict[str, Any] = {}
     for name, value in made_with.items():
         if isinstance(value, Mapping):
-            said |= flatten_params(value)
+            flat |= flatten_params(value)
         elif name == "reader":
-            said["kind of answer"] = str(value).rpartition(":")[2]
+            flat["kind of answer"] = str(value).rpartition(":")[2]
         else:
-            said[name.removesuffix("_s").replace("_", " ")] = value
-    return said
-
-
-def _common_folder(files: Sequence[str]) -> str:
-    """Return the deepest folder that all absolute paths are in; none where they are on several drives."""
-    try:
-        return os.path.commonpath([os.path.dirname(path) for path in files])  # noqa: PTH120
-    except ValueError:
-        return ""
+            flat[name.removesuffix("_s").replace("_", " ")] = value
+    return flat
 
 
 def _left_to_do(names: Mapping[str, str], journal: Journal, outputs: "Outputs") -> list[tuple[str, FileStat]]:
-    """Return the inputs that need work, with their present stamps; give the others the output files they lack."""
+    """Return the keys of inputs that need work, with their sizes and times; write output files that others lack."""
     todo = []
-    for path in names:
-        entry, seen = journal.entries.get(path), file_stat(path)
-        if entry is None or entry.stamp != seen or entry.failure not in {None, FINAL}:
-            todo.append((path, seen))
-        elif entry.failure is None and outputs.lacks(path):
-            outputs.write(path, from_json(journal.read(entry)))
+    for key, name in names.items():
+        entry, seen = journal.entries.get(key), file_stat(name)
+        outputs.reserve(key)  # in the order of the inputs, so that output names do not depend on what is finished first
+        if entry is None or not entry.stamp.is_same(seen) or entry.failure not in {None, FINAL}:
+            todo.append((key, seen))
+        elif entry.failure is None and outputs.lacks(key):
+            outputs.write(key, from_json(journal.read(entry), name))
     return todo

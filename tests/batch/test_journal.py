@@ -121,7 +121,7 @@ def test_a_line_that_is_not_the_journals_own_is_passed_over(tmp_path: Path, line
         file.write(f"{line}\n")
     with open_journal(tmp_path, HEADER) as record:
         assert list(record.entries) == ["/in/0", "/in/1"]
-    assert "1 damaged line(s) passed over" in caplog.text
+    assert "1 damaged line(s) skipped" in caplog.text
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -249,11 +249,11 @@ def test_nothing_is_rewritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_the_first_difference_is_named():
     then = {"model": "a (sha256 1)", "hop_s": 1.0, "labels": ["x"]}
     check_same(then, {"model": "a (sha256 1)", "hop_s": 1.0, "labels": ("x",)}, Path("out"))
-    with pytest.raises(UsageError, match=r"out was begun with hop_s 1.0, this run has 2.0; .* restart"):
+    with pytest.raises(UsageError, match=r"out was started with hop_s 1.0, this run has 2.0; .* restart"):
         check_same(then, then | {"hop_s": 2.0}, Path("out"))
-    with pytest.raises(UsageError, match="begun with merge None, this run has True"):
+    with pytest.raises(UsageError, match="started with merge None, this run has True"):
         check_same(then, then | {"merge": True}, Path("out"))
-    with pytest.raises(UsageError, match=r"begun with hop_s 1\.0, this run has None"):
+    with pytest.raises(UsageError, match=r"started with hop_s 1\.0, this run has None"):
         check_same(then, {"model": "a (sha256 1)", "labels": ["x"]}, Path("out"))
 
 

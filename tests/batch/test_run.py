@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from audio_emotion.batch import outputs
 from audio_emotion.batch.journal import JOURNAL
-from audio_emotion.batch.outputs import Failed, output_name
+from audio_emotion.batch.names import output_name
+from audio_emotion.batch.outputs import Failed
 from audio_emotion.batch.run import Progress, run_batch
 from audio_emotion.batch.scoring import BATCH, DecodedRecording, Scored, Task, one_answer, score
 from audio_emotion.batch.workers import Failure, Limits
@@ -132,11 +133,11 @@ def test_models_and_parameters_are_not_mixed(tmp_path: Path):
     files, out = write(tmp_path / "in", ["1"]), tmp_path / "out"
     run_batch(files, out, stub(), task=TASK)
     before = (out / JOURNAL).read_bytes()
-    with pytest.raises(UsageError, match=r"begun with model 'stub \(sha256"):
+    with pytest.raises(UsageError, match=r"started with model 'stub \(sha256"):
         run_batch(files, out, stub(temperature=2.0), task=TASK)
-    with pytest.raises(UsageError, match=r"begun with hop None, this run has 1\.0"):
+    with pytest.raises(UsageError, match=r"started with hop None, this run has 1\.0"):
         run_batch(files, out, stub(), task=Task(reader=TASK.reader, settings={"config": {"hop_s": 1.0}}))
-    with pytest.raises(UsageError, match="begun with kind of answer 'read', this run has 'whole'"):
+    with pytest.raises(UsageError, match="started with kind of answer 'read', this run has 'whole'"):
         run_batch(files, out, stub())
     assert (out / JOURNAL).read_bytes() == before
     assert run_batch(files, out, stub(temperature=2.0), task=TASK, restart=True).done == 1
@@ -404,7 +405,7 @@ def test_killed_at_random_moments_and_continued(tmp_path: Path):
         assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
     result = run_batch(files, out, stub(), formats=("json", "csv"), task=TASK, jobs=2)
     times = Counter(line["path"] for line in journal(out) if "answer" in line)
-    assert times == {str(file): 1 for n, file in enumerate(files) if n not in bad}
+    assert times == {file.name: 1 for n, file in enumerate(files) if n not in bad}
     assert [f.file for f in result.failed] == [str(files[n]) for n in sorted(bad)]
     assert [line["file"] for line in lines(out / "failures.jsonl")] == [f.file for f in result.failed]
     run_batch(files, tmp_path / "at once", stub(), formats=("json", "csv"), task=TASK, jobs=2)

@@ -44,7 +44,7 @@ def run(
     partition holds, about.
 
     Raises:
-        UsageError: the folder was begun with another model or other parameters, or a manifest is none.
+        UsageError: the folder was started with another model or other parameters, or a manifest is none.
         PackageError: the extra ``ray`` is not installed.
         StorageError: the folder cannot be written.
         DeviceError: the cluster has no room for a single actor.
