@@ -100,7 +100,7 @@ def test_what_can_never_be_right_is_one_line_and_two(infer: Run, options: str, w
         ("clip.wav --segments none.csv", "none.csv: cannot be read (No such file or directory); expected a transcript"),
         ("--files-from none.txt", "none.txt: cannot be read (No such file or directory); expected a list"),
         ("empty", "empty: is a folder in which no file is named as recordings are (*.wav, *.mp3, *.mp4 ...)"),
-        ("clip.wav --output-dir clip.wav", "clip.wav: is a file, expected a folder for the answers"),
+        ("clip.wav --output-dir clip.wav", "clip.wav: is a file, expected a folder for the results"),
         ("clip.wav --start 5", "holds no samples after 5 s"),
         ("clip.wav --channels 2", "has 1 channel(s)"),
         ("clip.wav --stream 2", "stream 2 was asked for"),
