@@ -18,9 +18,11 @@ PAGE = ROOT / "docs" / "licences.md"
 HEAD = """# Dependencies and licences
 
 The code is under the [MIT licence](../LICENSE). The bundled weights are under
-[CC BY-NC-SA 4.0](../audio_emotion/weights/LICENSE), and the weights they started from also under the
-[Apache License 2.0](../audio_emotion/weights/LICENSE-APACHE-2.0). The tables below list the dependencies with the
-licence that each package states. [scripts/licences.py](../scripts/licences.py) wrote them on a Linux machine without
+[CC BY-NC-SA 4.0](../audio_emotion/weights/LICENSE). The pretrained weights in the package are under the
+[Apache License 2.0](../audio_emotion/weights/LICENSE-APACHE-2.0) (speech-embedding), the
+[BSD 2-Clause License](../audio_emotion/weights/LICENSE-BSD-2-CLAUSE) and the
+[MIT License](../audio_emotion/weights/LICENSE-WHISPER-MIT) (whisper-tiny). The tables below list the dependencies
+with the licence that each package states. [scripts/licences.py](../scripts/licences.py) wrote them on Linux without
 CUDA. With CUDA, torch installs NVIDIA's libraries, which have NVIDIA's own licence. PyAV's wheels contain FFmpeg (it
 states LGPL-3.0-or-later), and soundfile's contain libsndfile (LGPL-2.1-or-later).
 """

@@ -27,6 +27,8 @@ _BATCH = 16
 def write_int8(graph: Path, target: Path, inputs: FloatArray) -> None:
     """Write the ONNX ``graph`` to ``target`` with convolutions but the first, and fully connected layers, in integers.
 
+    Of matrix products, those in a frozen encoder of the frontend are integers too.
+
     Args:
         graph: what :func:`audio_emotion.export.weights.write_graph` wrote.
         target: where the other goes; what was there is replaced.
@@ -44,8 +46,12 @@ def write_int8(graph: Path, target: Path, inputs: FloatArray) -> None:
             target,
             _reader(graph, inputs),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Gemm"],
-            nodes_to_exclude=[*_convolutions(prepared)[:1], *_behind_pooling(prepared)],
+            op_types_to_quantize=["Conv", "Gemm", "MatMul"],
+            nodes_to_exclude=[
+                *_convolutions(prepared)[:1],
+                *_products_in_floats(prepared),
+                *_behind_pooling(prepared),
+            ],
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
@@ -59,6 +65,21 @@ def _convolutions(graph: Path) -> list[str]:
     import onnx
 
     return [node.name for node in onnx.load(graph).graph.node if node.op_type == "Conv"]
+
+
+def _products_in_floats(graph: Path) -> list[str]:
+    """Return the names of all matrix products but those with the matrices of an encoder in the frontend."""
+    import onnx
+
+    whole = onnx.load(graph).graph
+    constants = {array.name for array in whole.initializer}
+    encoded = set[str]()  # everything that a layer normalization of the frontend leads to
+    for node in whole.node:  # in an order in which each follows what it reads
+        starts = node.op_type == "LayerNormalization" and node.input[1].startswith("frontend.")
+        if starts or encoded.intersection(node.input):
+            encoded.update(node.output)
+    products = [node for node in whole.node if node.op_type == "MatMul"]
+    return [n.name for n in products if n.input[0] not in encoded or n.input[1] not in constants]
 
 
 def _behind_pooling(graph: Path) -> list[str]:

@@ -257,3 +257,17 @@ register(
         reads="sound, 48000 samples",
     ),
 )
+
+register(
+    "whisper-tiny",
+    Entry(
+        module="audio_emotion.models.networks.whisper_tiny",
+        network="WhisperTinyHead",
+        config="WhisperTinyHeadConfig",
+        frontend="WhisperTiny",
+        source="Radford et al. 2022, Whisper tiny's encoder as Smart Turn 3.2 tuned it, frozen",
+        reads="frames of a frozen encoder of 4.8 million parameters, 384 × 75",
+        pretrained_licence="BSD-2-Clause",
+        n_parameters=396_872,
+    ),
+)

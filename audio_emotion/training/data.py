@@ -19,10 +19,12 @@ from audio_emotion.augment.pipeline import Sounds
 from audio_emotion.core.types import FloatArray, IntArray
 from audio_emotion.corpora.base import Progress
 from audio_emotion.corpora.coverage import CALM, NEUTRAL, Coverage
+from audio_emotion.corpora.load import digest
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.models.frontends import LogMelSpectrogram, MelMfcc
-from audio_emotion.training import spectrogram_cache
+from audio_emotion.training import accelerator, spectrogram_cache
 from audio_emotion.training.config import TrainConfig
+from audio_emotion.training.feature_store import FeatureStore
 from audio_emotion.training.sampling import epoch_order, occurrences
 from audio_emotion.training.spectrogram_cache import SpectrogramCache, needed_bytes
 
@@ -108,6 +110,7 @@ class Loader:
         ids = side.ids or None
         self._sounds = Sounds(side.sounds, config.rate, config.window_samples, config.seed, config.augment, ids)
         self._changes = Features(config.augment, model.frontend)
+        self._store = self._stored(progress) if getattr(model.frontend, "stored", False) else None
         self._bank = self._computed(progress) if getattr(model.frontend, "cached", False) else None
         self._repeated = self._repeating()
         self.waited_s = 0.0
@@ -142,7 +145,7 @@ class Loader:
         device = next(self._model.parameters()).device
         x = torch.from_numpy(inputs).to(device)
         with torch.no_grad():
-            if self._bank is None:
+            if self._bank is None and self._store is None:
                 x = self._repeated.features(x) if self._repeated else self._model.frontend(x)
             x = self._model.network.get_submodule("normalise")(self._changes.raw(x, rng))
         return self._changes.normalised(x, targets.to(device), rng)
@@ -154,7 +157,7 @@ class Loader:
     def _read(self, epochs: IntArray, numbers: IntArray) -> FloatArray:
         """Return what the network reads of some utterances, each as it is in an epoch of its own."""
         read: Callable[[int, int], FloatArray] = self._sounds.sound
-        if self._bank is not None:
+        if self._bank is not None or self._store is not None:
             read = self._of_bank
         elif self._repeated:
             read = self._repeated.spectrogram
@@ -174,38 +177,58 @@ class Loader:
 
     def _of_bank(self, epoch: int, number: int) -> FloatArray:
         """Return the features of a version of an utterance, drawn by its number and the epoch."""
+        draw = np.random.default_rng([self._config.seed, number, epoch])
+        if self._store is not None:
+            return self._store.read(int(draw.integers(self._store.n_versions)), number)
         assert self._bank is not None
         n_versions, computed = self._bank
-        version = int(np.random.default_rng([self._config.seed, number, epoch]).integers(n_versions))
-        features: FloatArray = computed[version, number]
+        features: FloatArray = computed[int(draw.integers(n_versions)), number]
         return features
+
+    def _n_versions(self) -> int:
+        """Return how many augmented versions of each utterance there are."""
+        table: Mapping[str, Any] = self._config.augment or {}
+        return int(table.get("versions", DEFAULT_VERSIONS))
+
+    def _windows(self, version: int, numbers: IntArray) -> FloatArray:
+        """Return a window of each of some utterances: as it is, version 0, or augmented."""
+        if version:
+            return self._sounds.stack(version, numbers)
+        return np.stack([middle(self._side.sounds[i], self._config.window_samples) for i in numbers])
+
+    def _stored(self, progress: Progress) -> FeatureStore:
+        """Compute the features of every utterance, as it is and in its augmented versions, that no run has stored."""
+        config, frontend = self._config, self._model.frontend_config
+        settings = [config.architecture, frontend, config.augment, config.window_samples, config.seed]
+        ids = self._side.ids or [digest(samples) for samples in self._side.sounds]
+        store = FeatureStore(settings, ids, self._n_versions() + 1)
+        dtype = accelerator.precision(config, next(self._model.parameters()).device.type)
+
+        def compute(version: int, numbers: IntArray) -> FloatArray:
+            return raw_features(self._model, self._windows(version, numbers), dtype)
+
+        store.complete(compute, progress)
+        return store
 
     def _computed(self, progress: Progress) -> tuple[int, ScratchArrays]:
         """Compute the features of every utterance as it is, and of its augmented versions; return how many versions."""
-        table: Mapping[str, Any] = (
-            {"versions": DEFAULT_VERSIONS} if self._config.augment is None else self._config.augment
-        )
-        versions, n = int(table.get("versions", DEFAULT_VERSIONS)), len(self._side.sounds)
-
-        def plain(_: int, numbers: IntArray) -> FloatArray:
-            return np.stack([middle(self._side.sounds[i], self._config.window_samples) for i in numbers])
-
+        versions, n = self._n_versions(), len(self._side.sounds)
         computed = ScratchArrays()
         for version in range(versions + 1):
-            read = self._sounds.stack if version else plain
             for i in range(0, n, _READ):
                 numbers = np.arange(i, min(n, i + _READ))
-                for number, features in zip(numbers, raw_features(self._model, read(version, numbers)), strict=True):
+                rows = raw_features(self._model, self._windows(version, numbers))
+                for number, features in zip(numbers, rows, strict=True):
                     computed[version, int(number)] = features
                 progress("features", version * n + int(numbers[-1]) + 1, (versions + 1) * n, "")
         return versions + 1, computed
 
 
-def raw_features(model: EmotionModel, windows: FloatArray) -> FloatArray:
-    """Return what the frontend makes of windows (n, window_samples), on the CPU."""
+def raw_features(model: EmotionModel, windows: FloatArray, dtype: torch.dtype | None = None) -> FloatArray:
+    """Return the features of windows (n, window_samples), on the CPU, computed in ``dtype`` as far as that can be."""
     device = next(model.parameters()).device
-    with torch.no_grad():
-        features: FloatArray = model.frontend(torch.from_numpy(windows).to(device)).cpu().numpy()
+    with torch.no_grad(), torch.autocast(device.type, dtype, enabled=dtype is not None):
+        features: FloatArray = model.frontend(torch.from_numpy(windows).to(device)).float().cpu().numpy()
     return features
 
 

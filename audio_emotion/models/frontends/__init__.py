@@ -16,6 +16,7 @@ from audio_emotion.models.frontends.log_mel import (
 )
 from audio_emotion.models.frontends.mel_mfcc import MelMfcc, MelMfccConfig
 from audio_emotion.models.frontends.waveform import RawSound, RawSoundConfig
+from audio_emotion.models.frontends.whisper_tiny import WhisperTiny, WhisperTinyConfig
 
 __all__ = [
     "CoarseLogMel",
@@ -32,4 +33,6 @@ __all__ = [
     "RawSoundConfig",
     "ShortMfcc",
     "ShortMfccConfig",
+    "WhisperTiny",
+    "WhisperTinyConfig",
 ]
