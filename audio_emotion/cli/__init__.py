@@ -39,12 +39,13 @@ EXAMPLES = """
 """
 
 app = typer.Typer(
-    help="Hear emotion in speech.",
+    help="Recognize emotion in speech.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     cls=Group,
     epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(cls=Command, epilog=INFER)(infer)
 app.command(cls=Command, epilog=EXPLAIN)(explain)
@@ -64,17 +65,18 @@ app.add_typer(tune.app, name="tune")
 @app.callback(invoke_without_command=True)
 def root(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version, and those of the back ends.", is_eager=True)
+        bool,
+        typer.Option("--version", help="Show the version and the versions of the main dependencies.", is_eager=True),
     ] = False,
 ) -> None:
-    """Hear emotion in speech."""
+    """Recognize emotion in speech."""
     if version:
         _print_versions()
         raise typer.Exit
 
 
 def _print_versions() -> None:
-    """Print what is installed, without importing it."""
+    """Print the versions of what is installed, without importing it."""
     from importlib.metadata import PackageNotFoundError, version
     from platform import python_version
 

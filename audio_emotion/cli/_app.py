@@ -1,4 +1,4 @@
-"""What every command shares: streams, help, errors, exit codes, progress."""
+"""Shared by all commands: streams, help, errors, exit codes, progress."""
 
 import functools
 import inspect
@@ -28,28 +28,28 @@ R = TypeVar("R")
 
 ALL_GOOD, NOTHING_DONE, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
-_PARSER_ERROR = typer.BadParameter.__bases__[0]  # what the parser raises; typer names this one of its kinds only
+_PARSER_ERROR = typer.BadParameter.__bases__[0]  # the base class of parser errors, which typer does not export
 _TOLD_EVERY_S, _FIRST_TOLD_S = 30.0, 5.0
-_LAST = (PANEL, "Options")  # sections of the help that stand behind those that are a command's own
+_LAST = (PANEL, "Options")  # sections of the help that come after those of the command
 
 
 def say(message: str) -> None:
-    """Tell what went wrong."""
+    """Log an error."""
     _messages.log(ERROR, message)
 
 
 def note(message: str) -> None:
-    """Tell what is good to know, unless ``--quiet`` asks for errors alone."""
+    """Log a note, which ``--quiet`` hides."""
     _messages.log(INFO, message)
 
 
 def detail(message: str) -> None:
-    """Tell whoever asked for it with ``--verbose``, or with ``--log-file``, how something is done."""
+    """Log a detail, which only ``--verbose`` and ``--log-file`` show."""
     _messages.log(DEBUG, message)
 
 
 def tell_left_out(files: "Iterable[LeftOut]") -> None:
-    """Say which files are not used: how many for each reason, and the first of them."""
+    """Report the files that are not used: the number for each reason, and the first file."""
     from audio_emotion.corpora.base import by_reason
 
     for why, paths in by_reason(files).items():
@@ -57,41 +57,41 @@ def tell_left_out(files: "Iterable[LeftOut]") -> None:
         note(f"left out: {display_path(paths[0])}{more}: {why}")
 
 
-# --- what the parser does with commands -------------------------------------------------------------------------------
+# --- commands and the parser ------------------------------------------------------------------------------------------
 
 
 def message_options() -> list[TyperOption]:
-    """Return the options about messages, which every command has."""
+    """Return the message options that every command has."""
     shared: dict[str, Any] = {"expose_value": False, "callback": _messages.want, "rich_help_panel": PANEL}
     return [
         TyperOption(
             param_decls=["--quiet", "-q"],
             is_flag=True,
             default=False,
-            help="No notes and no progress; errors are told.",
+            help="Only show errors.",
             **shared,
         ),
         TyperOption(
             param_decls=["--verbose", "-v"],
             is_flag=True,
             default=False,
-            help="Tell timings, model and back end too.",
+            help="Also show timings, model and back end.",
             **shared,
         ),
         TyperOption(
             param_decls=["--log-file"],
             type=Path,
             metavar="FILE",
-            help="Add all messages to this file, with their times.",
+            help="Append all messages to this file, with timestamps.",
             **shared,
         ),
     ]
 
 
 class Command(TyperCommand):
-    """A command whose help has its options in sections (``rich_help_panel``), and examples (``epilog``), as plain text.
+    """A command whose help shows sections of options (``rich_help_panel``) and examples (``epilog``) as plain text.
 
-    typer draws sections with rich only, whose import takes longer than all else that ``--help`` does.
+    typer only shows sections with rich, whose import takes longer than the rest of ``--help``.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -110,7 +110,7 @@ class Command(TyperCommand):
 
 
 def _refuse_empty(params: Iterable[Any], args: list[str], ctx: Any) -> None:
-    """Refuse an empty word, as of a variable that was never set: a path without a name would be this folder."""
+    """Refuse an empty argument, such as an unset shell variable: an empty path would mean the current folder."""
     names = {name for param in params if not getattr(param, "is_flag", True) for name in param.opts}
     given = args[: args.index("--")] if "--" in args else args
     for name, value in pairwise([*given, "--"]):
@@ -121,7 +121,7 @@ def _refuse_empty(params: Iterable[Any], args: list[str], ctx: Any) -> None:
 
 
 class Section(TyperGroup):
-    """Commands under one name, whose help is as a command's."""
+    """A group of commands, with the same style of help."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         self.format_commands(ctx, formatter)
@@ -136,7 +136,7 @@ def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
     for parameter in command.get_params(ctx):
         title = getattr(parameter, "rich_help_panel", None) or f"{parameter.param_type_name.title()}s"
         if (record := parameter.get_help_record(ctx)) is not None:
-            name = record[0].partition(" <")[0] if title == "Arguments" else record[0]  # no <list[str]> behind it
+            name = record[0].partition(" <")[0] if title == "Arguments" else record[0]  # drop typer's <list[str]>
             sections.setdefault(title, []).append((name, record[1]))
     for title in sorted(sections, key=lambda title: _LAST.index(title) if title in _LAST else -1):
         with formatter.section(title):
@@ -150,19 +150,19 @@ def _write_examples(command: Any, formatter: Any) -> None:
 
 
 class Group(Section):
-    """All commands: one line for what the parser refuses, and for a stream that cannot be written."""
+    """The root group: parser errors and write errors become one line."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += message_options()
 
     def _main_shell_completion(self, *args: Any, **kwargs: Any) -> None:
-        # Help is plain text here. typer would import rich to take markup out of it, and a key was just pressed.
+        # Our help is plain text. typer would import rich to remove markup, which is too slow for a key press.
         _completion_classes._sanitize_help_text = lambda text: text
         super()._main_shell_completion(*args, **kwargs)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        if os.environ.get("NO_COLOR"):  # rich looks by itself, the parser does not
+        if os.environ.get("NO_COLOR"):  # rich checks NO_COLOR itself, the parser does not
             kwargs.setdefault("color", False)
         standalone = kwargs.pop("standalone_mode", True)
         run = functools.partial(super().main, *args, **(kwargs | {"standalone_mode": False}))
@@ -185,7 +185,7 @@ class Group(Section):
 
 
 def _refused(error: Any) -> int:
-    """Say what the parser found wrong; where it has nothing to say but the help, show that."""
+    """Print the parser's error in one line, or the help if that is all it has."""
     message, command_path = error.format_message(), error.ctx.command_path if error.ctx else "audio-emotion"
     if error.ctx and message == error.ctx.get_help():
         print(message, file=sys.stderr)
@@ -196,7 +196,7 @@ def _refused(error: Any) -> int:
 
 
 def limited(low: float, high: float = float("inf"), *, above: bool = False) -> Callable[[float | None], float | None]:
-    """Return what refuses an option's number unless it is from ``low`` (or ``above`` it) to ``high``, and finite."""
+    """Return a callback that refuses a number outside ``low`` to ``high`` (``above``: without ``low``), or infinite."""
     expected = f"{'more than ' if above else ''}{low:g}{f' to {high:g}' if high < float('inf') else ''}"
     expected += "" if above or high < float("inf") else " or more"
 
@@ -209,19 +209,19 @@ def limited(low: float, high: float = float("inf"), *, above: bool = False) -> C
 
 
 def is_given(ctx: typer.Context, name: str) -> bool:
-    """Tell whether a parameter stands on the command line, and is no default."""
+    """Whether a parameter was given on the command line."""
     source = ctx.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 
 
-# --- streams and ends -------------------------------------------------------------------------------------------------
+# --- streams and exit codes -------------------------------------------------------------------------------------------
 
 
 def open_streams() -> None:
-    """Put something in the place of standard streams that were closed, and let stdout take any character.
+    """Replace closed standard streams, and let stdout accept any character.
 
-    An empty file is read where there is no stdin, nobody hears what goes to stderr, and writing to stdout fails, as
-    on a full disk. Otherwise the next file to be opened would become stdin, stdout or stderr.
+    A missing stdin reads as empty, a missing stderr discards, and writing to a missing stdout fails as on a full disk.
+    Without replacements, the next opened file would become stdin, stdout or stderr.
     """
     for name, flags, mode in (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w")):
         if getattr(sys, name) is None:
@@ -231,17 +231,17 @@ def open_streams() -> None:
 
 
 def _stream_failed(error: OSError) -> int:
-    """Say which file could not be used; the ones that nobody else speaks of are the standard streams."""
+    """Report a file that cannot be written; an error without a file name is about standard output."""
     where = display_path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else "standard output"
     silence(sys.stdout)
-    say(f"{where} cannot be written ({reason(error)}); free space there, or send it elsewhere")
+    say(f"{where} cannot be written ({reason(error)}); free space there, or redirect it elsewhere")
     return NOTHING_DONE
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:
-    """Turn an expected error into one line and its exit code, Ctrl-C into 130, and a closed pipe into a quiet end.
+    """Turn an expected error into one line and its exit code, Ctrl-C into 130, and a closed pipe into a silent exit.
 
-    A missing module is expected, too: where nothing but ``infer`` is wanted, torch and the like are left out.
+    A missing module is an expected error too: an installation for ``infer`` alone has no torch.
     """
 
     @functools.wraps(function)
@@ -254,7 +254,7 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             _messages.log(ERROR, str(error), error)
             raise typer.Exit(error.exit_code) from error
         except ModuleNotFoundError as error:
-            text = f"this needs {error.name}, which is not installed; audio-emotion doctor says how to install it"
+            text = f"this needs {error.name}, which is not installed; run audio-emotion doctor to see how to install it"
             _messages.log(ERROR, text, error)
             raise typer.Exit(NOTHING_DONE) from error
         except KeyboardInterrupt as error:
@@ -271,14 +271,14 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
 # --- progress ---------------------------------------------------------------------------------------------------------
 
 Advance = Callable[[str, int, int, str], None]
-"""(stage, done, total, remark) → nothing."""
+"""(stage, done, total, remark) → None."""
 
 
 @contextmanager
 def progress_bars(quiet: bool = False) -> Iterator[Advance]:
-    """Give a function that shows on stderr how far each stage is: a bar on a terminal, else a line now and then.
+    """Yield a function that shows the progress of each stage on stderr: a bar on a terminal, else occasional lines.
 
-    With ``quiet``, or where ``--quiet`` asks for errors alone, it shows nothing.
+    With ``quiet`` or ``--quiet`` it shows nothing.
     """
     if quiet or not _messages.are_wanted(INFO):
         yield lambda stage, done, total, remark: None
@@ -305,7 +305,7 @@ def progress_bars(quiet: bool = False) -> Iterator[Advance]:
 
 
 def _told_now_and_then() -> Advance:
-    """Return what says after some seconds that something is being done, and then every 30."""
+    """Return a function that logs the progress after 5 seconds, and then every 30."""
     last = time.monotonic() - _TOLD_EVERY_S + _FIRST_TOLD_S
 
     def advance(stage: str, done: int, total: int, remark: str) -> None:

@@ -1,4 +1,4 @@
-"""Which options of ``infer`` go together; what does not is refused before anything is loaded or heard."""
+"""Conflicts between options of ``infer``, checked before anything is loaded."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,30 +20,30 @@ _PARTNERS = {
     "--output-dir DIR": ("engine", "jobs", "restart", "max_duration", "max_size", "decode_timeout"),
     "--engine ray": ("partition",),
 }
-"""Options that say nothing without another one."""
+"""Options that need another option."""
 
 
 def check_partners(ctx: typer.Context, along_time: bool, into_folder: bool, engine: str) -> None:
-    """Refuse an option that would say nothing, its partner not being there."""
+    """Refuse an option without the option that it needs."""
     for (partner, names), there in zip(_PARTNERS.items(), (along_time, into_folder, engine == "ray"), strict=True):
         for name in names:
             if not there and is_given(ctx, name):
                 option = f"--{name.replace('_', '-')}"
-                raise UsageError(f"{option} says nothing without {partner}; add that, or leave {option} out")
+                raise UsageError(f"{option} has no effect without {partner}; add {partner}, or remove {option}")
 
 
 def check_gates(gate: bool, vad: bool) -> None:
-    """Refuse the second gate without the first: it is asked about what that lets through."""
+    """Refuse voice activity detection without the level gate, which runs first."""
     _refuse("--no-gate", {"--vad": vad and not gate})
 
 
 def channels_of(text: str) -> Channels:
-    """Return what ``--channels`` means."""
+    """Return the parsed value of ``--channels``."""
     if text in ("mix", "each"):
         return text  # type: ignore[return-value]
     if text.isdecimal() and int(text):
         return int(text)
-    raise UsageError(f"the channels are {text!r}, expected mix, each, or a number from 1")
+    raise UsageError(f"--channels is {text!r}, expected mix, each, or a number from 1")
 
 
 def grouping_of(text: str | None) -> "Grouping | None":
@@ -56,7 +56,7 @@ def grouping_of(text: str | None) -> "Grouping | None":
 
 
 def formats_of(formats: list[str] | None, as_json: bool, several: bool, request: Request) -> tuple[str, ...]:
-    """Return the formats asked for, checked against each other."""
+    """Return the requested formats, checked for conflicts."""
     chosen = tuple(dict.fromkeys([*(formats or []), *(["json"] if as_json else [])])) or (
         "json" if several else "text",
     )
@@ -66,7 +66,7 @@ def formats_of(formats: list[str] | None, as_json: bool, several: bool, request:
         raise UsageError(f"formats {', '.join(chosen)} cannot all go to standard output; add --output-dir DIR")
     mute = [name for name in chosen if name not in _TELL_CHANNELS]
     if request.channels == "each" and mute:
-        raise UsageError(f"the format {mute[0]} does not tell channels apart; use {', '.join(_TELL_CHANNELS)}")
+        raise UsageError(f"the format {mute[0]} does not show channels; use {', '.join(_TELL_CHANNELS)}")
     return chosen
 
 
@@ -78,7 +78,7 @@ def check_fit(
     into_folder: bool,
     top_k: int | None,
 ) -> None:
-    """Refuse options that do not go together, before anything is loaded or heard."""
+    """Refuse conflicting options before anything is loaded."""
     from_stdin = Path(STDIN) in recordings
     one_channel = request.channels != "each"
     if request.segments is not None:
@@ -104,28 +104,28 @@ def check_fit(
         return
     if len(recordings) > 1 and not get_writer(kinds[0], ()).combines:
         raise UsageError(
-            f"the format {kinds[0]} holds one recording, and {len(recordings)} are named; "
-            "add --output-dir DIR, which gives each a file of its own"
+            f"the format {kinds[0]} holds one recording, but {len(recordings)} are given; "
+            "add --output-dir DIR to write one file for each"
         )
     if plot is not None:
         from audio_emotion.formats.plot import kind_of
 
         kind_of(plot)
         if any(_same_file(plot, recording) for recording in recordings):
-            raise UsageError(f"--plot {plot} would be written over a recording that is named; give it another name")
+            raise UsageError(f"--plot {plot} would overwrite an input recording; use another name")
         if len(recordings) > 1:
-            raise UsageError(f"--plot draws one recording, and {len(recordings)} are named")
+            raise UsageError(f"--plot needs one recording, but {len(recordings)} are given")
         _refuse("--plot", {"--channels each": not one_channel, "standard input (-)": from_stdin})
 
 
 def check_cluster(
     ctx: typer.Context, engine: str, named: Sequence[str], request: Request, output_dir: str | None
 ) -> None:
-    """Refuse an engine that is none, and what does not go with a cluster."""
+    """Refuse an unknown engine, and options that conflict with a cluster."""
     if engine != "ray":
-        raise UsageError(f"no engine is called {engine!r}; choose local or ray")
+        raise UsageError(f"unknown engine {engine!r}; available: local, ray")
     if output_dir is None:
-        raise UsageError("--engine ray says nothing without --output-dir DIR; add that, or leave --engine out")
+        raise UsageError("--engine ray needs --output-dir DIR; add it, or remove --engine")
     unfit = {f"--{name.replace('_', '-')}": is_given(ctx, name) for name in ("plot", "top_k", "segments", "adapt")}
     unfit["--format (it writes Parquet)"] = is_given(ctx, "formats") or is_given(ctx, "as_json")
     unfit["--channels each"] = request.channels == "each"
@@ -134,7 +134,7 @@ def check_cluster(
 
 
 def _same_file(one: Path, other: Path) -> bool:
-    """Tell whether two names are those of one file that is there."""
+    """Whether two paths are the same existing file."""
     try:
         return one.samefile(other)
     except OSError:
@@ -144,4 +144,4 @@ def _same_file(one: Path, other: Path) -> bool:
 def _refuse(option: str, others: Mapping[str, bool]) -> None:
     for other, asked in others.items():
         if asked:
-            raise UsageError(f"{other} does not go with {option}; leave one of them out")
+            raise UsageError(f"{other} cannot be used with {option}; remove one of them")

@@ -1,7 +1,7 @@
-"""What a shell offers when a word is completed. Where nothing here fits, it offers files.
+"""Shell completion. If nothing here matches, the shell offers files.
 
-A key was pressed and somebody waits, so nothing is imported that reads sound or runs a model: names that such modules
-know stand here once more, and a test compares them.
+Completion must be fast, so this module imports nothing that reads audio or runs a model. It repeats names that such
+modules define, and a test compares them.
 """
 
 from collections.abc import Callable
@@ -22,31 +22,31 @@ FOLDS = (
 
 
 def one_of(*words: str) -> Callable[[str], list[str]]:
-    """Return what offers those of some words that begin as what was typed."""
+    """Return a completion function for a fixed list of words."""
     return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
 def models(incomplete: str) -> list[str]:
-    """Offer the names of the models at hand."""
+    """Complete the names of available models."""
     from audio_emotion.models.checkpoint import stored
 
     return one_of(*stored())(incomplete)
 
 
 def own_models(incomplete: str) -> list[str]:
-    """Offer the names of the models that are the user's."""
+    """Complete the names of the user's own models."""
     return models(incomplete)[1:] if "default".startswith(incomplete) else models(incomplete)
 
 
 def corpora(incomplete: str) -> list[str]:
-    """Offer the corpora that can be downloaded."""
+    """Complete the names of corpora."""
     from audio_emotion.corpora import CORPORA
 
     return one_of(*CORPORA)(incomplete)
 
 
 def architectures(incomplete: str) -> list[str]:
-    """Offer the networks that can be trained."""
+    """Complete the names of architectures."""
     from audio_emotion.models import architectures as registered
 
     return one_of(*registered())(incomplete)

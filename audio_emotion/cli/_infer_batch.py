@@ -1,4 +1,4 @@
-"""``infer --output-dir``: many recordings, into a folder, on this machine or a cluster."""
+"""``infer --output-dir``: many recordings to a folder, on this machine or a cluster."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ _NAMED_AGAIN = 10
 
 
 class ModelChoice(NamedTuple):
-    """A model by name, for a cluster to load, and where it is to run."""
+    """A model by name, and the device and back end on which the cluster runs it."""
 
     name: str
     device: str
@@ -39,7 +39,7 @@ def to_folder(
     limits: "Limits",
     restart: bool,
 ) -> None:
-    """Answer recordings into a folder, going on where an earlier run stopped."""
+    """Predict recordings and write the results to a folder; continues an interrupted run."""
     from audio_emotion.batch.run import run_batch
     from audio_emotion.batch.scoring import task_of
 
@@ -73,7 +73,7 @@ def to_cluster(
     size: int,
     restart: bool,
 ) -> None:
-    """Answer an archive on a cluster, going on where an earlier run stopped."""
+    """Predict an archive on a cluster; continues an interrupted run."""
     from audio_emotion.batch.cluster import actor, engine
 
     part = request.part(_channel(request))
@@ -107,7 +107,7 @@ def _channel(request: Request) -> int | None:
 
 
 def _telling(reported: set[str]) -> "Callable[[Failed], None]":
-    """Return what says why a recording has no answer, and notes in ``told`` that it was said."""
+    """Return a callback that reports a failed recording and adds it to ``told``."""
 
     def tell(failed: "Failed") -> None:
         reported.add(failed.file)
@@ -117,27 +117,27 @@ def _telling(reported: set[str]) -> "Callable[[Failed], None]":
 
 
 def _conclude(result: "BatchResult", reported: set[str], output_dir: str) -> None:
-    """Say what came of it; exit with a code of its own where recordings failed."""
+    """Print a summary; exit with 3 or 1 if recordings failed."""
     _name_earlier(result, reported)
     note(
-        f"{result.done} answered, {result.skipped} answered before, {len(result.failed)} failed; "
-        f"answers are in {display_path(output_dir)}"
+        f"{result.done} processed, {result.skipped} already done, {len(result.failed)} failed; "
+        f"results are in {display_path(output_dir)}"
     )
     if result.failed:
         raise typer.Exit(SOME_FAILED if result.done + result.skipped else NOTHING_DONE)
 
 
 def _name_earlier(result: "BatchResult", reported: set[str]) -> None:
-    """Say which inputs an earlier run has found to be no recordings, which are not tried again until they change."""
+    """Report inputs that failed in an earlier run, which are not tried again until they change."""
     earlier = [failed for failed in result.failed if failed.file not in reported]
     for failed in earlier[:_NAMED_AGAIN]:
-        say(f"{failed.reason} (found by an earlier run)")
+        say(f"{failed.reason} (from an earlier run)")
     if len(earlier) > _NAMED_AGAIN:
-        say(f"{len(earlier) - _NAMED_AGAIN} more were found by an earlier run; the output folder names them all")
+        say(f"{len(earlier) - _NAMED_AGAIN} more failed in an earlier run; the output folder lists all failures")
 
 
 def _shown_on(bars: Advance) -> "Callable[[Progress], None]":
-    """Return what shows how far a batch is, and how fast."""
+    """Return a callback that shows the progress and speed of a batch."""
     began = time.monotonic()
 
     def show(progress: "Progress") -> None:

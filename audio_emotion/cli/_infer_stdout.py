@@ -1,4 +1,4 @@
-"""``infer`` without a folder to write into: one recording after the other, to standard output."""
+"""``infer`` to standard output, one recording after the other."""
 
 import sys
 import time
@@ -27,7 +27,7 @@ Sound = Path | BinaryIO
 
 
 class StdoutWriter:
-    """Standard output, on which nothing stands before the first answer."""
+    """Writes to standard output, and nothing before the first result."""
 
     def __init__(self, writer: Writer, heading: str, *, is_text: bool) -> None:
         self.writer, self.is_text = writer, is_text
@@ -35,14 +35,14 @@ class StdoutWriter:
         self._begun = False
 
     def write(self, text: str) -> None:
-        """Print what belongs to an answer, at once."""
+        """Print a part of a result immediately."""
         if text and not self._begun:
             self._begun = True
             text = self._heading + self.writer.head() + text
         print(text, end="", flush=True)
 
     def close(self, answered: bool) -> None:
-        """Print what stands after the last answer; a document without a line, and an empty list, are whole too."""
+        """Print what follows the last result; an empty document or list is complete too."""
         if self._begun:
             self.write(self.writer.tail())
         elif answered or self.writer.many:
@@ -72,7 +72,7 @@ def to_stdout(
                 if plot:
                     _draw(recording, request, answer, model, plot)
                     note(f"plot written to {display_path(plot)}")
-            detail(f"{display_path(recording)}: heard in {1000 * (time.monotonic() - began):.0f} ms")
+            detail(f"{display_path(recording)}: predicted in {1000 * (time.monotonic() - began):.0f} ms")
         except AudioError as error:
             failed += 1
             say(str(error))
@@ -128,7 +128,7 @@ def _channels(recording: Path, request: Request) -> Sequence[int | None]:
 def _answers(
     recording: Path, models: _Models, request: Request, page: StdoutWriter, cautions: Cautions
 ) -> Iterator[Result]:
-    """Answer one recording, channel by channel, writing as it is heard."""
+    """Predict one recording, channel by channel, and write results as they are available."""
     name = _called(recording)
     source: Sound = standard_input() if name else recording
     settings, trouble = request.timeline, None
@@ -159,7 +159,7 @@ def _answers(
 
 
 def _called(recording: Path) -> str | None:
-    """Return what messages call a recording that has no name of its own."""
+    """Return the name of standard input for messages; None for a file."""
     return STDIN_NAME if str(recording) == STDIN else None
 
 
@@ -182,10 +182,10 @@ def _heard(
 def _along_time(
     heard: Iterator[Prediction], told: Source, model: Model, channel: int | None, page: StdoutWriter
 ) -> tuple[Result, AudioError | None]:
-    """Write segments as they come, then what closes them; also return what ended them before their time, if anything.
+    """Write segments as they arrive; return the result, and the error that ended them early, if any.
 
     Raises:
-        AudioError: there is no segment that could be answered.
+        AudioError: no segment could be predicted.
     """
     said: list[Prediction] = []
     stopped = None
@@ -210,6 +210,6 @@ def _draw(recording: Path, request: Request, answer: Result, model: Model, targe
 
 
 def text_stream_of(kind: str) -> None:
-    """Let stdout be UTF-8 with LF line ends for what programs read, unless it is a terminal."""
+    """Make stdout UTF-8 with LF line ends for formats that programs read, unless it is a terminal."""
     if kind != "text" and not sys.stdout.isatty() and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")

@@ -1,4 +1,4 @@
-"""What ``listen`` does once its options are read."""
+"""The implementation of ``listen``."""
 
 import os
 import signal
@@ -26,17 +26,17 @@ from audio_emotion.inference.timeline import Stream
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a session.
+    """The options of a session.
 
     Attributes:
-        timeline: how windows are cut and answered.
+        timeline: how windows are cut and predicted.
         form: of the output: ``view``, ``plain`` or ``jsonl``.
-        save: where answers are written as well; None: nowhere.
-        record: where the sound is written; None: nowhere.
-        duration_s: after which to end; None: when asked to, or when the sound ends.
+        save: file for the predictions; None: no file.
+        record: file for the sound; None: no file.
+        duration_s: when to stop; None: at Ctrl-C or the end of the sound.
 
     Raises:
-        StorageError: a file is there already.
+        StorageError: a file exists already.
     """
 
     timeline: TimelineConfig
@@ -49,23 +49,23 @@ class Request:
         for path in filter(None, (self.save, self.record)):
             if path.exists():
                 raise StorageError(
-                    f"{display_path(path)} is there already, and would be lost; remove it, or name another file"
+                    f"{display_path(path)} already exists and would be overwritten; remove it, or use another name"
                 )
 
 
 def listen_to_file(path: Path, realtime: bool, model: Model, request: Request) -> None:
-    """Listen to a recording."""
+    """Predict from a recording."""
     _listen(live.PlayedFile(path, model, realtime), model, request)
 
 
 def listen_to_device(wanted: str | None, wait_s: float, channel: int | None, model: Model, request: Request) -> None:
-    """Listen to a microphone."""
+    """Predict from a microphone."""
     with libraries_silenced():
         _listen(live.Microphone(live.PortAudio(), wanted, wait_s, channel), model, request)
 
 
 def can_be_redrawn() -> bool:
-    """Tell whether standard output is a terminal that shows bars, and can be told to show other ones."""
+    """Whether standard output is a terminal that can redraw the live view."""
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and "utf" in sys.stdout.encoding.lower()
 
 
@@ -76,7 +76,7 @@ def list_devices() -> None:
         mark = "  (default)" if device.is_default else ""
         print(f"{device.number:3}  {device.name}, {device.n_channels} channels, {device.sampling_rate} Hz{mark}")
     if not devices:
-        say("no input device is there; connect a microphone, and see whether the system lists it")
+        say("no input device found; connect a microphone, and check that the system lists it")
         raise typer.Exit(NOTHING_DONE)
 
 
@@ -88,7 +88,7 @@ def _listen(source: live.LiveSource, model: Model, request: Request) -> None:
     with ExitStack() as files, _until_interrupted(request.duration_s) as stop:
         recorded = files.enter_context(WavFile(request.record, source.form)) if request.record else None
         outputs: list[live.Output] = [_output(request, source, model, info, files)]
-        if request.save:  # before what is shown: a reader that ends takes no line away from the file
+        if request.save:  # first, so that a closed pipe does not lose a line of the file
             lines = files.enter_context(LineFile(request.save))
             outputs.insert(0, Saved(formats.get_writer("jsonl", model.config.labels), info, lines))
         try:
@@ -96,7 +96,7 @@ def _listen(source: live.LiveSource, model: Model, request: Request) -> None:
         except AudioEmotionError as error:
             failure = error
         except BrokenPipeError:
-            if stop.is_set():  # Ctrl-C ended the reader as well
+            if stop.is_set():  # Ctrl-C also stopped the reader of the pipe
                 _tell(session.summary(), request, to_reader=False)
             raise
     summary = session.summary()
@@ -116,7 +116,7 @@ def _output(
 
         return files.enter_context(View(info, model.config.labels))
     rate, needed = source.form.sampling_rate, model.config.sampling_rate
-    lacks = f", below the model's {needed} Hz: it lacks what the model heard in training" if rate < needed else ""
+    lacks = f", below the model's {needed} Hz: it lacks frequencies that the model uses" if rate < needed else ""
     n_channels = source.form.n_channels
     mixed = f", the mix of its {n_channels} channels (--channel N uses one)" if n_channels > 2 else ""
     note(f"listening to {display_path(source.name)} at {rate} Hz{mixed}{lacks}; Ctrl-C ends")
@@ -125,7 +125,7 @@ def _output(
 
 @contextmanager
 def _until_interrupted(duration: float | None) -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C, the system's wish to end, or the end of the time sets; a second Ctrl-C interrupts."""
+    """Yield an event that Ctrl-C, SIGTERM or the end of the duration sets; a second Ctrl-C interrupts."""
     stop = threading.Event()
 
     def on_signal(*_: object) -> None:
@@ -146,7 +146,7 @@ def _until_interrupted(duration: float | None) -> Iterator[threading.Event]:
 
 
 class Lines:
-    """A line an answer, on standard output."""
+    """Prints one line per prediction to standard output."""
 
     def __init__(self, writer: formats.Writer, info: formats.Source) -> None:
         self._writer, self._info = writer, info
@@ -167,7 +167,7 @@ class Lines:
 
 
 class Saved:
-    """A line an answer, in a file."""
+    """Writes one line per prediction to a file."""
 
     def __init__(self, writer: formats.Writer, info: formats.Source, file: LineFile) -> None:
         self._writer, self._info, self._file = writer, info, file
@@ -183,17 +183,17 @@ class Saved:
 
 
 def _tell(summary: Summary, request: Request, to_reader: bool) -> None:
-    """Say what the session was; to a reader of standard output, the emotions there."""
-    shares = ", ".join(f"{label} {100 * share:.1f}%" for label, share in summary.shares.items()) or "nothing was heard"
+    """Print the summary of a session; the share of each emotion goes to standard output if ``to_reader``."""
+    shares = ", ".join(f"{label} {100 * share:.1f}%" for label, share in summary.shares.items()) or "no sound"
     if to_reader:
         print(f"\nShare of time: {shares}", flush=True)
     else:
         note(f"share of time: {shares}")
-    note(f"{summary.seconds:.1f} s heard, {summary.n_answers} answers; {100 * summary.cpu:.0f}% of one core")
+    note(f"{summary.seconds:.1f} s of sound, {summary.n_answers} predictions; {100 * summary.cpu:.0f}% of one core")
     latency, most = summary.latency_s(0.5), summary.latency_s(0.95)
     if latency is not None and most is not None:
         lost = f"{summary.n_overflows} overflows" if summary.n_overflows else "no overflow"
         note(
-            f"from sound to answer {1000 * latency:.0f} ms beyond the hop (95% within {1000 * most:.0f} ms); {lost}, "
+            f"latency {1000 * latency:.0f} ms beyond the hop (95% within {1000 * most:.0f} ms); {lost}, "
             f"{summary.lost_s:.1f} s lost"
         )

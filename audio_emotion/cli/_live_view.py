@@ -1,4 +1,4 @@
-"""What ``listen`` shows in a terminal: a bar for each emotion, the level, and the last minute as a strip."""
+"""The live view of ``listen`` in a terminal: a bar per emotion, the level, and a strip for the last minute."""
 
 import time
 from collections import deque
@@ -20,16 +20,16 @@ from audio_emotion.inference.live import LiveResult, Session, Waiting
 
 _COLOURS = ("white", "cyan", "yellow", "blue", "red", "magenta", "green", "bright_magenta")
 _HALF_LIFE_S = 0.75
-_REDRAW_S = 0.125  # the level; answers are drawn at once
-_LATE_S = 1.0  # but for those that come so late: what waits behind them is more urgent
+_REDRAW_S = 0.125  # for the level; predictions are drawn immediately
+_LATE_S = 1.0  # later predictions are not drawn, to catch up
 _STRIP_S = 60
 _LOWEST_DB = -60.0
 
 
 class Smoothed:
-    """Scores as the bars show them: each answer counts half as much as one that came 0.75 s later.
+    """Smoothed scores for the bars: a prediction counts half as much as one 0.75 s later.
 
-    A pause ends the memory: after it, the bars begin with what is heard then.
+    A pause resets them.
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
@@ -37,7 +37,7 @@ class Smoothed:
         self.scores: Mapping[str, float] = self._silent
 
     def take(self, prediction: Prediction) -> None:
-        """Take the next answer."""
+        """Add the next prediction."""
         if prediction.label == NO_SPEECH or self.scores is self._silent:
             self.scores = self._silent if prediction.label == NO_SPEECH else prediction.scores
             return
@@ -48,7 +48,7 @@ class Smoothed:
 
 
 def letters(labels: Sequence[str]) -> dict[str, str]:
-    """Return a letter for each label, no two alike: the first of its name that is free.
+    """Return a unique letter for each label: the first letter of its name that is free.
 
     >>> letters(["sad", "surprised", "angry", "?"])
     {'sad': 'S', 'surprised': 'U', 'angry': 'A', '?': '1'}
@@ -62,7 +62,7 @@ def letters(labels: Sequence[str]) -> dict[str, str]:
 
 
 class View:
-    """The view, for as long as it is entered; a terminal that cannot be redrawn is not for it."""
+    """The live view, a context manager; needs a terminal that can be redrawn."""
 
     def __init__(self, info: formats.Source, labels: Sequence[str], console: Console | None = None) -> None:
         self._info, self._labels = info, tuple(labels)
@@ -103,10 +103,10 @@ class View:
 
     def _draw(self) -> None:
         self._live.update(self.picture(), refresh=True)
-        self._drawn = time.monotonic()  # not before: a terminal that is slow to draw must leave time to listen
+        self._drawn = time.monotonic()  # after drawing, so that a slow terminal leaves time to listen
 
     def picture(self) -> RenderableType:
-        """Return all of it."""
+        """Return the complete view."""
         scores = self._smoothed.scores
         best = max(scores, key=lambda label: scores[label])
         if not scores[best]:
@@ -130,7 +130,7 @@ class View:
         return table
 
     def _strip(self) -> RenderableType:
-        """One cell a second, the newest to the right: the letter of what was heard, · for no speech."""
+        """Return one cell per second, the newest on the right: the letter of the label, or · for no speech."""
         now = int(self._past[-1].end) if self._past else 0
         strip = Text("last minute  " if self._live.console.width >= _STRIP_S + 13 else "", no_wrap=True)
         answers = iter(self._past)
@@ -161,4 +161,4 @@ class View:
             parts.append(f"sound to bar {1000 * latency:.0f} ms (95% within {1000 * most:.0f} ms)")
         parts += [f"{summary.n_overflows} overflows"] if summary.n_overflows else []
         parts += [f"{summary.lost_s:.1f} s lost"] if summary.lost_s else []
-        return Text(" · ".join([*parts, "Ctrl-C ends"]), style="dim")
+        return Text(" · ".join([*parts, "Ctrl-C stops"]), style="dim")

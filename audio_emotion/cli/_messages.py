@@ -1,11 +1,11 @@
-"""What the command line says beside its results: all of it goes through here, to stderr and to ``--log-file``.
+"""Messages of the command line, to stderr and to ``--log-file``.
 
-Messages are records of :mod:`logging`, under the package's name, so those of the library's modules arrive here too:
+Messages are records of :mod:`logging` under the package's name, so they include those of the library's modules:
 
-    ERROR   what went wrong: told always
-    INFO    what is good to know, and how far something is: not with ``--quiet``
+    ERROR   errors: always
+    INFO    notes and progress: not with ``--quiet``
     DEBUG   timings, the model, the back end: with ``--verbose``
-    TRACE   the arguments, and where in the code an error came from: in the log file alone
+    TRACE   the arguments, and tracebacks of errors: only in the log file
 """
 
 import os
@@ -24,12 +24,12 @@ from audio_emotion.core.paths import display_path
 if TYPE_CHECKING:
     from logging import Logger
 
-ERROR, INFO, DEBUG, TRACE = 40, 20, 10, 5  # as logging counts, which `--help` need not import
+ERROR, INFO, DEBUG, TRACE = 40, 20, 10, 5  # the levels of logging, which `--help` must not import
 PANEL = "Messages"
 
 
 class _Sink:
-    """What the options say of messages, and the logger that was set up for it."""
+    """The message options, and the logger that was set up for them."""
 
     def __init__(self) -> None:
         self.quiet = self.verbose = False
@@ -45,21 +45,21 @@ _sink = _Sink()
 
 
 def want(_: typer.Context, parameter: Any, value: Any) -> Any:
-    """Keep what one of the options says: they may stand before a command's name, and behind it."""
+    """Store a message option, which may come before or after the command's name."""
     if value:
         setattr(_sink, parameter.name, value)
     if _sink.quiet and _sink.verbose:
-        raise typer.BadParameter("--quiet and --verbose contradict each other; leave one of them out")
+        raise typer.BadParameter("--quiet cannot be used with --verbose; remove one of them")
     return value
 
 
 def forget() -> None:
-    """Close the log file and forget the options: what comes now is another command."""
+    """Close the log file and reset the options for another command."""
     global _sink  # noqa: PLW0603 (one process has one stderr)
     if _sink.logger is not None:
         for handler in list(_sink.logger.handlers):
             _sink.logger.removeHandler(handler)
-            with suppress(OSError):  # what could not be written before cannot be written now
+            with suppress(OSError):  # an earlier write failed too
                 handler.close()
         _sink.logger.propagate = True
         _sink.logger.setLevel(0)
@@ -67,7 +67,7 @@ def forget() -> None:
 
 
 def begin() -> None:
-    """Open the log file, and write what was asked for.
+    """Open the log file and log the arguments.
 
     Raises:
         StorageError: it cannot be written.
@@ -84,21 +84,21 @@ def begin() -> None:
 
 
 def listen() -> None:
-    """Let what the library's modules log arrive here; by themselves they would find Python's own way to stderr."""
+    """Capture the log records of the library's modules, which Python would otherwise print itself."""
     _logger()
 
 
 def end(code: int) -> None:
-    """Write how a command ended, and after how long."""
+    """Log the exit code and the duration of a command."""
     if _sink.log_file or _sink.verbose:
-        log(DEBUG, f"ended with {code} after {time.monotonic() - _sink.began:.2f} s")
+        log(DEBUG, f"exit code {code} after {time.monotonic() - _sink.began:.2f} s")
 
 
 # --- messages ---------------------------------------------------------------------------------------------------------
 
 
 def log(level: int, message: str, error: BaseException | None = None) -> None:
-    """Tell a message where its level is wanted; the log file gets the error's way through the code too."""
+    """Log a message; the log file also gets the traceback of the error."""
     try:
         logger = _logger()
     except StorageError as problem:
@@ -110,7 +110,7 @@ def log(level: int, message: str, error: BaseException | None = None) -> None:
 
 
 def are_wanted(level: int) -> bool:
-    """Whether messages of a level reach stderr."""
+    """Whether messages of a level go to stderr."""
     return level >= (ERROR if _sink.quiet else DEBUG if _sink.verbose else INFO)
 
 
@@ -129,7 +129,7 @@ def _logger() -> "Logger":
 
 
 def _handlers() -> list[Any]:
-    """Return what writes records: to stderr, and to the log file where there is one."""
+    """Return the log handlers: for stderr, and for the log file if there is one."""
     import logging
 
     logging.addLevelName(TRACE, "TRACE")
@@ -140,21 +140,21 @@ def _handlers() -> list[Any]:
     name = _sink.log_file
 
     class LogFile(logging.FileHandler):
-        """A file whose disk may get full: that is told once, and the log ends there."""
+        """A log file that reports a full disk once and then stops."""
 
         def handleError(self, _: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
             self.setLevel(logging.CRITICAL + 1)
-            log(ERROR, f"{display_path(name)}: cannot be written ({_reason_now()}); the log is not whole")
+            log(ERROR, f"{display_path(name)}: cannot be written ({_reason_now()}); the log is incomplete")
 
     try:
         if name.is_file() and b"\0" in name.open("rb").read(64):
-            raise OSError("it is there already, and no text")
+            raise OSError("it exists and is not a text file")
         name.parent.mkdir(parents=True, exist_ok=True)
         to_file = LogFile(name, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         _sink.log_file = None
         raise StorageError(
-            f"{display_path(name)}: cannot be written ({reason(error)}); name another --log-file"
+            f"{display_path(name)}: cannot be written ({reason(error)}); use another --log-file"
         ) from error
     to_file.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")
@@ -163,13 +163,13 @@ def _handlers() -> list[Any]:
 
 
 def _reason_now() -> str:
-    """Return what the exception that is being handled says of itself."""
+    """Return the reason of the current exception."""
     error = sys.exc_info()[1]
-    return reason(error) if isinstance(error, Exception) else "for no known reason"
+    return reason(error) if isinstance(error, Exception) else "unknown reason"
 
 
 class _Stderr:
-    """Standard error as it is when something is said (a progress bar puts itself in its place): a line a message."""
+    """The current sys.stderr (a progress bar replaces it), one line per message."""
 
     def write(self, text: str) -> None:
         try:
@@ -182,6 +182,6 @@ class _Stderr:
 
 
 def silence(stream: IO[str]) -> None:
-    """Let what a stream still holds go nowhere: Python would complain when it flushes at the end."""
+    """Discard what a stream still holds, so that Python does not complain when it flushes at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -11,8 +11,8 @@ from audio_emotion.cli._completion import one_of
 Model = Annotated[
     str | None,
     typer.Option(
-        help="A stored model's name, or a model folder.",
-        show_default="the one that 'models default' names",
+        help="Name of a stored model, or a model folder.",
+        show_default="the model of 'models default'",
         metavar="MODEL",
         rich_help_panel="Model",
         autocompletion=_completion.models,
@@ -22,7 +22,7 @@ Model = Annotated[
 Device = Annotated[
     str,
     typer.Option(
-        help="auto, cpu, cuda or mps: where the model runs; auto takes the first accelerator found.",
+        help="Device for the model: auto, cpu, cuda or mps. auto uses an accelerator if there is one.",
         metavar="NAME",
         rich_help_panel="Model",
         autocompletion=one_of(*_completion.DEVICES),
@@ -31,37 +31,38 @@ Device = Annotated[
 
 Start = Annotated[
     float,
-    typer.Option(help="Begin at this second.", callback=limited(0), metavar="SECONDS", rich_help_panel="Input"),
+    typer.Option(help="Start at this time.", callback=limited(0), metavar="SECONDS", rich_help_panel="Input"),
 ]
 
 End = Annotated[
     float | None,
-    typer.Option(
-        help="End at this second.", callback=limited(0, above=True), metavar="SECONDS", rich_help_panel="Input"
-    ),
+    typer.Option(help="End at this time.", callback=limited(0, above=True), metavar="SECONDS", rich_help_panel="Input"),
 ]
 
 Gate = Annotated[
     bool,
-    typer.Option("--gate/--no-gate", help="Answer 'no speech' to silence, hum and noise.", rich_help_panel="Answer"),
+    typer.Option("--gate/--no-gate", help="Label silence, hum and noise 'no speech'.", rich_help_panel="Prediction"),
 ]
 
-Vad = Annotated[bool, typer.Option("--vad", help="Also to music and babble (extra 'vad').", rich_help_panel="Answer")]
+Vad = Annotated[
+    bool,
+    typer.Option("--vad", help="Also label music and babble 'no speech' (extra 'vad').", rich_help_panel="Prediction"),
+]
 
 MinConfidence = Annotated[
     float,
     typer.Option(
-        help="Answer 'unknown' below this probability, 0 to 1.",
+        help="Label predictions below this probability (0 to 1) 'unknown'.",
         callback=limited(0, 1),
         metavar="P",
-        rich_help_panel="Answer",
+        rich_help_panel="Prediction",
     ),
 ]
 
 Window = Annotated[
     float | None,
     typer.Option(
-        help="Seconds behind each answer, 0.1 to 600; the model's own if not given.",
+        help="Window length, 0.1 to 600. Default: the model's own.",
         callback=limited(0.1, 600),
         metavar="SECONDS",
         rich_help_panel="Timeline",
@@ -71,7 +72,7 @@ Window = Annotated[
 Hop = Annotated[
     float,
     typer.Option(
-        help="Seconds from answer to answer, at most those of the window.",
+        help="Time between the starts of two windows, at most the window length.",
         callback=limited(0.01, 600),
         metavar="SECONDS",
         rich_help_panel="Timeline",
@@ -79,7 +80,12 @@ Hop = Annotated[
 ]
 
 AllowMissing = Annotated[
-    bool, typer.Option(help="Run a named fold though some of its actors are missing.", rich_help_panel="Data")
+    bool,
+    typer.Option(
+        "--allow-missing", help="Run a published fold even if some of its actors are missing.", rich_help_panel="Data"
+    ),
 ]
 
-Strict = Annotated[bool, typer.Option(help="End where a recording cannot be decoded.", rich_help_panel="Data")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop if a recording cannot be decoded.", rich_help_panel="Data")
+]

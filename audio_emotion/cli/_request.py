@@ -1,4 +1,4 @@
-"""What ``infer`` is asked to do with each recording."""
+"""The options of ``infer`` for each recording."""
 
 import os
 import stat
@@ -30,15 +30,15 @@ Channels = int | Literal["mix", "each"]
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of each recording.
+    """The options for each recording.
 
     Attributes:
-        timeline: how windows are cut and answered.
-        along_time: whether an answer along the time is wanted, or one for the whole.
-        segments: stretches to answer instead, of each recording; None: none are given.
-        start: seconds.
-        end: seconds; None: to the end.
-        channels: which are heard.
+        timeline: how windows are cut and predicted.
+        along_time: whether to predict over time, instead of the whole recording.
+        segments: segments to predict instead, by recording; None: not given.
+        start: in seconds.
+        end: in seconds; None: to the end.
+        channels: which to use.
         stream: which audio stream of a container, counted from 1; None: its default.
         adapt: which recordings the model is adapted to first, as one group; None: it is not.
     """
@@ -53,16 +53,16 @@ class Request:
     adapt: "Grouping | None" = None
 
     def part(self, channel: int | None) -> AudioRegion:
-        """Return the part of a recording that is heard."""
+        """Return the part of a recording to use."""
         return AudioRegion(self.start, self.end, channel, self.stream)
 
 
 def listed(path: Path) -> list[str]:
-    """Return the recordings that a list names; - is a list on standard input.
+    """Return the file names of a list; - reads the list from standard input.
 
     Raises:
-        UsageError: it names nothing, or is no list.
-        StorageError: it cannot be read.
+        UsageError: the list is empty or not a list.
+        StorageError: the list cannot be read.
         AudioError: as :func:`standard_input`.
     """
     if str(path) != STDIN:
@@ -73,10 +73,10 @@ def listed(path: Path) -> list[str]:
 
 
 def standard_input() -> BinaryIO:
-    """Return what comes on stdin, up to 4 GiB, as a file that can be rewound; the larger ones lie on disk.
+    """Return standard input, up to 4 GiB, as a seekable file; above 64 MiB it is stored on disk.
 
     Raises:
-        AudioError: it is a folder or a device, cannot be read, is larger, or does not fit on the disk.
+        AudioError: it is a folder or a device, cannot be read, is too large, or does not fit on the disk.
     """
     held = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (closed by whoever drops it)
     n_bytes = 0
@@ -85,7 +85,7 @@ def standard_input() -> BinaryIO:
         while block := sys.stdin.buffer.read(2**20):
             n_bytes += len(block)
             if n_bytes > _STDIN_BYTES:
-                raise AudioError(f"{STDIN_NAME}: is larger than {_STDIN_BYTES // 2**30} GiB; name a file instead")
+                raise AudioError(f"{STDIN_NAME}: is larger than {_STDIN_BYTES // 2**30} GiB; use a file instead")
             held.write(block)
     except OSError as error:
         no_folder = isinstance(error, FileNotFoundError)  # it was to be put on disk
@@ -95,10 +95,10 @@ def standard_input() -> BinaryIO:
 
 
 def _check_stdin() -> None:
-    """Refuse a device, which may have no end; a terminal has one, and /dev/null nothing but."""
+    """Refuse a device, which may have no end; terminals and /dev/null are allowed."""
     try:
         found = os.fstat(sys.stdin.fileno())
-    except (OSError, ValueError):  # no file of the system's
+    except (OSError, ValueError):  # not a file of the operating system
         return
     if stat.S_ISCHR(found.st_mode) and not sys.stdin.isatty() and found.st_rdev != Path(os.devnull).stat().st_rdev:
         raise AudioError(f"{STDIN_NAME}: is a device, expected a recording")

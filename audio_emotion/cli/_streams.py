@@ -1,4 +1,4 @@
-"""Standard streams, beside what is written to them."""
+"""Handling of standard streams."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def libraries_silenced() -> Iterator[None]:
-    """Keep what ALSA and PortAudio write to stderr by themselves out of it; what this program says still gets there."""
+    """Discard what ALSA and PortAudio write to stderr; our own messages still get there."""
     ours, theirs = sys.stderr, os.dup(2)
     nothing = os.open(os.devnull, os.O_WRONLY)
     sys.stderr = os.fdopen(theirs, "w", buffering=1, encoding=ours.encoding, errors=ours.errors)

@@ -1,4 +1,4 @@
-"""What ``train`` does once its options are read."""
+"""The implementation of ``train``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Which recordings, and where: the options that no config holds."""
+    """The options about recordings and device, which are not part of a config."""
 
     data: tuple[str, ...]
     test_data: tuple[str, ...]
@@ -37,17 +37,17 @@ def check(folds: str | None, without: dict[str, object], only_with: dict[str, ob
 
     wrong = [option for option, value in (without if folds else only_with).items() if value]
     if wrong and folds:
-        raise UsageError(f"--folds trains many models, each on its part of --data; leave out {', '.join(wrong)}")
+        raise UsageError(f"--folds cannot be used with {', '.join(wrong)}; remove one of them")
     if folds and n_processes() > 1:
-        raise UsageError("--folds has processes of its own (--jobs); start it without a launcher")
+        raise UsageError("--folds starts its own processes (--jobs); run it without a launcher")
     if wrong:
         raise UsageError(
-            f"{', '.join(wrong)}: only with --folds; of a single model 'audio-emotion evaluate' makes the report"
+            f"{', '.join(wrong)} needs --folds; for a report on a single model, use 'audio-emotion evaluate'"
         )
 
 
 def dry_run(what: DataOptions, config: "TrainConfig", folds: str | None) -> None:
-    """Print the run as a config file, its data and cost as comments in it."""
+    """Print the run as a config file, with its data and cost as comments."""
     from audio_emotion.training.estimate import estimate
 
     with progress_bars() as progress:
@@ -58,7 +58,7 @@ def dry_run(what: DataOptions, config: "TrainConfig", folds: str | None) -> None
 
 
 def _material(what: DataOptions, config: "TrainConfig", progress: "Progress", split: str) -> "tuple[Dataset, Split]":
-    """Decode the recordings, say which cannot be used, and split the rest."""
+    """Decode the recordings, report those that cannot be used, and split the rest."""
     from audio_emotion.corpora.sources import parse_sources
     from audio_emotion.corpora.splits import cross_corpus, split_utterances
     from audio_emotion.training.accelerator import is_main
@@ -89,11 +89,11 @@ def _material(what: DataOptions, config: "TrainConfig", progress: "Progress", sp
 
 
 def _caution(utterances: "Sequence[Utterance]") -> None:
-    """Say on stderr what few recordings mean for the figures."""
+    """Warn on stderr if there are few recordings."""
     from audio_emotion.training.cautions import data_warnings
 
     for caution in data_warnings(utterances):
-        note(f"caution: {caution}")
+        note(f"warning: {caution}")
 
 
 def train_one(what: DataOptions, name: str, config: "TrainConfig", keeping: "Keeping") -> None:
@@ -107,7 +107,7 @@ def train_one(what: DataOptions, name: str, config: "TrainConfig", keeping: "Kee
     if not is_main():
         return
     if trained.evaluation is None:
-        print("No test side: every utterance was trained on.")
+        print("No test side: all utterances were used for training.")
     else:
         print(trained.evaluation.table())
         print(f"Protocol: {trained.split.protocol}, {len(trained.split.test)} test utterances")
@@ -117,12 +117,12 @@ def train_one(what: DataOptions, name: str, config: "TrainConfig", keeping: "Kee
 
 
 def _telling(progress: "Progress") -> "Progress":
-    """Say on stderr, terminal or not, that a run was taken up; show the rest as it is."""
+    """Return a progress callback that also logs a resumed run."""
     from audio_emotion.training.train import TAKEN_UP
 
     def watch(stage: str, done: int, total: int, remark: str) -> None:
         if stage == TAKEN_UP:
-            note(f"{remark}: taken up again after epoch {done} of at most {total}")
+            note(f"{remark}: resumed after epoch {done} of at most {total}")
         else:
             progress(stage, done, total, remark)
 
@@ -130,7 +130,7 @@ def _telling(progress: "Progress") -> "Progress":
 
 
 def train_folds(plan: "FoldsPlan", restart: bool, html: Path | None, as_json: bool) -> None:
-    """Run the folds; print each run's UAR, mean and deviation over seeds, and the figures of all test sides."""
+    """Run the folds; print the UAR of each run, mean and deviation over seeds, and the metrics of all test sides."""
     from audio_emotion.evaluation import html_report, report
     from audio_emotion.training.cross_validation import fold_means, histories, reports, run_folds
     from audio_emotion.training.dataset import load_dataset
@@ -154,4 +154,4 @@ def train_folds(plan: "FoldsPlan", restart: bool, html: Path | None, as_json: bo
             f"WA {100 * evaluation.accuracy:.2f} %{remark}"
         )
     print(report.text(made, summary), end="")
-    print(f"Kept in {plan.folder}")
+    print(f"Stored in {plan.folder}")

@@ -1,4 +1,4 @@
-"""What ``infer`` says in the end of recordings whose answers are to be taken with care."""
+"""Warnings of ``infer`` about recordings with unreliable predictions."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,15 +9,15 @@ from audio_emotion.core.types import Prediction
 from audio_emotion.inference.model import Model
 
 SHORT_S = 1.0
-"""Seconds of sound below which an answer is to be taken with care: a word or two. A model listens to about 3 s at a
-time, and the clips that it learnt from are seldom under 2 s."""
+"""A prediction for less than this many seconds of sound is unreliable: a word or two. Models use windows of about 3 s,
+and their training clips are rarely shorter than 2 s."""
 
 SLIP_S = 0.5
-"""Seconds that a whole recording's sound may end before the end that its header states: codecs pad their last frame."""
+"""Seconds that a complete recording may end before the duration in its header: codecs pad their last frame."""
 
 
 class Cautions:
-    """What there is to be said: of one recording by its name, of several in one line."""
+    """Collects warnings: a single recording is named, several share one line."""
 
     def __init__(self, model: Model) -> None:
         self._rate = model.config.sampling_rate
@@ -30,7 +30,7 @@ class Cautions:
         self._notes: dict[str, list[str]] = {}  # the names of the recordings that each is about
 
     def see(self, name: str, said: Prediction) -> None:
-        """Look at how long a recording is that was answered as a whole."""
+        """Check the duration of a recording that was predicted as a whole."""
         seconds = said.end - said.start
         if seconds < SHORT_S and said.label != NO_SPEECH:
             self._short.append(f"{name} is short, {seconds:.1f} s of sound")
@@ -64,21 +64,23 @@ class Cautions:
             self._mixed.append(f"{name} has {n_channels} channel(s), and its segments name channel {numbers}")
 
     def _see_cut(self, name: str, held_s: float, counted_s: float) -> None:
-        self._cut.append(f"{name} holds {held_s:.2f} s of sound where its header says {counted_s:.2f} s")
+        self._cut.append(f"{name} has {held_s:.2f} s of sound, but its header says {counted_s:.2f} s")
 
     def lines(self) -> Iterator[str]:
-        """Yield a line for each kind of caution that there is."""
+        """Yield one line for each kind of warning."""
         if self._short:
             yield (
-                f"{_one_of(self._short)}: the model listens to {self._window_s:g} s at a time, so take "
-                f"{'those answers' if self._short[1:] else 'the answer'} with care"
+                f"{_one_of(self._short)}: the model uses windows of {self._window_s:g} s, so "
+                f"{'these predictions are' if self._short[1:] else 'the prediction is'} unreliable"
             )
         if self._muffled:
-            yield (f"{_one_of(self._muffled)}, below the model's {self._rate} Hz: it lacks what was heard in training")
+            yield (
+                f"{_one_of(self._muffled)}, below the model's {self._rate} Hz: it lacks frequencies that the model uses"
+            )
         if self._mixed:
             yield f"{_one_of(self._mixed)}: those segments are answered from the mean of all channels"
         if self._cut:
-            yield f"{_one_of(self._cut)}: it was cut off or damaged, and what is missing is not in the answer"
+            yield f"{_one_of(self._cut)}: it is truncated or damaged, and the prediction only uses the rest"
         if self._streams:
             yield f"{_one_of(self._streams)}: name another one with --stream N"
         for text, names in self._notes.items():
@@ -86,5 +88,5 @@ class Cautions:
 
 
 def _one_of(told: list[str]) -> str:
-    """Return the first, and how many others there are."""
-    return told[0] + (f" (and so with {len(told) - 1} more)" if told[1:] else "")
+    """Return the first warning, and the number of others."""
+    return told[0] + (f" (and {len(told) - 1} more)" if told[1:] else "")

@@ -32,20 +32,21 @@ _OVERVIEW = """
 """
 
 app = typer.Typer(
-    help="Find, fetch, check and prepare recordings to train on.", no_args_is_help=True, cls=Section, epilog=_OVERVIEW
+    help="Download, check and prepare recordings for training.", no_args_is_help=True, cls=Section, epilog=_OVERVIEW
 )
 
 Sources = Annotated[
     list[str],
     typer.Argument(
-        help="NAME=DIR of a corpus that 'data list' names, table=FILE, or a folder or table alone, to be recognised.",
+        help="A folder or a table. NAME=DIR names the corpus (see 'data list'), and table=FILE a table.",
         metavar="SOURCE...",
     ),
 ]
 Labels = Annotated[
     str,
     typer.Option(
-        help="eight, seven (calm counted as neutral), or your own, as neutral+calm,happy,sad.",
+        help="Labels: eight, seven (calm counts as neutral), or a list such as neutral+calm,happy,sad.",
+        metavar="LABELS",
         rich_help_panel="Data",
         autocompletion=one_of(*_completion.LABEL_SETS),
     ),
@@ -81,17 +82,15 @@ _EXAMPLES = {
 
 @app.callback()
 def data() -> None:
-    """Find, fetch, check and prepare recordings to train on."""
+    """Download, check and prepare recordings for training."""
 
 
 @app.command("list", cls=Command, epilog=_EXAMPLES["list"])
 @command
 def list_corpora(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON: a list of objects.", rich_help_panel="Output")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.", rich_help_panel="Output")] = False,
 ) -> None:
-    """List the corpora that can be read: published size, licence of the recordings, where to get them."""
+    """List the supported corpora: size, licence, and where to get them."""
     from audio_emotion.corpora import CORPORA
 
     entries = []
@@ -122,10 +121,12 @@ def list_corpora(
 @app.command("download", cls=Command, epilog=_EXAMPLES["download"])
 @command
 def download(
-    corpus: Annotated[str, typer.Argument(help="A corpus that 'data list' names.", autocompletion=_completion.corpora)],
-    record: Annotated[str | None, typer.Option(help="Address of the record's description.", hidden=True)] = None,
+    corpus: Annotated[
+        str, typer.Argument(help="A corpus of 'data list'.", metavar="CORPUS", autocompletion=_completion.corpora)
+    ],
+    record: Annotated[str | None, typer.Option(help="URL of the record's description.", hidden=True)] = None,
 ) -> None:
-    """Download a corpus from its publisher into the user data folder, with its checksum, or say where to get it."""
+    """Download a corpus from its publisher and verify its checksum, or show where to get it."""
     from audio_emotion.corpora.download import fetch
 
     with progress_bars() as progress:
@@ -139,10 +140,10 @@ def check(
     sources: Sources,
     labels: Labels = "eight",
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON: one object, with every file named.", rich_help_panel="Output")
+        bool, typer.Option("--json", help="Print a JSON object that lists every file.", rich_help_panel="Output")
     ] = False,
 ) -> None:
-    """Decode all recordings; count them, and report damaged, silent, clipped, cut, padded, upsampled or equal ones."""
+    """Decode and count all recordings; report damaged, silent, clipped, cut, padded, upsampled or duplicate ones."""
     from audio_emotion.corpora.inspection import inspect
 
     corpus = _gather(sources, labels)
@@ -159,17 +160,25 @@ def check(
 def prepare(
     sources: Sources,
     out: Annotated[
-        Path, typer.Option(help="New folder for train.csv, val.csv, test.csv and split.json.", rich_help_panel="Output")
+        Path,
+        typer.Option(
+            help="New folder for train.csv, val.csv, test.csv and split.json.", metavar="DIR", rich_help_panel="Output"
+        ),
     ],
     shares: Annotated[
-        str, typer.Option(help="Percent of the speakers for training, validation and test.", rich_help_panel="Split")
+        str,
+        typer.Option(
+            help="Percentages of speakers for training, validation and test.", metavar="A/B/C", rich_help_panel="Split"
+        ),
     ] = "70/15/15",
-    seed: Annotated[int, typer.Option(help="Of the draw of speakers.", min=0, rich_help_panel="Split")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed for drawing speakers.", metavar="N", min=0, rich_help_panel="Split")
+    ] = 0,
     labels: Labels = "eight",
     with_audio: Annotated[
         bool,
         typer.Option(
-            "--audio", help="Copy the recordings too, into train/LABEL/SPEAKER/ and so on.", rich_help_panel="Output"
+            "--audio", help="Also copy the recordings, to train/LABEL/SPEAKER/ and so on.", rich_help_panel="Output"
         ),
     ] = False,
 ) -> None:
@@ -197,11 +206,12 @@ def prepare(
 def features(
     sources: Sources,
     out: Annotated[
-        Path, typer.Option(help="Table to write: .csv, or .parquet if pyarrow is installed.", rich_help_panel="Output")
+        Path,
+        typer.Option(help="Output table: .csv, or .parquet with pyarrow.", metavar="FILE", rich_help_panel="Output"),
     ],
     labels: Labels = "eight",
 ) -> None:
-    """Write zero-crossing rate, RMS and 20 MFCC, mean and standard deviation, of every utterance, for use elsewhere."""
+    """Write a table of features for other tools: zero-crossing rate, RMS and 20 MFCC, each as mean and deviation."""
     from audio_emotion.corpora.features import write_features
 
     corpus = _gather(sources, labels)
@@ -217,11 +227,9 @@ def features(
 @app.command("extract-audio", cls=Command, epilog=_EXAMPLES["extract-audio"])
 @command
 def extract_audio(
-    videos: Annotated[
-        Path, typer.Argument(help="Folder of videos, searched with its sub-folders.", metavar="VIDEO_DIR")
-    ],
-    out: Annotated[Path, typer.Argument(help="Folder for the WAV files; sub-folders are kept.", metavar="OUT")],
-    rate: Annotated[int, typer.Option(help="Sampling rate in Hz.", rich_help_panel="Output")] = 16_000,
+    videos: Annotated[Path, typer.Argument(help="Folder of videos. Subfolders are searched too.", metavar="VIDEO_DIR")],
+    out: Annotated[Path, typer.Argument(help="Folder for the WAV files, with the same subfolders.", metavar="OUT_DIR")],
+    rate: Annotated[int, typer.Option(help="Sampling rate.", metavar="HZ", rich_help_panel="Output")] = 16_000,
     stream: Annotated[
         int | None,
         typer.Option(
@@ -232,7 +240,7 @@ def extract_audio(
         ),
     ] = None,
 ) -> None:
-    """Write the sound of every video as mono 16-bit WAV, and replace only files that an earlier run wrote."""
+    """Extract the audio of videos as mono 16-bit WAV files. Only replaces files of an earlier run."""
     from audio_emotion.corpora.extraction import extract_audio as run
 
     with progress_bars() as progress:

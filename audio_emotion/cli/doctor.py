@@ -26,7 +26,7 @@ _WIDTH = 120
 def doctor(
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="Print JSON: one object, for programs.", rich_help_panel="Output"),
+        typer.Option("--json", help="Print a JSON object.", rich_help_panel="Output"),
     ] = False,
 ) -> None:
     """Check the installation and suggest fixes; the exit code is 1 if `infer` cannot work."""

@@ -30,28 +30,32 @@ EXAMPLES = """
 @command
 def evaluate(
     sources: Annotated[
-        list[str], typer.Argument(help="Test sets: folders or tables of recordings.", metavar="DIR|TABLE...")
+        list[str], typer.Argument(help="Test sets: folders or tables of labelled recordings.", metavar="SOURCE...")
     ],
     model: Model = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, every utterance included.", rich_help_panel="Output")
+        bool, typer.Option("--json", help="Print JSON that includes every utterance.", rich_help_panel="Output")
     ] = False,
     html: Annotated[
         Path | None,
         typer.Option(
-            help="Write a report with plots and links to the recordings here.", metavar="FILE", rich_help_panel="Output"
+            help="Write a report with plots and links to the recordings.", metavar="FILE", rich_help_panel="Output"
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the draws behind the intervals.", min=0, rich_help_panel="Output")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the bootstrap intervals.", metavar="N", min=0, rich_help_panel="Output")
+    ] = 0,
     device: Device = "auto",
 ) -> None:
-    """Say how well a model does on labelled recordings; each folder or table gets its own figures."""
+    """Evaluate a model on labelled recordings. Each folder or table gets its own metrics."""
     from audio_emotion.core import paths
     from audio_emotion.evaluation import html_report, report
     from audio_emotion.inference.model import load_model
 
     with ExitStack() as stack:
-        page = stack.enter_context(paths.writing_file(html)) if html else None  # fails before the work, not after it
+        page = (
+            stack.enter_context(paths.writing_file(html)) if html else None
+        )  # fails before the evaluation, not after it
         loaded = load_model(model or default_model(), device)
         reports = _reports(loaded, sources, seed)
         if not reports:
@@ -72,7 +76,7 @@ def evaluate(
 
 
 def _reports(loaded: "Loaded", sources: Sequence[str], seed: int) -> "list[Report]":
-    """Evaluate every test set; one that cannot be tested on is told, and the others go on."""
+    """Evaluate every test set; report those that cannot be used, and continue with the others."""
     from audio_emotion.evaluation.evaluate import evaluate_utterances
     from audio_emotion.evaluation.report import Report
 
@@ -95,7 +99,7 @@ def _reports(loaded: "Loaded", sources: Sequence[str], seed: int) -> "list[Repor
 
 
 def _utterances(source: str) -> "Sequence[Utterance]":
-    """Find the labelled recordings of one test set, and say how many files are none."""
+    """Find the labelled recordings of one test set, and report the files that are left out."""
     from audio_emotion.corpora.sources import gather, parse_sources
 
     corpus = gather(parse_sources([source]))
@@ -104,13 +108,13 @@ def _utterances(source: str) -> "Sequence[Utterance]":
 
 
 def _counter(progress: Callable[[str, int, int, str], None], source: str, total: int) -> Callable[[], None]:
-    """Return what moves the bar of one test set by one utterance."""
+    """Return a function that advances the progress bar of a test set by one utterance."""
     done = iter(range(1, total + 1))
     return lambda: progress(f"testing {source}", next(done), total, "")
 
 
 def _histories(loaded: "Loaded") -> "dict[str, list[dict[str, object]]]":
-    """Return what each epoch left, where the model's description records it."""
+    """Return the training history of each model that has one."""
     history = loaded.config.training.get("history")
     return {loaded.config.name: history} if history else {}
 

@@ -23,50 +23,53 @@ EXAMPLES = """
 
 @command
 def explain(
-    file: Annotated[
-        Path, typer.Argument(help="A recording or a video, of which half a minute at most.", metavar="FILE")
-    ],
+    file: Annotated[Path, typer.Argument(help="A recording or a video; at most 30 seconds of it.", metavar="FILE")],
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
             "-o",
-            help="The picture, .png or .svg; explain.png if not given.",
-            metavar="PICTURE",
+            help="Image file to write, .png or .svg. Default: explain.png.",
+            metavar="FILE",
             rich_help_panel="Output",
         ),
     ] = None,
     as_json: Annotated[
         bool,
         typer.Option(
-            "--json", help="Print every importance as JSON; a picture only with --out.", rich_help_panel="Output"
+            "--json", help="Print every importance as JSON. Writes an image only with --out.", rich_help_panel="Output"
         ),
     ] = False,
     label: Annotated[
         str | None,
         typer.Option(
-            help="Explain this label, not the answer.", metavar="LABEL", show_default=False, rich_help_panel="Answer"
+            help="Explain this label instead of the predicted one.",
+            metavar="LABEL",
+            show_default=False,
+            rich_help_panel="Prediction",
         ),
     ] = None,
     method: Annotated[
         str,
         typer.Option(
-            help="occlusion, or gradients (integrated; in torch).",
+            help="occlusion, or gradients (integrated gradients, needs torch).",
             metavar="METHOD",
-            rich_help_panel="Answer",
+            rich_help_panel="Prediction",
             autocompletion=one_of("occlusion", "gradients"),
         ),
     ] = "occlusion",
     gate: Annotated[
         bool,
-        typer.Option("--gate/--no-gate", help="Leave out windows of silence, hum and noise.", rich_help_panel="Answer"),
+        typer.Option(
+            "--gate/--no-gate", help="Ignore windows of silence, hum and noise.", rich_help_panel="Prediction"
+        ),
     ] = True,
     model: Model = None,
     device: Device = "auto",
     start: Start = 0.0,
     end: End = None,
 ) -> None:
-    """Draw which part of a recording spoke for the answer."""
+    """Plot which parts of a recording drove the prediction."""
     from audio_emotion.audio.region import AudioRegion
     from audio_emotion.explanation import check_method
     from audio_emotion.explanation import explain as run
@@ -89,7 +92,7 @@ def explain(
     if target:
         from audio_emotion.core.paths import display_path
 
-        note(f"picture written to {display_path(target)}")
+        note(f"image written to {display_path(target)}")
 
 
 def _json(explanation: "Explanation", file: Path, model: str, device: str) -> str:
@@ -111,22 +114,24 @@ def _json(explanation: "Explanation", file: Path, model: str, device: str) -> st
 
 
 def _text(explanation: "Explanation") -> str:
-    """Return the answer, and which stretches spoke most for it and against it."""
+    """Return the prediction, and the strongest time spans for and against it."""
     prediction, label = explanation.prediction, explanation.label
     lines = [f"Predicted emotion: {prediction.label} with {100 * prediction.score:.2f}% confidence"]
     if label != prediction.label:
         lines.append(f"Explained: {label}, {100 * prediction.scores[label]:.2f}%")
     lines.append(f"Log-odds of {label}: {explanation.weighed.log_odds:+.2f}")
-    lines += [f"Spoke most {side} it: {_strongest(explanation, side == 'against')}" for side in ("for", "against")]
+    lines += [
+        f"Strongest evidence {side} it: {_strongest(explanation, side == 'against')}" for side in ("for", "against")
+    ]
     return "\n".join(lines)
 
 
 def _strongest(explanation: "Explanation", against: bool) -> str:
-    """Return the strongest stretches; of those that are within noise, only that they are there."""
+    """Return the strongest time spans; those within noise are only mentioned."""
     from audio_emotion.explanation import NOISE
 
     strongest = explanation.regions(against=against)[:3]
     listed = [f"{start:.1f}-{end:.1f} s ({top:+.2f})" for start, end, top in strongest if abs(top) >= NOISE]
     if len(listed) < len(strongest):
-        listed.append(f"{'the rest is' if listed else 'nothing but'} noise, below {NOISE:g}")
+        listed.append(f"{'the rest is' if listed else 'only'} noise, below {NOISE:g}")
     return ", ".join(listed) or "nothing"

@@ -28,15 +28,15 @@ EXAMPLES = """
 
 @command
 def export(
-    target: Annotated[Path, typer.Argument(help="A new folder, or one of an earlier export.", metavar="DIR")],
+    target: Annotated[Path, typer.Argument(help="A new folder, or the folder of an earlier export.", metavar="DIR")],
     model: Model = None,
     kinds: Annotated[
         list[str] | None,
         typer.Option(
             "--as",
-            help="onnx, onnx-fp16, onnx-int8, ort, ort-int8 (ONNX Runtime's own format, for phones) or torch; "
-            "may be given again; every one that can be had if not given.",
-            metavar="FORM",
+            help="Format: onnx, onnx-fp16, onnx-int8, ort, ort-int8 (ONNX Runtime's own format, for phones) or torch. "
+            "Repeat it for several. Default: every available format.",
+            metavar="FORMAT",
             rich_help_panel="Model",
             autocompletion=one_of(*_completion.EXPORTS),
         ),
@@ -44,34 +44,34 @@ def export(
     data: Annotated[
         list[str] | None,
         typer.Option(
-            help="Labelled recordings to check each form on, and to set the scales of 8-bit integers by; may be given "
-            "again.",
-            metavar="DIR|TABLE",
+            help="Labelled recordings to compare the formats on, and to calibrate 8-bit integers. Repeat it for "
+            "several.",
+            metavar="SOURCE",
             rich_help_panel="Check",
         ),
     ] = None,
     clips: Annotated[
-        int, typer.Option(help="Of the recordings, take at most so many.", min=8, rich_help_panel="Check")
+        int, typer.Option(help="Maximum number of recordings to use.", metavar="N", min=8, rich_help_panel="Check")
     ] = 200,
     web: Annotated[
         bool,
         typer.Option(
             "--web",
-            help="Write a page for any plain file host instead: the model runs in the browser.",
+            help="Write a web page for any file host instead. The model runs in the browser.",
             rich_help_panel="Page",
         ),
     ] = False,
     registry: Annotated[
         str | None,
         typer.Option(
-            help="Where ONNX Runtime Web comes from, if not from npm's own registry.",
+            help="npm registry to download ONNX Runtime Web from. Default: npm's own.",
             envvar="NPM_CONFIG_REGISTRY",
             metavar="URL",
             rich_help_panel="Page",
         ),
     ] = None,
 ) -> None:
-    """Write a model as files for other programs: waveform in, probabilities out."""
+    """Export a model for other programs: waveform in, probabilities out."""
     if web:
         _page(target, model or default_model(), registry, bool(kinds or data))
         return
@@ -100,9 +100,9 @@ def export(
     found = bundle.export(origin, target, forms, eval_set, expected)
     _tell(found, len(eval_set.targets))
     if not data:
-        note("compared on sounds made here; to see accuracy on real recordings, name some with --data")
+        note("compared on generated sounds; to see the accuracy on real recordings, add --data")
     elif config.training.get("speakers"):
-        note("if the model was trained on speakers of these recordings, the figures compare forms and say no more")
+        note("if the model was trained on speakers of these recordings, only use the figures to compare the formats")
     note(f"written to {display_path(target)}")
 
 
@@ -112,10 +112,10 @@ def _page(target: Path, model: str, registry: str | None, forms: bool) -> None:
     from audio_emotion.models.checkpoint import find
 
     if forms:
-        raise UsageError("--as and --data do not go with --web, whose page has the model in one form; leave them out")
+        raise UsageError("--as and --data cannot be used with --web, whose page has a fixed format; remove them")
     write_page(find(model), target, registry or REGISTRY)
     note(
-        f"written to {display_path(target)}; any file host will do, on this machine: "
+        f"written to {display_path(target)}; use any file host, or on this machine: "
         f"python -m http.server -d {display_path(target)}"
     )
 
@@ -130,7 +130,7 @@ def _recordings(loaded: "Loaded", data: list[str], clips: int) -> "EvalSet":
 
 
 def _to_be_had(config: "ModelConfig", with_speech: bool) -> tuple[str, ...]:
-    """Return the forms that a model can be had in, here and now."""
+    """Return the formats that are available for a model."""
     from audio_emotion.export.variants import KINDS
 
     if config.graph == "none":
@@ -143,8 +143,8 @@ def _to_be_had(config: "ModelConfig", with_speech: bool) -> tuple[str, ...]:
 
 
 def _tell(found: "list[Checked]", n_labelled: int) -> None:
-    """Print what each form is worth."""
-    print(f"{'form':10} {'file':16} {'KB':>7} {'ms':>6} {'differs':>8} {'at most':>8} {'same':>6}  UAR / accuracy")
+    """Print the comparison of the formats."""
+    print(f"{'format':10} {'file':16} {'KB':>7} {'ms':>6} {'differs':>8} {'at most':>8} {'same':>6}  UAR / accuracy")
     for variant in found:
         reached = "-"
         if variant.uar is not None and variant.accuracy is not None:
@@ -153,5 +153,5 @@ def _tell(found: "list[Checked]", n_labelled: int) -> None:
             f"{variant.kind:10} {variant.file:16} {variant.size_bytes / 1000:7.0f} {variant.milliseconds:6.2f} "
             f"{variant.differs_mean:8.5f} {variant.differs_most:8.5f} {100 * variant.same:5.1f}%  {reached}"
         )
-    over = f"{n_labelled} recordings" if n_labelled else "sounds made here"
-    print(f"ms: a window on one thread; differs: of scores from the stored model's, mean and most, over {over}")
+    over = f"{n_labelled} recordings" if n_labelled else "generated sounds"
+    print(f"ms: time per window on one thread; differs, at most: mean and maximum difference of a score, over {over}")

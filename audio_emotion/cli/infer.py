@@ -33,23 +33,23 @@ def infer(
     ctx: typer.Context,
     files: Annotated[
         list[str] | None,
-        typer.Argument(help="Recordings, videos, folders or patterns; - is standard input.", metavar="FILE..."),
+        typer.Argument(help="Recordings, videos, folders or patterns. - reads standard input.", metavar="FILE..."),
     ] = None,
     files_from: Annotated[
         Path | None,
         typer.Option(
-            help="A file that names recordings, one a line (# is a remark), or -.",
-            metavar="LIST",
+            help="Read file names from this file, one per line (# starts a comment). - reads standard input.",
+            metavar="FILE",
             rich_help_panel="Input",
         ),
     ] = None,
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Search folders below folders.", rich_help_panel="Input")
+        bool, typer.Option("--recursive", "-r", help="Also search subfolders.", rich_help_panel="Input")
     ] = False,
     stream: Annotated[
         int | None,
         typer.Option(
-            help="Which audio stream of a video, from 1; by default the one marked as default.",
+            help="Audio stream of a video, from 1. Default: the stream marked as default.",
             min=1,
             metavar="N",
             rich_help_panel="Input",
@@ -58,8 +58,8 @@ def infer(
     channels: Annotated[
         str,
         typer.Option(
-            help="mix, each (one answer a channel), or a number from 1.",
-            metavar="WHICH",
+            help="Channels to use: mix, each (one prediction per channel), or a number from 1.",
+            metavar="CHANNELS",
             rich_help_panel="Input",
             autocompletion=one_of("mix", "each", "1", "2"),
         ),
@@ -69,7 +69,7 @@ def infer(
     segments: Annotated[
         Path | None,
         typer.Option(
-            help="Answer the segments in this transcript or label file (JSON, SRT, VTT, RTTM, CSV ...).",
+            help="Predict the segments in this transcript or label file (JSON, SRT, VTT, RTTM, CSV ...).",
             metavar="FILE",
             rich_help_panel="Input",
         ),
@@ -89,7 +89,9 @@ def infer(
     backend: Annotated[
         str,
         typer.Option(
-            help="auto (onnx-int8 on the CPU if the model has it, else onnx, else torch), onnx, onnx-int8 or torch.",
+            help="Back end: auto, onnx, onnx-int8 or torch. On a CPU, auto uses the first that the model has of "
+            "onnx-int8, "
+            "onnx and torch.",
             metavar="NAME",
             rich_help_panel="Model",
             autocompletion=one_of(*BACKENDS),
@@ -99,17 +101,17 @@ def infer(
     vad: Vad = False,
     min_confidence: MinConfidence = 0.0,
     along_time: Annotated[
-        bool, typer.Option("--timeline", help="Answer along the time of a recording.", rich_help_panel="Timeline")
+        bool, typer.Option("--timeline", help="Predict over time.", rich_help_panel="Timeline")
     ] = False,
     window: Window = None,
     hop: Hop = 1.0,
     merge: Annotated[
-        bool, typer.Option("--merge", help="Join neighbours of one label.", rich_help_panel="Timeline")
+        bool, typer.Option("--merge", help="Merge adjacent segments with the same label.", rich_help_panel="Timeline")
     ] = False,
     min_duration: Annotated[
         float,
         typer.Option(
-            help="Leave out shorter segments; above 0 it joins neighbours too.",
+            help="Drop shorter segments. Implies --merge if above 0.",
             callback=limited(0),
             metavar="SECONDS",
             rich_help_panel="Timeline",
@@ -118,8 +120,8 @@ def infer(
     smooth: Annotated[
         str | None,
         typer.Option(
-            help="median or viterbi.",
-            metavar="HOW",
+            help="Smooth the timeline: median or viterbi.",
+            metavar="METHOD",
             rich_help_panel="Timeline",
             autocompletion=one_of("median", "viterbi"),
         ),
@@ -129,59 +131,62 @@ def infer(
         typer.Option(
             "--format",
             "-f",
-            help="text, json, jsonl, csv, srt, vtt, rttm, audacity, audformat, textgrid, eaf or label-studio; "
-            "several with --output-dir.",
+            help="Output format: text, json, jsonl, csv, srt, vtt, rttm, audacity, audformat, textgrid, eaf or "
+            "label-studio. Repeat it for several formats with --output-dir.",
             metavar="FORMAT",
             rich_help_panel="Output",
             autocompletion=one_of(*FORMATS),
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The same as --format json.", rich_help_panel="Output")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Same as --format json.", rich_help_panel="Output")] = False,
     top_k: Annotated[
         int | None,
         typer.Option(
-            help="List so many probabilities, the largest first (in text; other formats have them all).",
+            help="Only show the N largest probabilities (text format only).",
             min=1,
-            metavar="K",
+            metavar="N",
             rich_help_panel="Output",
         ),
     ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
-            help="Draw waveform, spectrogram and timeline as .png or .svg.", metavar="FILE", rich_help_panel="Output"
+            help="Plot waveform, spectrogram and timeline to a .png or .svg file.",
+            metavar="FILE",
+            rich_help_panel="Output",
         ),
     ] = None,
     output_dir: Annotated[
         str | None,
         typer.Option(
-            help="Write answers here, and go on where an earlier run stopped.", metavar="DIR", rich_help_panel="Batch"
+            help="Write the results to this folder. Continues an interrupted run.",
+            metavar="DIR",
+            rich_help_panel="Batch",
         ),
     ] = None,
     engine: Annotated[
         str,
         typer.Option(
-            help="local, or ray: the archive on a cluster, as Parquet (extra 'ray').",
+            help="local, or ray: run on a cluster and write Parquet (extra 'ray').",
             metavar="NAME",
             rich_help_panel="Batch",
         ),
     ] = "local",
     partition: Annotated[
         int,
-        typer.Option(help="Recordings in a partition of what ray writes.", min=1, metavar="N", rich_help_panel="Batch"),
+        typer.Option(help="Recordings per partition with --engine ray.", min=1, metavar="N", rich_help_panel="Batch"),
     ] = 256,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", help="Decode workers.", min=1, metavar="N", rich_help_panel="Batch")
+        int | None,
+        typer.Option("--jobs", "-j", help="Number of decode workers.", min=1, metavar="N", rich_help_panel="Batch"),
     ] = None,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Forget what an earlier run has done.", rich_help_panel="Batch")
+        bool, typer.Option("--restart", help="Discard previous results.", rich_help_panel="Batch")
     ] = False,
     max_duration: Annotated[
         float,
         typer.Option(
-            help="Give up longer recordings.",
+            help="Skip recordings longer than this.",
             callback=limited(0, above=True),
             metavar="HOURS",
             rich_help_panel="Batch",
@@ -190,20 +195,20 @@ def infer(
     max_size: Annotated[
         float,
         typer.Option(
-            help="Give up larger files.", callback=limited(0, above=True), metavar="GIB", rich_help_panel="Batch"
+            help="Skip files larger than this.", callback=limited(0, above=True), metavar="GIB", rich_help_panel="Batch"
         ),
     ] = 4.0,
     decode_timeout: Annotated[
         float,
         typer.Option(
-            help="Give up a decoder after these seconds for an hour of sound.",
+            help="Decoding timeout per hour of audio.",
             callback=limited(0, above=True),
             metavar="SECONDS",
             rich_help_panel="Batch",
         ),
     ] = 120.0,
 ) -> None:
-    """Say which emotion each recording holds, with a probability for each."""
+    """Predict the emotion of each recording, with a probability for every emotion."""
     from audio_emotion.cli._checks import (
         channels_of,
         check_cluster,
@@ -215,7 +220,7 @@ def infer(
     )
     from audio_emotion.cli._request import STDIN, Request, listed
     from audio_emotion.formats import (
-        get_writer,  # from here on, numpy is needed, whose import `--help` need not wait for
+        get_writer,  # needs numpy, which `--help` must not import
     )
     from audio_emotion.inference.config import TimelineConfig, grid
     from audio_emotion.inference.model import load_model
@@ -225,10 +230,10 @@ def infer(
     config = TimelineConfig(window, hop, merge, min_duration, smooth, min_confidence, gate, vad)  # type: ignore[arg-type]
     named = list(files or [])
     if STDIN in named and str(files_from) == STDIN:
-        raise UsageError("standard input (-) is named twice, and can be read once")
+        raise UsageError("standard input (-) is given twice, but can only be read once")
     named += listed(files_from) if files_from else []
     request = Request(config, along_time, None, start, end, channels_of(channels), stream, grouping_of(adapt))
-    request.part(None)  # refuses an end before the start
+    request.part(None)  # raises UsageError for an end before the start
     kinds = formats_of(formats, as_json, output_dir is not None, request)
     allowed = (3600 * max_duration, max(1, round(max_size * 2**30)), decode_timeout)
     if engine != "local":
@@ -253,7 +258,9 @@ def infer(
 
         check_adaptable(loaded)
     if along_time:
-        grid(loaded.config.sampling_rate, loaded.config.window_samples, config)  # refuses a hop beyond the window
+        grid(
+            loaded.config.sampling_rate, loaded.config.window_samples, config
+        )  # raises UsageError for a hop longer than the window
     if output_dir is not None:
         from audio_emotion.batch.workers import Limits
         from audio_emotion.cli._infer_batch import to_folder
@@ -263,7 +270,7 @@ def infer(
     from audio_emotion.cli._infer_stdout import StdoutWriter, text_stream_of, to_stdout
 
     if top_k is not None and kinds[0] != "text":
-        note(f"note: --top-k shortens the text form only; {kinds[0]} has every probability")
+        note(f"note: --top-k only affects the text format; {kinds[0]} has every probability")
     text_stream_of(kinds[0])
     many = files_from is not None or recordings != list(map(Path, named)) or len(recordings) > 1
     writer = get_writer(kinds[0], loaded.config.labels, many=many or channels == "each", top_k=top_k)
@@ -292,13 +299,13 @@ def _read_segments(path: Path, recordings: Sequence[Path]) -> "tuple[dict[Path, 
 
 def _check_named(named: Sequence[str]) -> None:
     if not named:
-        raise UsageError("no recording is named; expected files, folders, patterns, - or --files-from LIST")
+        raise UsageError("no recording given; expected files, folders, patterns, - or --files-from FILE")
     if named.count("-") > 1:
-        raise UsageError("standard input (-) is named twice, and can be read once")
+        raise UsageError("standard input (-) is given twice, but can only be read once")
 
 
 def _recordings(named: Sequence[str], recursive: bool) -> list[Path]:
-    """Return what is to be heard, folders and patterns replaced by what they hold."""
+    """Return the recordings, with folders and patterns expanded."""
     _check_named(named)
     if addresses := [name for name in named if is_address(name)]:
         raise UsageError(f"{display_path(addresses[0])} is in an object store; add --engine ray --output-dir DIR")

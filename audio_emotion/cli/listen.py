@@ -24,11 +24,11 @@ def listen(
     device_name: Annotated[
         str | None,
         typer.Option(
-            help="The microphone: its number, its name, or part of that.", metavar="NAME", rich_help_panel="Input"
+            help="Microphone: its number, its name, or a part of the name.", metavar="NAME", rich_help_panel="Input"
         ),
     ] = None,
     list_devices: Annotated[
-        bool, typer.Option("--list-devices", help="List the microphones, and end.", rich_help_panel="Input")
+        bool, typer.Option("--list-devices", help="List the microphones and exit.", rich_help_panel="Input")
     ] = False,
     channel: Annotated[
         int | None,
@@ -42,22 +42,23 @@ def listen(
     wait: Annotated[
         float,
         typer.Option(
-            help="Wait so long for a device that is unplugged.",
+            help="How long to wait for an unplugged device.",
             callback=limited(0),
             metavar="SECONDS",
             rich_help_panel="Input",
         ),
     ] = 30.0,
     file: Annotated[
-        Path | None, typer.Option(help="Listen to a recording instead.", metavar="FILE", rich_help_panel="Input")
+        Path | None,
+        typer.Option(help="Use a recording instead of a microphone.", metavar="FILE", rich_help_panel="Input"),
     ] = None,
     realtime: Annotated[
-        bool, typer.Option("--realtime", help="Play it as if it were spoken now.", rich_help_panel="Input")
+        bool, typer.Option("--realtime", help="Process --file at the speed of playback.", rich_help_panel="Input")
     ] = False,
     duration: Annotated[
         float | None,
         typer.Option(
-            help="End after so long.", callback=limited(0, above=True), metavar="SECONDS", rich_help_panel="Input"
+            help="Stop after this time.", callback=limited(0, above=True), metavar="SECONDS", rich_help_panel="Input"
         ),
     ] = None,
     model: Model = None,
@@ -68,33 +69,35 @@ def listen(
     vad: Vad = False,
     min_confidence: MinConfidence = 0.0,
     jsonl: Annotated[
-        bool, typer.Option("--jsonl", help="A JSON object a line, for programs.", rich_help_panel="Output")
+        bool, typer.Option("--jsonl", help="Print one JSON object per line, for programs.", rich_help_panel="Output")
     ] = False,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Lines instead of the view, in a terminal too.", rich_help_panel="Output")
+        bool, typer.Option("--plain", help="Print lines instead of the live view.", rich_help_panel="Output")
     ] = False,
     save: Annotated[
         Path | None,
-        typer.Option(help="Write the answers here as well, as JSON lines.", metavar="FILE", rich_help_panel="Output"),
+        typer.Option(
+            help="Also write the predictions to this file, as JSON Lines.", metavar="FILE", rich_help_panel="Output"
+        ),
     ] = None,
     record: Annotated[
-        Path | None, typer.Option(help="Record the sound here, as WAV.", metavar="FILE", rich_help_panel="Output")
+        Path | None, typer.Option(help="Record the sound to this WAV file.", metavar="FILE", rich_help_panel="Output")
     ] = None,
 ) -> None:
-    """Say which emotion is heard, while it is spoken; Ctrl-C ends it with a summary."""
+    """Predict emotion live from a microphone. Ctrl-C stops and prints a summary."""
     clashes = {
-        "--realtime is how a file is played; name one with --file": realtime and not file,
-        "--record is for a microphone; with --file there is a recording already": file and record,
-        "--wait is for a microphone; leave it out, or --file": file and is_given(ctx, "wait"),
-        "--file and --device-name are two things to listen to; leave one of them out": file and device_name,
+        "--realtime needs a recording; add --file": realtime and not file,
+        "--record cannot be used with --file, which is a recording already; remove one of them": file and record,
+        "--wait is for microphones and cannot be used with --file; remove one of them": file and is_given(ctx, "wait"),
+        "--file cannot be used with --device-name; remove one of them": file and device_name,
         "--channel is for a microphone; leave it out, or --file": file and channel,
-        "--jsonl and --plain are two forms of output; leave one of them out": jsonl and plain,
-        "--save and --record name one file; name two": record is not None and save == record,
+        "--jsonl cannot be used with --plain; remove one of them": jsonl and plain,
+        "--save and --record are the same file; use two different names": record is not None and save == record,
     }
     for problem, clash in clashes.items():
         if clash:
             raise UsageError(problem)
-    # from here on, numpy is needed, whose import `--help` need not wait for
+    # needs numpy, which `--help` must not import
     from audio_emotion.cli import _listening
     from audio_emotion.cli._checks import check_gates
     from audio_emotion.inference.config import TimelineConfig

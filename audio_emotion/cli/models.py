@@ -23,7 +23,7 @@ _OVERVIEW = """
 """
 
 app = typer.Typer(
-    help="Look at the models at hand, choose, share and remove them.",
+    help="List, share and remove models, and set the default.",
     no_args_is_help=True,
     cls=Section,
     epilog=_OVERVIEW,
@@ -64,17 +64,17 @@ _EXAMPLES = {
 Named = Annotated[
     str | None,
     typer.Argument(
-        help="A stored model's name, default for the bundled one, or a model folder; without it, what 'infer' takes.",
+        help="Name of a stored model (default: the bundled one), or a model folder. Without it: the default model.",
         metavar="[NAME]",
         autocompletion=_completion.models,
     ),
 ]
-Replace = Annotated[bool, typer.Option("--replace", help="Replace a model of that name, if there is one.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace an existing model of that name.")]
 
 
 @app.callback()
 def look() -> None:
-    """Look at the models at hand, choose, share and remove them."""
+    """List, share and remove models, and set the default."""
 
 
 @app.command("list", cls=Command, epilog=_EXAMPLES["list"])
@@ -84,17 +84,15 @@ def list_models(
         bool,
         typer.Option(
             "--architectures",
-            help="List what can be trained, with what each reached on RAVDESS.",
+            help="List the architectures you can train, with their accuracy on RAVDESS.",
             rich_help_panel="Output",
         ),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON: a list of objects.", rich_help_panel="Output")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.", rich_help_panel="Output")] = False,
 ) -> None:
-    """List the bundled model and your own: name, architecture, test figures, folder, and which one `infer` takes."""
+    """List the available models: name, architecture, accuracy, folder, and which one is the default."""
     if architectures and as_json:
-        raise UsageError("--json does not go with --architectures; leave one of them out")
+        raise UsageError("--json cannot be used with --architectures; remove one of them")
     if architectures:
         _list_architectures()
         return
@@ -104,9 +102,9 @@ def list_models(
         return
     rows = []
     for row in found:
-        taken = ["taken when none is named"] if row["default"] else []
+        taken = ["the default"] if row["default"] else []
         rows.append([row["name"], row["architecture"], _figures(row["figures"]), row["folder"], *taken])
-    _print_table(("name", "architecture", "test figures", "folder"), rows)
+    _print_table(("name", "architecture", "accuracy", "folder"), rows)
 
 
 def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -150,9 +148,9 @@ def _list_architectures() -> None:
     rows = []
     for name in models.architectures():
         known = models.entry(name)
-        size = f"{known.n_parameters:,} parameters" if known.n_parameters else "as large as its checkpoint"
+        size = f"{known.n_parameters:,} parameters" if known.n_parameters else "depends on its checkpoint"
         rows.append((name, size, known.reads, known.source, models.measured(name) or "not measured yet"))
-    _print_table(("architecture", "size", "reads", "source", "on RAVDESS"), rows)
+    _print_table(("architecture", "size", "input", "source", "on RAVDESS"), rows)
 
 
 @app.command("show", cls=Command, epilog=_EXAMPLES["show"])
@@ -160,10 +158,10 @@ def _list_architectures() -> None:
 def show(
     name: Named = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON: all of the model's description.", rich_help_panel="Output")
+        bool, typer.Option("--json", help="Print the complete description as JSON.", rich_help_panel="Output")
     ] = False,
 ) -> None:
-    """Say what a model is, what it was trained on and how it did; check its files."""
+    """Show a model's description, training data and accuracy, and verify its files."""
     called = name or checkpoint.default_model()
     folder = checkpoint.find(called)
     config = checkpoint.read_config(folder)
@@ -174,15 +172,15 @@ def show(
         speakers = training.get("speakers", {}).get("train", [])
         rows = {
             "name": called if called in checkpoint.stored() else config.name,
-            "in answers": config.name,
+            "name in results": config.name,
             "architecture": config.architecture,
             "labels": ", ".join(config.labels),
-            "listens to": f"{config.window_samples / config.sampling_rate:g} s at {config.sampling_rate} Hz",
+            "input": f"{config.window_samples / config.sampling_rate:g} s at {config.sampling_rate} Hz",
             "graph": config.graph,
             "trained on": f"{', '.join(training.get('corpora', ['unknown']))} ({len(speakers)} speakers)",
             **_adapted(config.adaptation),
             "licence": training.get("licence", "unknown"),
-            "made by": f"audio-emotion {config.package_version}",
+            "created with": f"audio-emotion {config.package_version}",
             "folder": folder,
         }
         rows |= config.figures
@@ -191,7 +189,7 @@ def show(
             print(f"{key + ':':{width}}{f'{value:.4f}' if isinstance(value, float) else value}")
     checkpoint.read(folder)  # says which file is damaged
     if not as_json:
-        print(f"{'files:':{width}}as their checksums say")
+        print(f"{'files:':{width}}checksums match")
 
 
 def _adapted(adaptation: Mapping[str, Any]) -> dict[str, str]:
@@ -204,7 +202,7 @@ def _adapted(adaptation: Mapping[str, Any]) -> dict[str, str]:
 @app.command("path", cls=Command, epilog=_EXAMPLES["path"])
 @command
 def path(name: Named = None) -> None:
-    """Print a model's folder."""
+    """Print the folder of a model."""
     print(checkpoint.find(name or checkpoint.default_model()))
 
 
@@ -214,16 +212,16 @@ def default(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="What to take from now on; 'default' is the bundled one. Without it, print which one that is.",
+            help="The new default model (default: the bundled one). Without it: print the current one.",
             metavar="[NAME]",
             autocompletion=_completion.models,
         ),
     ] = None,
 ) -> None:
-    """Print or set the model that is taken when none is named."""
+    """Print or set the default model."""
     if name is not None:
         checkpoint.choose(name)
-        note(f"{name} is taken from now on when none is named")
+        note(f"{name} is now the default")
     print(checkpoint.default_model())
 
 
@@ -232,23 +230,23 @@ def default(
 def remove(
     name: Annotated[
         str,
-        typer.Argument(help="A model of your own.", metavar="NAME", autocompletion=_completion.own_models),
+        typer.Argument(help="One of your own models.", metavar="NAME", autocompletion=_completion.own_models),
     ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Remove a model of your own from the disk; the bundled one stays."""
+    """Delete one of your own models from the disk."""
     folder = checkpoint.own(name)
     if not yes:
         if not _can_ask():
-            raise UsageError(f"nobody can be asked whether {folder} is to go; add --yes")
+            raise UsageError(f"cannot prompt for confirmation to remove {folder}; use --yes")
         if not typer.confirm(f"Remove {folder}?", err=True):
             note("nothing was removed")
             raise typer.Exit(NOTHING_DONE)
     was_chosen = paths.chosen_model_file().is_file()
     checkpoint.remove(name)
-    note(f"{folder} is removed")
+    note(f"{folder} removed")
     if was_chosen and not paths.chosen_model_file().is_file():
-        note("it was the one taken when none is named; the bundled model is now")
+        note("it was the default model; the bundled model is now the default")
 
 
 def _can_ask() -> bool:
@@ -261,19 +259,17 @@ def push(
     name: Annotated[
         str,
         typer.Argument(
-            help="A stored model's name, or a model folder.", metavar="NAME", autocompletion=_completion.models
+            help="Name of a stored model, or a model folder.", metavar="NAME", autocompletion=_completion.models
         ),
     ],
     target: Annotated[
         str,
-        typer.Argument(help="A folder of models, or a repository as hf://OWNER/NAME (extra 'hub').", metavar="TARGET"),
+        typer.Argument(help="A folder of models, or hf://OWNER/NAME (extra 'hub').", metavar="TARGET"),
     ],
     replace: Replace = False,
-    public: Annotated[
-        bool, typer.Option("--public", help="Show a repository that is made for it to everybody.")
-    ] = False,
+    public: Annotated[bool, typer.Option("--public", help="Make a new repository public.")] = False,
 ) -> None:
-    """Copy a model, with its card, into a folder, or commit it to a repository of the Hugging Face hub."""
+    """Copy a model and its card to a folder or to the Hugging Face Hub."""
     from audio_emotion.export import share
 
     print(share.push(name, target, replace=replace, private=not public))
@@ -285,21 +281,21 @@ def pull(
     source: Annotated[
         str,
         typer.Argument(
-            help="A model folder, or a repository as hf://OWNER/NAME or hf://OWNER/NAME@REVISION (extra 'hub').",
+            help="A model folder, or hf://OWNER/NAME or hf://OWNER/NAME@REVISION (extra 'hub').",
             metavar="SOURCE",
         ),
     ],
     name: Annotated[
-        str | None, typer.Option(help="What to store it as; without it, as it is called there.", metavar="NAME")
+        str | None, typer.Option(help="Name of the stored model. Default: the same as in the source.", metavar="NAME")
     ] = None,
     replace: Replace = False,
 ) -> None:
-    """Take a model from a folder or a repository, check it, and store it for `infer --model NAME`."""
+    """Get a model from a folder or the Hugging Face Hub, check it, and store it for `infer --model NAME`."""
     from audio_emotion.export import share
 
     pulled = share.pull(source, name, replace=replace)
     if pulled.left_out:
         more = f" and {len(pulled.left_out) - 1} more" if pulled.left_out[1:] else ""
-        note(f"left where it was, being no part of a model: {paths.display_path(Path(pulled.left_out[0]))}{more}")
-    note(f"its licence: {pulled.config.training.get('licence', 'unknown')}")
+        note(f"ignored, because it is not part of a model: {paths.display_path(Path(pulled.left_out[0]))}{more}")
+    note(f"licence: {pulled.config.training.get('licence', 'unknown')}")
     print(f"Stored in {pulled.folder}; use it with: audio-emotion infer FILE --model {pulled.name}")

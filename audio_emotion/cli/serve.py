@@ -42,27 +42,39 @@ _FINISH_S = 60  # for requests at work when the server is asked to stop
 
 @command
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel="Network")] = _DEFAULTS.host,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on.", metavar="HOST", rich_help_panel="Network")
+    ] = _DEFAULTS.host,
     port: Annotated[
-        int, typer.Option(help="Port to listen on; 0: any that is free.", min=0, max=65_535, rich_help_panel="Network")
+        int,
+        typer.Option(
+            help="Port to listen on. 0: any free port.", metavar="N", min=0, max=65_535, rich_help_panel="Network"
+        ),
     ] = 8000,
     token_file: Annotated[
-        Path | None, typer.Option(help="A file with the token that requests must show.", rich_help_panel="Network")
+        Path | None,
+        typer.Option(help="File with the token that requests need.", metavar="FILE", rich_help_panel="Network"),
     ] = None,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Serve other machines without a token.", rich_help_panel="Network")
+        bool, typer.Option("--insecure", help="Let other machines connect without a token.", rich_help_panel="Network")
     ] = False,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(help="Another name of this machine, as behind a proxy.", rich_help_panel="Network"),
+        typer.Option(
+            help="Also accept this host name, for example behind a proxy. Repeat it for several.",
+            metavar="HOST",
+            rich_help_panel="Network",
+        ),
     ] = None,
     root_path: Annotated[
-        str, typer.Option(help="Path that a proxy serves this under, as /emotions.", rich_help_panel="Network")
+        str,
+        typer.Option(help="Path prefix behind a proxy, such as /emotions.", metavar="PATH", rich_help_panel="Network"),
     ] = _DEFAULTS.root_path,
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="A stored model or a model folder, the first is the default; all stored ones if absent.",
+            help="Name of a stored model, or a model folder. The first one is the default. Without it: all stored "
+            "models.",
             metavar="MODEL",
             rich_help_panel="Model",
             autocompletion=_completion.models,
@@ -72,46 +84,59 @@ def serve(
     backend: Annotated[
         str,
         typer.Option(
-            help="auto, onnx, onnx-int8 or torch.",
+            help="Back end: auto, onnx, onnx-int8 or torch.",
             metavar="NAME",
             rich_help_panel="Model",
             autocompletion=one_of(*_completion.BACKENDS),
         ),
     ] = _DEFAULTS.backend,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", help="Recordings decoded at once.", min=1, rich_help_panel="Limits")
+        int | None,
+        typer.Option(
+            "--jobs", "-j", help="Recordings to decode in parallel.", metavar="N", min=1, rich_help_panel="Limits"
+        ),
     ] = None,
     max_queue: Annotated[
-        int, typer.Option(help="Further recordings that may wait; beyond them 429.", min=0, rich_help_panel="Limits")
+        int, typer.Option(help="Recordings that may wait; more get 429.", metavar="N", min=0, rich_help_panel="Limits")
     ] = _DEFAULTS.max_queue,
     max_streams: Annotated[
-        int, typer.Option(help="Streams at once; beyond them 429.", min=1, rich_help_panel="Limits")
+        int, typer.Option(help="Concurrent streams; more get 429.", metavar="N", min=1, rich_help_panel="Limits")
     ] = _DEFAULTS.max_streams,
     max_connections: Annotated[
-        int, typer.Option(help="Connections at once.", min=1, rich_help_panel="Limits")
+        int, typer.Option(help="Concurrent connections; more get 503.", metavar="N", min=1, rich_help_panel="Limits")
     ] = _DEFAULTS.max_connections,
     max_windows: Annotated[
-        int, typer.Option(help="Windows of the model for one request.", min=1, rich_help_panel="Limits")
+        int, typer.Option(help="Maximum number of windows of a request.", metavar="N", min=1, rich_help_panel="Limits")
     ] = _DEFAULTS.max_windows,
     max_upload: Annotated[
-        float, typer.Option(help="MiB of an upload.", callback=limited(0, above=True), rich_help_panel="Limits")
+        float,
+        typer.Option(
+            help="Maximum size of an upload.", metavar="MIB", callback=limited(0, above=True), rich_help_panel="Limits"
+        ),
     ] = _DEFAULTS.upload_bytes / 2**20,
     max_duration: Annotated[
         float,
         typer.Option(
-            help="Minutes of a recording or stream.", callback=limited(0, above=True), rich_help_panel="Limits"
+            help="Maximum duration of a recording or stream.",
+            metavar="MINUTES",
+            callback=limited(0, above=True),
+            rich_help_panel="Limits",
         ),
     ] = _DEFAULTS.duration_s / 60,
     decode_timeout: Annotated[
         float,
         typer.Option(
-            help="Seconds of decoding for an hour of sound.", callback=limited(0, above=True), rich_help_panel="Limits"
+            help="Decoding timeout per hour of audio.",
+            metavar="SECONDS",
+            callback=limited(0, above=True),
+            rich_help_panel="Limits",
         ),
     ] = _DEFAULTS.decode_s,
     answer_timeout: Annotated[
         float,
         typer.Option(
-            help="Seconds of decoding and predicting a recording.",
+            help="Timeout for decoding and predicting a recording.",
+            metavar="SECONDS",
             callback=limited(0, above=True),
             rich_help_panel="Limits",
         ),
@@ -119,23 +144,32 @@ def serve(
     body_timeout: Annotated[
         float,
         typer.Option(
-            help="Seconds for an upload to arrive.", callback=limited(0, above=True), rich_help_panel="Limits"
+            help="Timeout for an upload to arrive.",
+            metavar="SECONDS",
+            callback=limited(0, above=True),
+            rich_help_panel="Limits",
         ),
     ] = _DEFAULTS.body_s,
     idle_timeout: Annotated[
         float,
         typer.Option(
-            help="Seconds of silence on a connection.", callback=limited(0, above=True), rich_help_panel="Limits"
+            help="Timeout for a connection without data.",
+            metavar="SECONDS",
+            callback=limited(0, above=True),
+            rich_help_panel="Limits",
         ),
     ] = _DEFAULTS.idle_s,
     head_timeout: Annotated[
         float,
         typer.Option(
-            help="Seconds for a request's head to arrive.", callback=limited(0, above=True), rich_help_panel="Limits"
+            help="Timeout for the head of a request to arrive.",
+            metavar="SECONDS",
+            callback=limited(0, above=True),
+            rich_help_panel="Limits",
         ),
     ] = _DEFAULTS.head_s,
 ) -> None:
-    """Serve a page and a REST interface, to this machine only unless --host says otherwise."""
+    """Serve a web page and a REST API, by default for this machine only."""
     _check_installed()
     config = ServeConfig(
         host=host,
@@ -160,13 +194,13 @@ def serve(
     )
     if not config.is_local and config.token is None and not insecure:
         raise UsageError(
-            f"other machines can reach {host}, and no token protects it; add --token-file FILE, or --insecure if "
-            "everyone may use it"
+            f"other machines can reach {host} and no token is set; add --token-file FILE, or --insecure to let "
+            "everyone use it"
         )
     with listening(host, port) as bound:
         server = server_of(config)
         url_host = f"[{host}]" if ":" in host else host
-        note(f"serving on http://{url_host}:{bound.getsockname()[1]}/ (Ctrl-C ends)")
+        note(f"serving on http://{url_host}:{bound.getsockname()[1]}/ (Ctrl-C stops it)")
         # at SIGTERM uvicorn finishes the requests at work, then raises the signal again
         signal.signal(signal.SIGTERM, lambda *_: None)
         server.run(sockets=[bound])
@@ -199,7 +233,7 @@ def listening(host: str, port: int) -> socket.socket:
         )[0]
         bound = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise UsageError(f"cannot listen on {host} ({reason(error)}); name an address of this machine") from error
+        raise UsageError(f"cannot listen on {host} ({reason(error)}); use an address of this machine") from error
     try:
         if os.name != "nt":
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -16,19 +16,20 @@ def train(
     data: Annotated[
         list[str] | None,
         typer.Option(
-            help="A corpus as NAME=DIR, or a folder or table; may be given several times. Without it: RAVDESS in "
-            "AUDIO_EMOTION_DATA, else what was downloaded.",
+            help="Recordings: a folder, a table, or NAME=DIR for a corpus. Repeat it for several. Default: RAVDESS in "
+            "AUDIO_EMOTION_DATA, or its download.",
+            metavar="SOURCE",
             rich_help_panel="Data",
         ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="Name to store the model under; without it, its architecture's.", rich_help_panel="Model"),
+        typer.Option(help="Name of the new model. Default: the architecture.", metavar="NAME", rich_help_panel="Model"),
     ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
-            help="A TOML file that says what the run is told; options win over it.",
+            help="Training config (TOML). Options override it.",
             metavar="FILE",
             rich_help_panel="Training",
         ),
@@ -37,7 +38,8 @@ def train(
         list[str] | None,
         typer.Option(
             "--set",
-            help="One setting of the config, as optimizer.weight_decay=0.05; several times.",
+            help="Set an entry of the config, such as optimizer.weight_decay=0.05. Repeat it for several.",
+            metavar="KEY=VALUE",
             rich_help_panel="Training",
         ),
     ] = None,
@@ -45,8 +47,9 @@ def train(
         str | None,
         typer.Option(
             "--from",
-            help="Train a model at hand further, on your own recordings: default, a stored one's name, or a path. "
-            "Without options of your own: few epochs, a low learning rate, no validation side.",
+            help="Fine-tune this model: default, the name of a stored model, or a model folder. By default with few "
+            "epochs, "
+            "a low learning rate and no validation side.",
             metavar="MODEL",
             rich_help_panel="Model",
             autocompletion=_completion.models,
@@ -55,8 +58,8 @@ def train(
     freeze: Annotated[
         list[str] | None,
         typer.Option(
-            help="A layer of --from that stays as it is, by its name or a pattern, as norm or 'blocks.*'; several "
-            "times.",
+            help="Do not train this layer of --from: a name or a pattern, such as norm or 'blocks.*'. Repeat it for "
+            "several.",
             metavar="PATTERN",
             rich_help_panel="Model",
         ),
@@ -64,7 +67,8 @@ def train(
     architecture: Annotated[
         str | None,
         typer.Option(
-            help="The network, by name.",
+            help="Architecture of the network.",
+            metavar="NAME",
             show_default="two-channel-cnn",
             rich_help_panel="Model",
             autocompletion=_completion.architectures,
@@ -73,7 +77,8 @@ def train(
     split: Annotated[
         str | None,
         typer.Option(
-            help="speaker (by actor), random (speaker-dependent), all (no test side), or a fold as emobox-1.",
+            help="Split: speaker, random (speaker-dependent), all (no test side), or a fold such as emobox-1.",
+            metavar="SPLIT",
             show_default="speaker",
             rich_help_panel="Data",
             autocompletion=one_of(*_completion.SPLITS),
@@ -82,39 +87,49 @@ def train(
     labels: Annotated[
         str,
         typer.Option(
-            help="eight, seven (calm counted as neutral), or your own, as neutral+calm,happy,sad.",
+            help="Labels: eight, seven (calm counts as neutral), or a list such as neutral+calm,happy,sad.",
+            metavar="LABELS",
             rich_help_panel="Data",
             autocompletion=one_of(*_completion.LABEL_SETS),
         ),
     ] = "eight",
     epochs: Annotated[
         int | None,
-        typer.Option(help="Passes over the training side, at most.", show_default="50", rich_help_panel="Training"),
+        typer.Option(help="Maximum number of epochs.", metavar="N", show_default="50", rich_help_panel="Training"),
     ] = None,
     patience: Annotated[
         int | None,
         typer.Option(
-            help="Stop after so many epochs without a better validation UAR; 0: no validation side, run every epoch.",
+            help="Stop after N epochs without a better validation UAR. 0: no validation side, run every epoch.",
+            metavar="N",
             show_default="12",
             rich_help_panel="Training",
         ),
     ] = None,
     lr: Annotated[
-        float | None, typer.Option(help="Highest learning rate.", show_default="0.002", rich_help_panel="Training")
+        float | None,
+        typer.Option(help="Maximum learning rate.", metavar="X", show_default="0.002", rich_help_panel="Training"),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Utterances read at once.", show_default="32", rich_help_panel="Training")
+        int | None,
+        typer.Option(help="Utterances per batch.", metavar="N", show_default="32", rich_help_panel="Training"),
     ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
-            help="Of the split, the first weights and every random draw.", show_default="0", rich_help_panel="Training"
+            help="Seed of the split, the initial weights and every random draw.",
+            metavar="N",
+            show_default="0",
+            rich_help_panel="Training",
         ),
     ] = None,
     device: Annotated[
         str,
         typer.Option(
-            help="auto, cpu, cuda or mps.", rich_help_panel="Training", autocompletion=one_of(*_completion.DEVICES)
+            help="Device: auto, cpu, cuda or mps.",
+            metavar="NAME",
+            rich_help_panel="Training",
+            autocompletion=one_of(*_completion.DEVICES),
         ),
     ] = "auto",
     allow_missing: AllowMissing = False,
@@ -122,54 +137,64 @@ def train(
     test_data: Annotated[
         list[str] | None,
         typer.Option(
-            help="Train on all of --data and test on this: a corpus, folder or table; several times.",
+            help="Train on all of --data and test on these recordings. Repeat it for several.",
+            metavar="SOURCE",
             rich_help_panel="Data",
         ),
     ] = None,
     folds: Annotated[
         str | None,
         typer.Option(
-            help="Train and test every fold of a set, and report on all: emobox, luna-jimenez, leave-one-speaker-out, "
-            "leave-one-corpus-out, union (five folds over RAVDESS, CREMA-D, EmoDB and SAVEE), K-fold (as 5-fold), "
-            "random-K-fold (as random-10-fold). A run that was stopped continues.",
+            help="Cross-validate and report on all folds: emobox, luna-jimenez, leave-one-speaker-out, "
+            "leave-one-corpus-out, union (five folds over RAVDESS, CREMA-D, EmoDB and SAVEE), K-fold (such as "
+            "5-fold) or random-K-fold (such as random-10-fold). Continues an interrupted run.",
+            metavar="FOLDS",
             rich_help_panel="Folds",
             autocompletion=one_of(*_completion.FOLDS),
         ),
     ] = None,
     seeds: Annotated[
         int | None,
-        typer.Option(help="Train each fold so many times.", min=1, show_default="1", rich_help_panel="Folds"),
+        typer.Option(
+            help="Train each fold with N seeds.", metavar="N", min=1, show_default="1", rich_help_panel="Folds"
+        ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(help="Folds side by side.", min=1, show_default="2", rich_help_panel="Folds")
+        int | None,
+        typer.Option(help="Folds to train in parallel.", metavar="N", min=1, show_default="2", rich_help_panel="Folds"),
     ] = None,
     restart: Annotated[
         bool,
-        typer.Option(
-            help="Begin anew, where the same command would go on with what was stopped.", rich_help_panel="Run"
-        ),
+        typer.Option("--restart", help="Start again instead of continuing an interrupted run.", rich_help_panel="Run"),
     ] = False,
     checkpoint_minutes: Annotated[
         float,
         typer.Option(
-            help="Keep the run's state so often within an epoch; 0: after epochs alone.", min=0, rich_help_panel="Run"
+            help="Also save the state within an epoch, at this interval. 0: only after each epoch.",
+            metavar="MINUTES",
+            min=0,
+            rich_help_panel="Run",
         ),
     ] = 10.0,
     tensorboard: Annotated[
-        bool, typer.Option(help="Write for TensorBoard into the run's folder.", rich_help_panel="Run")
+        bool,
+        typer.Option("--tensorboard", help="Write TensorBoard logs to the folder of the run.", rich_help_panel="Run"),
     ] = False,
     html: Annotated[
-        Path | None, typer.Option(help="Write the folds' report here.", metavar="FILE", rich_help_panel="Folds")
+        Path | None,
+        typer.Option(help="Write the report of the folds to this file.", metavar="FILE", rich_help_panel="Folds"),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the folds' report as JSON.", rich_help_panel="Folds")
+        bool, typer.Option("--json", help="Print the report of the folds as JSON.", rich_help_panel="Folds")
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option(help="Print the run, its data and what it would cost, and train nothing.", rich_help_panel="Run"),
+        typer.Option(
+            "--dry-run", help="Print the config, the data and the expected cost. Train nothing.", rich_help_panel="Run"
+        ),
     ] = False,
 ) -> None:
-    """Train a model and store it for `infer --model NAME`."""
+    """Train a model for `infer --model NAME`."""
     from audio_emotion.models import checkpoint
     from audio_emotion.training.config import changes, merged, read
     from audio_emotion.training.run_dir import Keeping
@@ -190,7 +215,9 @@ def train(
         {"--split": split, "--test-data": test_data, "--tensorboard": tensorboard},
         {"--seeds": seeds, "--jobs": jobs, "--html": html, "--json": as_json},
     )
-    checkpoint.new_folder(name or config_.architecture)  # a name that is none is told before the decoding
+    checkpoint.new_folder(
+        name or config_.architecture
+    )  # raises UsageError for an invalid name before anything is decoded
     what = _training.DataOptions(
         tuple(data or ()), tuple(test_data or ()), split or "speaker", labels, device, allow_missing, strict
     )

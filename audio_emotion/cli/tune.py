@@ -19,7 +19,7 @@ _OVERVIEW = """
 """
 
 app = typer.Typer(
-    help="Search for a training run's settings (extra 'tune').", no_args_is_help=True, cls=Section, epilog=_OVERVIEW
+    help="Search for training settings (extra 'tune').", no_args_is_help=True, cls=Section, epilog=_OVERVIEW
 )
 
 _EXAMPLES = {
@@ -36,12 +36,12 @@ _EXAMPLES = {
     """,
 }
 
-Name = Annotated[str, typer.Argument(help="The search's name.", metavar="NAME")]
+Name = Annotated[str, typer.Argument(help="Name of the search.", metavar="NAME")]
 
 
 @app.callback()
 def tune() -> None:
-    """Search for a training run's settings (extra 'tune')."""
+    """Search for training settings (extra 'tune')."""
 
 
 @app.command(cls=Command, epilog=_EXAMPLES["run"])
@@ -50,64 +50,90 @@ def run(
     space: Annotated[
         Path,
         typer.Argument(
-            help="A TOML file: a training config and a table [search] with ranges and choices.", metavar="FILE"
+            help="Search file (TOML): a training config with a table [search] of ranges and choices.", metavar="FILE"
         ),
     ],
     data: Annotated[
         list[str] | None,
         typer.Option(
-            help="As of 'train': a corpus as NAME=DIR, or a folder or table; may be given several times.",
+            help="Recordings, as for 'train': a folder, a table, or NAME=DIR. Repeat it for several.",
+            metavar="SOURCE",
             rich_help_panel="Data",
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="The search's name; without it, the file's.", rich_help_panel="Search")
+        str | None,
+        typer.Option(
+            help="Name of the search. Default: the name of the file.", metavar="NAME", rich_help_panel="Search"
+        ),
     ] = None,
     trials: Annotated[
-        int, typer.Option(help="How many settings are tried, by all processes.", min=1, rich_help_panel="Search")
+        int, typer.Option(help="Number of trials, over all processes.", metavar="N", min=1, rich_help_panel="Search")
     ] = 30,
     sampler: Annotated[
         str,
         typer.Option(
-            help="tpe, random or grid.", rich_help_panel="Search", autocompletion=one_of("tpe", "random", "grid")
+            help="Sampler: tpe, random or grid.",
+            metavar="NAME",
+            rich_help_panel="Search",
+            autocompletion=one_of("tpe", "random", "grid"),
         ),
     ] = "tpe",
     seed: Annotated[
         int,
-        typer.Option(help="Of what is tried; the config has that of the training.", min=0, rich_help_panel="Search"),
+        typer.Option(
+            help="Seed of the sampler. The seed of the training is in the config.",
+            metavar="N",
+            min=0,
+            rich_help_panel="Search",
+        ),
     ] = 0,
     folds: Annotated[
-        int, typer.Option(help="Groups of training speakers, each validated on once.", min=2, rich_help_panel="Data")
+        int, typer.Option(help="Number of cross-validation folds.", metavar="N", min=2, rich_help_panel="Data")
     ] = 3,
     split: Annotated[
         str,
         typer.Option(
-            help="Whose test speakers take no part: speaker, a fold as emobox-1, or all for none.",
+            help="Leave out the test speakers of this split: speaker, a fold such as emobox-1, or all (leave out "
+            "none).",
+            metavar="SPLIT",
             rich_help_panel="Data",
         ),
     ] = "speaker",
     labels: Annotated[
-        str, typer.Option(help="As of 'train'.", rich_help_panel="Data", autocompletion=one_of(*_completion.LABEL_SETS))
+        str,
+        typer.Option(
+            help="Labels, as for 'train'.",
+            metavar="LABELS",
+            rich_help_panel="Data",
+            autocompletion=one_of(*_completion.LABEL_SETS),
+        ),
     ] = "eight",
     device: Annotated[
         str,
         typer.Option(
-            help="auto, cpu, cuda or mps.", rich_help_panel="Search", autocompletion=one_of(*_completion.DEVICES)
+            help="Device: auto, cpu, cuda or mps.",
+            metavar="NAME",
+            rich_help_panel="Search",
+            autocompletion=one_of(*_completion.DEVICES),
         ),
     ] = "auto",
     allow_missing: AllowMissing = False,
     strict: Strict = False,
     restart: Annotated[
-        bool, typer.Option(help="Forget what an earlier search of this name has tried.", rich_help_panel="Search")
+        bool,
+        typer.Option(
+            "--restart", help="Discard the trials of an earlier search with this name.", rich_help_panel="Search"
+        ),
     ] = False,
 ) -> None:
-    """Try settings, and keep what came of each; the same command goes on after a stop, or beside another process."""
+    """Run trials of a search. Run the same command to resume it, or to add a process."""
     from audio_emotion.training.tuning.space import read
     from audio_emotion.training.tuning.trials import SAMPLERS, import_optuna
 
     import_optuna()
     if sampler not in SAMPLERS:
-        raise UsageError(f"no sampler is called {sampler!r}; there are: {', '.join(SAMPLERS)}")
+        raise UsageError(f"unknown sampler {sampler!r}; available: {', '.join(SAMPLERS)}")
     searched, name = read(space), name or space.stem
     from audio_emotion.training.tuning.search import SearchPlan, search
 
@@ -118,7 +144,7 @@ def run(
         with progress_bars() as progress:
             search(plan, trials, progress, restart)
     except KeyboardInterrupt:
-        note("stopped; the same command goes on")
+        note("stopped; run the same command to continue")
         raise
     _tell(name)
 
@@ -130,12 +156,12 @@ def report(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the plots; without it, in the search's own.", metavar="DIR", rich_help_panel="Output"
+            help="Folder for the plots. Default: the folder of the search.", metavar="DIR", rich_help_panel="Output"
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel="Output")] = False,
 ) -> None:
-    """Print a table of the trials, and write plots of them."""
+    """Print a table of the trials and write plots."""
     from audio_emotion.training.tuning.report import findings
     from audio_emotion.training.tuning.trials import folder_of
 
@@ -150,10 +176,10 @@ def report(
 def best(
     name: Name,
     output: Annotated[
-        Path | None, typer.Option(help="File to write; without it, stdout.", metavar="FILE", rich_help_panel="Output")
+        Path | None, typer.Option(help="File to write. Default: stdout.", metavar="FILE", rich_help_panel="Output")
     ] = None,
 ) -> None:
-    """Print the best trial's settings as a config for 'train --config'."""
+    """Print the settings of the best trial as a config for `train --config`."""
     from audio_emotion.core import paths
     from audio_emotion.training.tuning.report import findings
 
@@ -167,7 +193,7 @@ def best(
 
 
 def _tell(name: str) -> None:
-    """Say how a search stands."""
+    """Print the state of a search."""
     from audio_emotion.evaluation.report import percent
     from audio_emotion.training.tuning.report import findings
     from audio_emotion.training.tuning.trials import folder_of
@@ -176,4 +202,4 @@ def _tell(name: str) -> None:
     print(found.text(), end="")
     if any(trial.state == "complete" for trial in found.trials):
         print(f"Best: trial {found.best.number}, UAR {percent(found.best.uar or 0.0)} %, on validation speakers")
-    print(f"Kept in {folder_of(name)}; see 'audio-emotion tune report {name}' and 'tune best {name}'")
+    print(f"Stored in {folder_of(name)}; see 'audio-emotion tune report {name}' and 'tune best {name}'")

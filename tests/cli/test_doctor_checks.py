@@ -59,7 +59,7 @@ def test_packages_that_are_missing_or_old():
     assert bad(found(torch=None, librosa=None)) == [("training, missing", "note", fix, False)]
     assert bad(found(torch="2.8.0+cu126")) == [("torch", "fail", "pip install 'torch>=2.10'", False)]
     assert bad(found(uvicorn=None)) == [("web", "note", "pip install 'audio-emotion[web]'", False)]
-    assert bad(found(torch="2.10.0+cpu", onnxruntime="of another distribution")) == []
+    assert bad(found(torch="2.10.0+cpu", onnxruntime="from another distribution")) == []
 
 
 def test_a_python_that_is_not_supported(monkeypatch: pytest.MonkeyPatch):
@@ -86,7 +86,7 @@ def test_devices(monkeypatch: pytest.MonkeyPatch):
     before = "torch" in sys.modules
     here = check()
     assert "torch was not imported" in here["cuda"].message
-    assert here["taken"].message == f"infer takes {backends.choose_device('auto')}"
+    assert here["selected"].message == f"infer uses {backends.choose_device('auto')}"
     assert before or "torch" not in sys.modules
 
     def refuse(name: str = "auto") -> str:
@@ -97,10 +97,10 @@ def test_devices(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(backends, "cuda_cards", lambda: 2)
     monkeypatch.setattr(backends, "choose_device", refuse)
     card = check(torch="2.13.0+cpu")["cuda"]
-    assert (card.status, "built for CUDA" in card.fix) == ("note", True)
+    assert (card.status, "torch with CUDA" in card.fix) == ("note", True)
     monkeypatch.setattr(backends, "choose_device", lambda name="auto": "cuda")
     assert check(torch="2.13.0")["cuda"].message == "2 NVIDIA card(s), torch 2.13.0"
-    assert check(torch="2.13.0")["taken"].message == "infer takes cuda"
+    assert check(torch="2.13.0")["selected"].message == "infer uses cuda"
 
 
 @pytest.mark.parametrize("module", ["soundfile", "av", "soxr"])
@@ -186,7 +186,7 @@ def test_a_self_test_that_cannot_be_passed(monkeypatch: pytest.MonkeyPatch, home
     paths.chosen_model_file().write_text("gone")
     ((finding,), timings) = models.self_test()
     assert (finding.status, finding.needed, timings) == ("fail", True, {})
-    assert "infer ended with 1: audio-emotion: no model 'gone'" in finding.message
+    assert "infer exited with 1: audio-emotion: no model 'gone'" in finding.message
     assert finding.fix
     monkeypatch.setattr(models, "_cold", lambda sound: (0.1, {"sad": 1.0, "happy": 0.0}))
     monkeypatch.setattr(models, "_warm", lambda sound: (0.1, {"sad": 0.5, "happy": 0.5}))

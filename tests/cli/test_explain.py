@@ -22,13 +22,13 @@ SAMPLE = ROOT / "inference" / "samples" / "sad.wav"
 
 def test_a_picture_and_what_it_shows_in_words(cli, tmp_path: Path):
     result = cli("explain", SAMPLE)
-    assert (result.returncode, result.stderr) == (0, "audio-emotion: picture written to explain.png\n")
+    assert (result.returncode, result.stderr) == (0, "audio-emotion: image written to explain.png\n")
     lines = result.stdout.splitlines()
     assert lines[0].startswith("Predicted emotion: sad with 6")
     assert [line.split(":")[0] for line in lines[1:]] == [
         "Log-odds of sad",
-        "Spoke most for it",
-        "Spoke most against it",
+        "Strongest evidence for it",
+        "Strongest evidence against it",
     ]
     assert (tmp_path / "explain.png").read_bytes()[:4] == b"\x89PNG"
 
@@ -44,7 +44,7 @@ def test_stretches_within_noise_are_told_as_such():
         lines = _text(Explanation(sound, said, "sad", "occlusion", weighed)).splitlines()
         return [line.partition(": ")[2] for line in lines[-2:]]
 
-    assert told(0, 2, 0, -0.05) == ["1.0-2.0 s (+2.00)", "nothing but noise, below 0.1"]
+    assert told(0, 2, 0, -0.05) == ["1.0-2.0 s (+2.00)", "only noise, below 0.1"]
     assert told(0.15, 0, 0.09, 0) == ["0.0-1.0 s (+0.15), the rest is noise, below 0.1", "nothing"]
 
 

@@ -68,7 +68,7 @@ def test_an_export_is_replaced_by_the_next(cli: Cli, tmp_path: Path) -> None:
     assert cli("export", tmp_path / "out", "--as", "ort").returncode == 0
     result = cli("export", tmp_path / "out", "--as", "onnx-fp16")
     assert result.returncode == 0
-    assert "compared on sounds made here" in result.stderr
+    assert "compared on generated sounds" in result.stderr
     assert not (tmp_path / "out/model.ort").exists()
     assert (tmp_path / "out/model.fp16.onnx").exists()
 

@@ -1,6 +1,7 @@
 """Help, completion, versions and colours: what the command line says of itself."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,18 @@ def test_every_option_stands_in_a_section_that_says_what_it_is_about(path: str):
     shown = help_of(path)
     rest = shown[shown.index("Options:") + 1 : shown.index("Examples:")]
     options = [line.split()[0] for line in rest if line.startswith("  -")]
-    assert [one for one in options if one not in ("--help", "--yes", "-y,", "--replace", "--public", "--name")] == []
+    assert [
+        one for one in options if one not in ("-h,", "--help", "--yes", "-y,", "--replace", "--public", "--name")
+    ] == []
+
+
+@pytest.mark.parametrize("path", [*GROUPS, *(path for path, _ in commands())])
+def test_help_has_a_short_option_and_plain_metavars(path: str):
+    short = CliRunner().invoke(app, [*path.split()[1:], "-h"], prog_name="audio-emotion")
+    assert short.exit_code == 0
+    assert short.stdout.splitlines() == help_of(path)
+    assert not re.findall(r"<[a-z ]+>", short.stdout), "give the option a metavar such as FILE, SECONDS or N"
+    assert "--no-" not in short.stdout.replace("--gate / --no-gate", "").replace("--no-gate", "")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +136,7 @@ def test_descriptions_go_to_shells_that_show_them(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "audio-emotion infer --json")
     with pytest.raises(SystemExit):
         app(prog_name="audio-emotion")
-    assert '"--json":"The same as --format json."' in capsys.readouterr().out
+    assert '"--json":"Same as --format json."' in capsys.readouterr().out
 
 
 def test_names_that_stand_twice_agree():

@@ -108,11 +108,11 @@ def test_an_output_folder_is_continued(cli, tmp_path: Path, talk: Path):
     options = ["--output-dir", "out", "-f", "json", "-f", "csv", "-j", 1]
     first = cli("infer", "talk.wav", "broken.wav", *options)
     assert first.returncode == 3, first.stderr
-    assert "1 answered, 0 answered before, 1 failed" in first.stderr
+    assert "1 processed, 0 already done, 1 failed" in first.stderr
     (failure,) = (tmp_path / "out" / "failures.jsonl").read_text().splitlines()
     assert json.loads(failure)["file"] == "broken.wav"
     second = cli("infer", "talk.wav", "other.flac", *options)
-    assert "1 answered, 1 answered before, 0 failed" in second.stderr
+    assert "1 processed, 1 already done, 0 failed" in second.stderr
     together = json.loads((tmp_path / "out" / "results.json").read_text())
     alone = json.loads(cli("infer", "talk.wav", "other.flac", "--json").stdout)
     for a, b in zip(together, alone, strict=True):

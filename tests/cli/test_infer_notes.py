@@ -17,9 +17,9 @@ def test_less_than_a_second_is_noted_once_and_to_people_only(infer: Run):
     soundfile.write("other.wav", voice(0.5), RATE)
     assert infer("word.wav").stderr == (
         "audio-emotion: note: word.wav is short, 0.8 s of sound: "
-        "the model listens to 3 s at a time, so take the answer with care\n"
+        "the model uses windows of 3 s, so the prediction is unreliable\n"
     )
-    assert "note: word.wav is short, 0.8 s of sound (and so with 1 more): the" in infer("word.wav", "other.wav").stderr
+    assert "note: word.wav is short, 0.8 s of sound (and 1 more): the" in infer("word.wav", "other.wav").stderr
     for options in (["-q"], ["--json"], ["--format", "csv"]):
         silent = infer("word.wav", *options)
         assert (silent.exit_code, silent.stderr) == (0, "")
@@ -32,7 +32,7 @@ def test_low_rates_are_noted_in_one_line(infer: Run):
     for name in ("a.wav", "b.wav"):
         soundfile.write(name, voice(2, 8_000), 8_000)
     assert infer("a.wav", "--json").stderr == (
-        "audio-emotion: note: a.wav has 8000 Hz, below the model's 16000 Hz: it lacks what was heard in training\n"
+        "audio-emotion: note: a.wav has 8000 Hz, below the model's 16000 Hz: it lacks frequencies that the model uses\n"
     )
     assert infer("a.wav", "b.wav").stderr.count("\n") == 1
 
@@ -44,10 +44,10 @@ def test_a_file_that_was_cut_off_is_noted_and_a_stream_is_not(infer: Run):
         result = infer("cut.wav", *options)
         assert (result.exit_code, result.stderr) == (
             0,
-            "audio-emotion: note: cut.wav holds 2.00 s of sound where its header says 4.00 s: it was cut off or "
-            "damaged, and what is missing is not in the answer\n",
+            "audio-emotion: note: cut.wav has 2.00 s of sound, but its header says 4.00 s: it is truncated or damaged, "
+            "and the prediction only uses the rest\n",
         )
-    assert "standard input holds 2.00 s of sound" in infer("-", content=whole[: len(whole) // 2]).stderr
+    assert "standard input has 2.00 s of sound" in infer("-", content=whole[: len(whole) // 2]).stderr
     streamed = whole[:40] + b"\xff" * 4 + whole[44:]
     assert infer("-", content=streamed).stderr == ""
 
@@ -63,7 +63,7 @@ def test_a_file_whose_header_counts_more_than_it_holds_is_noted(infer: Run, cont
         assert infer("whole", *options).stderr == ""
         told = infer("cut", *options).stderr
         assert re.fullmatch(
-            r"audio-emotion: note: cut holds [3-7]\.\d+ s of sound where its header says 9\.0\d s.+\n", told
+            r"audio-emotion: note: cut has [3-7]\.\d+ s of sound, but its header says 9\.0\d s.+\n", told
         )
     assert infer("cut", "--end", 2).stderr == ""
     assert infer("whole", "--timeline", "--min-duration", 30).stderr == "", "what was left out was there"
@@ -93,7 +93,7 @@ def test_channels_out_of_phase_are_noted(infer: Run):
     for options in ([], ["--json"], ["--timeline"]):
         assert infer("anti.wav", *options).stderr == note
     assert infer("anti.wav", "--channels", "1").stderr == ""
-    assert "anti.wav (and so with 1 more): the channels" in infer("anti.wav", "other.wav").stderr
+    assert "anti.wav (and 1 more): the channels" in infer("anti.wav", "other.wav").stderr
     assert infer("anti.wav", "-q").stderr == ""
 
 
@@ -118,4 +118,4 @@ def test_a_piece_of_a_longer_recording_is_whole(infer: Run):
 
 
 def test_top_k_of_a_format_for_programs_is_noted(infer: Run):
-    assert "--top-k shortens the text form only" in infer("long.wav", "--json", "--top-k", 1).stderr
+    assert "--top-k only affects the text format" in infer("long.wav", "--json", "--top-k", 1).stderr

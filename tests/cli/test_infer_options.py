@@ -45,39 +45,39 @@ def refused(result: Result, code: int, words: str) -> None:
         ("--output-dir out --max-size inf", "'--max-size': it is inf"),
         ("--output-dir out --max-duration 0", "'--max-duration': it is 0, expected more than 0"),
         ("--output-dir out --decode-timeout=-1", "'--decode-timeout': it is -1"),
-        ("--hop 0.5", "--hop says nothing without --timeline"),
-        ("--window 3", "--window says nothing without --timeline"),
-        ("--merge", "--merge says nothing without --timeline"),
-        ("--min-duration 2", "--min-duration says nothing without --timeline"),
-        ("--smooth median", "--smooth says nothing without --timeline"),
-        ("--vad --no-gate", "--vad does not go with --no-gate"),
-        ("-j 2", "--jobs says nothing without --output-dir"),
-        ("--restart", "--restart says nothing without --output-dir"),
-        ("--max-size 4", "--max-size says nothing without --output-dir"),
-        ("--engine ray", "--engine says nothing without --output-dir"),
-        ("--output-dir out --partition 9", "--partition says nothing without --engine ray"),
-        ("--output-dir out --engine spark", "no engine is called 'spark'; choose local or ray"),
-        ("--output-dir out --engine ray --json", "--format (it writes Parquet) does not go with --engine ray"),
-        ("--output-dir out --engine ray --channels each", "--channels each does not go with --engine ray"),
+        ("--hop 0.5", "--hop has no effect without --timeline"),
+        ("--window 3", "--window has no effect without --timeline"),
+        ("--merge", "--merge has no effect without --timeline"),
+        ("--min-duration 2", "--min-duration has no effect without --timeline"),
+        ("--smooth median", "--smooth has no effect without --timeline"),
+        ("--vad --no-gate", "--vad cannot be used with --no-gate"),
+        ("-j 2", "--jobs has no effect without --output-dir"),
+        ("--restart", "--restart has no effect without --output-dir"),
+        ("--max-size 4", "--max-size has no effect without --output-dir"),
+        ("--engine ray", "--engine has no effect without --output-dir"),
+        ("--output-dir out --partition 9", "--partition has no effect without --engine ray"),
+        ("--output-dir out --engine spark", "unknown engine 'spark'; available: local, ray"),
+        ("--output-dir out --engine ray --json", "--format (it writes Parquet) cannot be used with --engine ray"),
+        ("--output-dir out --engine ray --channels each", "--channels each cannot be used with --engine ray"),
         ("s3://bucket/a.wav", "s3://bucket/a.wav is in an object store; add --engine ray"),
         ("--plot x.gif", "x.gif: a plot is a .png or an .svg file"),
-        ("--plot x.png long.wav", "--plot draws one recording, and 2 are named"),
-        ("--plot x.png --channels each", "--channels each does not go with --plot"),
-        ("--output-dir out --plot x.png", "--plot does not go with --output-dir"),
-        ("--output-dir out -", "standard input (-) does not go with --output-dir"),
-        ("- -", "standard input (-) is named twice"),
-        ("--files-from - -", "standard input (-) is named twice"),
+        ("--plot x.png long.wav", "--plot needs one recording, but 2 are given"),
+        ("--plot x.png --channels each", "--channels each cannot be used with --plot"),
+        ("--output-dir out --plot x.png", "--plot cannot be used with --output-dir"),
+        ("--output-dir out -", "standard input (-) cannot be used with --output-dir"),
+        ("- -", "standard input (-) is given twice"),
+        ("--files-from - -", "standard input (-) is given twice"),
         ("--files-from clip.wav", "clip.wav: is no list"),
         ("--segments clip.wav", "clip.wav: is not a text file; expected a transcript"),
         ("--output-dir ''", "--output-dir is empty, expected a value; try 'audio-emotion infer --help'"),
         ("--model=", "--model is empty, expected a value"),
         ("''", "an argument is empty, expected a name; try 'audio-emotion infer --help'"),
-        ("--segments turns.csv --timeline", "--timeline does not go with --segments"),
-        ("--segments turns.csv --start 1", "--start does not go with --segments"),
-        ("long.wav --format srt", "the format srt holds one recording, and 2 are named; add --output-dir"),
-        ("long.wav --timeline --format vtt", "the format vtt holds one recording, and 2 are named"),
+        ("--segments turns.csv --timeline", "--timeline cannot be used with --segments"),
+        ("--segments turns.csv --start 1", "--start cannot be used with --segments"),
+        ("long.wav --format srt", "the format srt holds one recording, but 2 are given; add --output-dir"),
+        ("long.wav --timeline --format vtt", "the format vtt holds one recording, but 2 are given"),
         ("--device abacus", "no device is called 'abacus'"),
-        ("--backend abacus", "no backend is called 'abacus'"),
+        ("--backend abacus", "unknown backend 'abacus'"),
         ("--format xml", "xml"),
         ("--jsom", "no such option: --jsom"),
         ("--top-k none", "'--top-k'"),
@@ -178,9 +178,9 @@ def test_each_recording_is_asked_its_own_turns(infer: Run):
 
 def test_a_recording_is_not_written_over(infer: Run):
     Path("clip.png").write_bytes(Path("clip.wav").read_bytes())
-    refused(infer("clip.png", "--plot", "./clip.png"), 2, "would be written over a recording")
+    refused(infer("clip.png", "--plot", "./clip.png"), 2, "would overwrite an input recording")
     log = infer("clip.wav", "--log-file", "clip.wav")
-    refused(log, 1, "clip.wav: cannot be written (it is there already, and no text); name another --log-file")
+    refused(log, 1, "clip.wav: cannot be written (it exists and is not a text file); use another --log-file")
     assert Path("clip.png").read_bytes() == Path("clip.wav").read_bytes()
 
 
@@ -254,7 +254,7 @@ def test_a_full_stdout_ends_in_one_line(here: Path, monkeypatch: pytest.MonkeyPa
         monkeypatch.undo()
     assert code == 1
     assert said == (
-        "audio-emotion: standard output cannot be written (No space left on device); free space there, or send it "
+        "audio-emotion: standard output cannot be written (No space left on device); free space there, or redirect it "
         "elsewhere\n"
     )
 
@@ -304,13 +304,13 @@ def test_standard_input_without_end_is_refused(here: Path, monkeypatch: pytest.M
 
 def test_a_second_run_names_what_an_earlier_one_could_not_read(infer: Run):
     Path("bad.wav").write_bytes(b"no sound at all")
-    for addition in ("", " (found by an earlier run)"):
+    for addition in ("", " (from an earlier run)"):
         result = infer("long.wav", "bad.wav", "--output-dir", "out", "-j", 1)
         assert result.exit_code == 3
         first, second = result.stderr.splitlines()
         assert first.startswith("audio-emotion: bad.wav: cannot be decoded")
         assert first.endswith(addition)
-        assert "1 failed; answers are in out" in second
+        assert "1 failed; results are in out" in second
     quiet = infer("long.wav", "--output-dir", "out", "-j", 1, "-q")
     assert (quiet.exit_code, quiet.stderr, quiet.stdout) == (0, "", "")
 
@@ -346,7 +346,7 @@ def test_the_help_of_infer_has_sections(infer: Run):
     shown = infer("--help").stdout
     sections = [line for line in shown.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert sections == [
-        "Arguments:", "Input:", "Model:", "Answer:", "Timeline:", "Output:", "Batch:", "Messages:", "Options:",
+        "Arguments:", "Input:", "Model:", "Prediction:", "Timeline:", "Output:", "Batch:", "Messages:", "Options:",
         "Examples:",
     ]  # fmt: skip
     assert "\n  FILE...  Recordings" in shown

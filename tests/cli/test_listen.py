@@ -75,7 +75,7 @@ def test_people_get_lines_where_there_is_no_terminal(talk: Path):
     assert lines[-1] == "00:00:06.000 - 00:00:08.000  no speech"
     assert blank == ""
     assert shares.startswith("Share of time: ")
-    assert "8.0 s heard, 6 answers" in result.stderr
+    assert "8.0 s of sound, 6 predictions" in result.stderr
     assert listen("--file", talk, "--plain", "-q").stderr == ""
     assert "beyond the hop" not in result.stderr  # a file that is read has no latency
 
@@ -84,12 +84,12 @@ def test_people_get_lines_where_there_is_no_terminal(talk: Path):
     ("arguments", "says"),
     [
         (("--realtime",), "--file"),
-        (("--file", "a.wav", "--record", "b.wav"), "--record is for a microphone"),
-        (("--file", "a.wav", "--device-name", "usb"), "two things to listen to"),
-        (("--file", "a.wav", "--jsonl", "--plain"), "two forms of output"),
+        (("--file", "a.wav", "--record", "b.wav"), "--record cannot be used with --file"),
+        (("--file", "a.wav", "--device-name", "usb"), "--file cannot be used with --device-name"),
+        (("--file", "a.wav", "--jsonl", "--plain"), "--jsonl cannot be used with --plain"),
         (("--file", "a.wav", "--hop", "5"), "the hop is 5 s"),
-        (("--file", "a.wav", "--wait", "5"), "--wait is for a microphone"),
-        (("--vad", "--no-gate"), "--vad does not go with --no-gate"),
+        (("--file", "a.wav", "--wait", "5"), "--wait is for microphones"),
+        (("--vad", "--no-gate"), "--vad cannot be used with --no-gate"),
         (("--record", "a", "--save", "a"), "name one file"),
         (("--wait", "-1"), "expected 0 or more"),
     ],
@@ -106,7 +106,7 @@ def test_a_file_that_is_there_is_not_written_over(option: str, talk: Path):
     content = talk.read_bytes()
     result = listen(option, talk)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "is there already, and would be lost" in result.stderr
+    assert "already exists and would be overwritten" in result.stderr
     assert talk.read_bytes() == content
 
 

@@ -37,7 +37,7 @@ def test_verbose_tells_model_back_end_and_times(run: Run):
     plain, told = run("infer", "word.wav"), run("infer", "word.wav", "-v")
     assert told.stdout == plain.stdout
     assert re.search(r"audio-emotion: model speech-embedding .*, with onnx\S* on cpu, loaded in \d+ ms\n", told.stderr)
-    assert re.search(r"audio-emotion: word.wav: heard in \d+ ms\n", told.stderr)
+    assert re.search(r"audio-emotion: word.wav: predicted in \d+ ms\n", told.stderr)
     assert "model speech-embedding" not in plain.stderr
 
 
@@ -61,7 +61,7 @@ def test_the_log_file_is_added_to_and_has_what_stderr_has_not(run: Run):
     assert any(re.match(stamp + "DEBUG audio_emotion.inference.model: model speech-embedding", line) for line in lines)
     assert any(re.match(stamp + "ERROR audio_emotion: word.wav: is a file, expected a folder", line) for line in lines)
     assert "Traceback (most recent call last):" in lines, "where an error came from"
-    assert re.match(stamp + r"DEBUG audio_emotion: ended with 1 after \d", lines[-1])
+    assert re.match(stamp + r"DEBUG audio_emotion: exit code 1 after \d", lines[-1])
 
 
 def test_a_log_file_that_cannot_be_written_is_told_before_the_work(run: Run):
@@ -69,7 +69,7 @@ def test_a_log_file_that_cannot_be_written_is_told_before_the_work(run: Run):
         result = run(*words)
         assert (result.exit_code, result.stdout) == (1, "")
         assert "cannot be written" in result.stderr
-        assert result.stderr.endswith("name another --log-file\n")
+        assert result.stderr.endswith("use another --log-file\n")
     assert run("--log-file", ".", "infre").exit_code == 2
 
 
@@ -83,14 +83,15 @@ def test_a_module_that_is_missing_is_one_line(run: Run, capsys):
     _messages.forget()
     assert end.value.exit_code == 1
     assert capsys.readouterr().err == (
-        "audio-emotion: this needs not_installed, which is not installed; audio-emotion doctor says how to install it\n"
+        "audio-emotion: this needs not_installed, which is not installed; run audio-emotion doctor to see how to "
+        "install it\n"
     )
 
 
 def test_quiet_and_verbose_contradict(run: Run):
     result = run("-q", "infer", "word.wav", "-v")
     assert result.exit_code == 2
-    assert "--quiet and --verbose contradict each other" in result.stderr
+    assert "--quiet cannot be used with --verbose" in result.stderr
 
 
 @pytest.mark.parametrize("path", [path for path, _ in commands()])
@@ -116,7 +117,7 @@ def test_quiet_draws_no_progress(monkeypatch: pytest.MonkeyPatch, capsys):
 def test_a_full_disk_under_the_log_is_told_once_and_ends_nothing(run: Run, capfd):
     result = run("infer", "word.wav", "-q", "--log-file", "/dev/full")
     assert result.exit_code == 0
-    told = "audio-emotion: /dev/full: cannot be written (No space left on device); the log is not whole\n"
+    told = "audio-emotion: /dev/full: cannot be written (No space left on device); the log is incomplete\n"
     assert capfd.readouterr().err + result.stderr == told
 
 

@@ -63,7 +63,7 @@ def test_models_are_listed_with_their_figures_and_which_is_taken(mine: Path):
     assert architecture == "speech-embedding"
     assert figures.startswith("UAR ")
     assert Path(folder).is_dir()
-    assert taken == "taken when none is named"
+    assert taken == "the default"
     models("default", "mine")
     assert [len(row) for row in listed().values()] == [3, 4]
     told = json.loads(models("list", "--json"))
@@ -94,9 +94,9 @@ def test_one_that_is_damaged_does_not_hide_the_others(mine: Path):
 
 def test_show_says_what_a_model_is_and_whether_it_is_whole(mine: Path):
     told = models("show")
-    assert re.match(r"name: +default\nin answers: +speech-embedding\narchitecture: +speech-embedding\n", told)
+    assert re.match(r"name: +default\nname in results: +speech-embedding\narchitecture: +speech-embedding\n", told)
     uar = f"{json.loads(models('show', '--json'))['figures']['UAR']:.4f}"
-    for words in ("licence:", "CC-BY-NC-SA-4.0", "ravdess (20 speakers)", "3 s at 16000 Hz", uar, "checksums say"):
+    for words in ("licence:", "CC-BY-NC-SA-4.0", "ravdess (20 speakers)", "3 s at 16000 Hz", uar, "checksums match"):
         assert words in told
     assert json.loads(models("show", "mine", "--json"))["architecture"] == "speech-embedding"
     (mine / "model.onnx").write_bytes(b"")
@@ -104,7 +104,7 @@ def test_show_says_what_a_model_is_and_whether_it_is_whole(mine: Path):
     assert result.exit_code == 1
     assert "model.onnx: its content does not match the checksum" in result.stderr
     refused(1, "no model 'none'", "show", "none")
-    refused(2, "--json does not go with --architectures", "list", "--json", "--architectures")
+    refused(2, "--json cannot be used with --architectures", "list", "--json", "--architectures")
 
 
 def test_path_names_the_folder(mine: Path):
@@ -139,7 +139,7 @@ def test_a_default_that_is_gone_is_told(mine: Path):
 
 def test_remove_asks_and_never_takes_the_bundled_one(mine: Path, monkeypatch: pytest.MonkeyPatch):
     models("default", "mine")
-    refused(2, "nobody can be asked whether", "remove", "mine")
+    refused(2, "cannot prompt for confirmation", "remove", "mine")
     refused(2, "'default' is the bundled model", "remove", "default", "--yes")
     refused(1, "no model '../models' is stored", "remove", "../models", "--yes")
     refused(1, "no model 'none' is stored", "remove", "none", "--yes")
@@ -164,8 +164,8 @@ def test_push_and_pull_by_folder(mine: Path, tmp_path: Path):
     refused(1, "is there already; add --replace", "pull", tmp_path / "shared" / "mine")
     pulled = run("models", "pull", tmp_path / "shared" / "mine", "--name", "theirs")
     assert pulled.stdout.endswith("use it with: audio-emotion infer FILE --model theirs\n")
-    assert "left where it was, being no part of a model: model.pkl\n" in pulled.stderr
-    assert "its licence: CC-BY-NC-SA-4.0\n" in pulled.stderr
+    assert "ignored, because it is not part of a model: model.pkl\n" in pulled.stderr
+    assert "licence: CC-BY-NC-SA-4.0\n" in pulled.stderr
 
 
 def test_push_and_pull_by_a_hub_that_the_environment_names(mine: Path, monkeypatch: pytest.MonkeyPatch):

@@ -106,7 +106,7 @@ def test_a_port_in_use_and_an_address_of_others(monkeypatch, capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         told = refused(monkeypatch, capsys, "--port", str(taken.getsockname()[1]))
     assert "choose another --port" in told
-    assert "name an address of this machine" in refused(
+    assert "use an address of this machine" in refused(
         monkeypatch, capsys, "--host", "no.such.host.invalid", "--insecure"
     )
 

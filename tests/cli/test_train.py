@@ -100,7 +100,7 @@ def test_a_dry_run_prints_a_config_its_data_and_its_cost(cli, tmp_path: Path, ma
     told = tomllib.loads(result.stdout)
     assert (told["epochs"], told["optimizer"]["lr"], told["loss"]["name"]) == (9, 0.02, "focal")
     assert "# train: 16 utterances of 2 speaker(s): ravdess/" in result.stdout
-    assert "audio-emotion: caution: fewer than 10 utterances of angry (4), calm (4)," in result.stderr
+    assert "audio-emotion: warning: fewer than 10 utterances of angry (4), calm (4)," in result.stderr
     assert " parameters; 1 steps an epoch, 9 in at most 9 epochs" in result.stdout
     assert not (tmp_path / "home").exists()
 
@@ -108,8 +108,8 @@ def test_a_dry_run_prints_a_config_its_data_and_its_cost(cli, tmp_path: Path, ma
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["--folds", "emobox", "--split", "random"], "leave out --split"),
-        (["--seeds", "2", "--jobs", "1"], "--seeds, --jobs: only with --folds"),
+        (["--folds", "emobox", "--split", "random"], "--folds cannot be used with --split"),
+        (["--seeds", "2", "--jobs", "1"], "--seeds, --jobs needs --folds"),
         (["--folds", "speaker"], "there are: emobox, luna-jimenez, leave-one-speaker-out, K-fold as 5-fold"),
         (["--name", "../mine"], "'../mine' cannot name a model"),
         (["--folds", "2-fold", "--name", ".", "--restart"], "'.' cannot name a model"),

@@ -55,7 +55,7 @@ def _diagnosis(
 
 
 def _looked(group: str, look: Callable[[], Iterable[Finding]], needed: bool = True) -> list[Finding]:
-    """Return what a look finds; one that fails in a way nobody thought of is a finding too."""
+    """Return the findings of a check; an unexpected error is a finding too."""
     try:
         return list(look())
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What the doctor finds, and what it makes of all findings together."""
+"""The findings of the doctor."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any, Literal
 Status = Literal["ok", "note", "fail"]
 
 SCHEMA = 1
-"""Of :meth:`Diagnosis.as_dict`; a higher number where an entry is renamed, removed or means something else."""
+"""Version of :meth:`Diagnosis.as_dict`; increases if an entry is renamed, removed or changes its meaning."""
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,9 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        group: what it belongs to, as ``packages``.
-        name: what it is.
-        status: ``ok``; ``note``, something that is missing and not needed by ``infer``; ``fail``, broken.
+        group: such as ``packages``.
+        name: of the check.
+        status: ``ok``; ``note``, missing but not needed by ``infer``; ``fail``, broken.
         message: what the check found.
         fix: what to do about it; empty if there is nothing to do.
         needed: whether a plain ``infer`` cannot do without it.
@@ -40,9 +40,9 @@ class Diagnosis:
         python: its version.
         platform: system and machine.
         findings: in the order in which they are printed.
-        versions: of each package that something here uses; None: not installed.
-        timings: of the self-test, in seconds: ``cold``, a whole ``infer``, and ``warm``, one more answer; or empty.
-        seconds: how long all of it took.
+        versions: of each package that is used; None: not installed.
+        timings: of the self-test in seconds: ``cold``, a complete ``infer``, ``warm``, another prediction; or empty.
+        seconds: duration of all checks.
     """
 
     version: str
@@ -60,11 +60,11 @@ class Diagnosis:
 
     @property
     def broken(self) -> tuple[Finding, ...]:
-        """What is broken, needed by ``infer`` or not."""
+        """All failed checks, needed by ``infer`` or not."""
         return tuple(finding for finding in self.findings if finding.status == "fail")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what ``doctor --json`` prints."""
+        """Return the output of ``doctor --json``."""
         return {
             "schema": SCHEMA,
             "version": self.version,

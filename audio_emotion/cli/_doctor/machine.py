@@ -1,4 +1,4 @@
-"""What this machine has: devices to compute on, decoders, microphones, folders that can be written."""
+"""Checks of this machine: devices, decoders, microphones, writable folders."""
 
 import platform
 import shutil
@@ -16,17 +16,17 @@ _LITTLE_GIB = 1.0
 
 
 def examine_devices(versions: Mapping[str, str | None]) -> Iterator[Finding]:
-    """Look at what a model can run on, and say what ``infer`` would take; torch is asked where there is a card only."""
+    """Check the devices, and which one ``infer`` uses; torch is only imported if there is a graphics card."""
     from audio_emotion.inference import backends
 
     yield Finding("devices", "cpu", "ok", f"{platform.machine()}, {backends.cores()} cores")
     if n_cards := backends.cuda_cards():
         yield _cuda(n_cards, versions["torch"])
     else:
-        yield Finding("devices", "cuda", "ok", "no NVIDIA card with a driver is here (torch was not imported to ask)")
+        yield Finding("devices", "cuda", "ok", "no NVIDIA card with a driver (torch was not imported)")
     if backends.is_apple_silicon():
         yield Finding("devices", "mps", "ok", f"Apple silicon, {_torch(versions['torch'])}")
-    yield Finding("devices", "taken", "ok", f"infer takes {backends.choose_device('auto')}")
+    yield Finding("devices", "selected", "ok", f"infer uses {backends.choose_device('auto')}")
 
 
 def _cuda(n_cards: int, torch: str | None) -> Finding:
@@ -36,7 +36,7 @@ def _cuda(n_cards: int, torch: str | None) -> Finding:
     try:
         choose_device("cuda")
     except DeviceError:
-        fix = "install a torch that is built for CUDA, see pytorch.org; without it the CPU is used"
+        fix = "install a torch with CUDA, see pytorch.org; without it the CPU is used"
         return Finding("devices", "cuda", "note", f"{message}, which cannot use them", fix)
     return Finding("devices", "cuda", "ok", message)
 
@@ -46,7 +46,7 @@ def _torch(has: str | None) -> str:
 
 
 def examine_decoders() -> Iterator[Finding]:
-    """Look at what reads recordings."""
+    """Check the libraries that decode recordings."""
     again = "pip install --force-reinstall {}"
     try:
         import soundfile
@@ -77,7 +77,7 @@ def examine_decoders() -> Iterator[Finding]:
 
 
 def examine_microphones() -> Iterator[Finding]:
-    """Look at what ``listen`` can listen to."""
+    """Check the microphones for ``listen``."""
     if not find_spec("sounddevice"):
         message = "skipped: the package sounddevice is not installed"
         yield Finding("microphone", "portaudio", "note", message, "pip install 'audio-emotion[live]'")
@@ -86,7 +86,7 @@ def examine_microphones() -> Iterator[Finding]:
 
     try:
         devices = PortAudio().devices()
-    except AudioEmotionError as error:  # the library is missing, and the message says which package has it
+    except AudioEmotionError as error:  # PortAudio is missing, and the message says how to install it
         message, _, fix = str(error).partition("; ")
         yield Finding("microphone", "portaudio", "note", message, fix)
         return
@@ -94,12 +94,12 @@ def examine_microphones() -> Iterator[Finding]:
         fix = "connect one, and check that the system lists it and that this program may use it"
         yield Finding("microphone", "portaudio", "note", "PortAudio finds no input device", fix)
         return
-    default = next((device.name for device in devices if device.is_default), "none is the system's default")
+    default = next((device.name for device in devices if device.is_default), "none")
     yield Finding("microphone", "portaudio", "ok", f"{len(devices)} input device(s); default: {default}")
 
 
 def examine_folders() -> Iterator[Finding]:
-    """Look at whether models, runs and downloads, and decoded recordings, can be written."""
+    """Check that models, runs, downloads and decoded recordings can be written."""
     yield _folder("data", paths.home, "models, runs and downloads", "AUDIO_EMOTION_HOME")
     yield _folder("cache", paths.cache_dir, "decoded recordings", "AUDIO_EMOTION_CACHE")
     try:
@@ -122,11 +122,11 @@ def _folder(name: str, get_folder: Callable[[], Path], purpose: str, variable: s
             pass
         free_gib = shutil.disk_usage(there).free / 2**30
     except OSError as error:
-        where = "" if there == folder else f"; {paths.display_path(there)} is where it would be made"
+        where = "" if there == folder else f"; it would be created in {paths.display_path(there)}"
         fix = f"make it writable, or set {variable} to a folder that is"
-        return Finding("folders", name, "fail", f"{message} cannot be written ({reason(error)}){where}", fix)
+        return Finding("folders", name, "fail", f"{message} is not writable ({reason(error)}){where}", fix)
     if free_gib < _LITTLE_GIB:
         fix = f"free space there, or set {variable} to a folder on another disk"
-        return Finding("folders", name, "note", f"{message}: {free_gib:.2f} GiB are free", fix)
-    there_yet = "" if there == folder else ", made when it is needed"
-    return Finding("folders", name, "ok", f"{message}: can be written, {free_gib:.0f} GiB free{there_yet}")
+        return Finding("folders", name, "note", f"{message}: {free_gib:.2f} GiB free", fix)
+    there_yet = "" if there == folder else ", created when needed"
+    return Finding("folders", name, "ok", f"{message}: writable, {free_gib:.0f} GiB free{there_yet}")

@@ -1,4 +1,4 @@
-"""Models against their checksums, and a recording answered from a cold start."""
+"""Checks of models: checksums, and a prediction from a cold start."""
 
 import json
 import os
@@ -24,7 +24,7 @@ _SLOW_S = 5.0
 
 
 def examine_models() -> Iterator[Finding]:
-    """Read every model at hand as ``infer`` reads it."""
+    """Read every available model as ``infer`` does."""
     try:
         default = checkpoint.default_model()
     except ModelError as error:
@@ -39,8 +39,8 @@ def examine_models() -> Iterator[Finding]:
         return
     strange = sorted(set(_names(folder)) - set(checkpoint.stored()))
     if strange:
-        message = f"in {paths.display_path(folder)}, no models: {', '.join(map(paths.display_path, strange))}"
-        yield Finding("models", "others", "note", message, "move them elsewhere, or remove them")
+        message = f"in {paths.display_path(folder)}, not models: {', '.join(map(paths.display_path, strange))}"
+        yield Finding("models", "others", "note", message, "move or remove them")
 
 
 def _model(name: str, needed: bool) -> Finding:
@@ -49,7 +49,7 @@ def _model(name: str, needed: bool) -> Finding:
     try:
         config = checkpoint.read(folder)
     except ModelError as error:
-        again = "train or pull it again, or: audio-emotion models remove " + name
+        again = "train or pull it again, or run: audio-emotion models remove " + name
         fix = REINSTALL if name == checkpoint.DEFAULT else again
         return Finding("models", name, "fail", f"{name}: {error}{taken}", fix, needed)
     size = sum((folder / file).stat().st_size for file in config.weight_files) / 2**20
@@ -101,7 +101,7 @@ def _failed(message: str) -> Finding:
 
 
 def _cold(sound: Path) -> tuple[float, dict[str, float]]:
-    """Run ``infer`` as a user does; return seconds and scores."""
+    """Run ``infer`` as a command; return seconds and scores."""
     here = str(Path(__file__).parents[2])
     search = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
     began = time.monotonic()
@@ -116,7 +116,7 @@ def _cold(sound: Path) -> tuple[float, dict[str, float]]:
     seconds = time.monotonic() - began
     if process.returncode:
         lines = process.stderr.strip().splitlines() or ["no message"]
-        raise ValueError(f"infer ended with {process.returncode}: {lines[-1]}")
+        raise ValueError(f"infer exited with {process.returncode}: {lines[-1]}")
     answer: dict[str, Any] = json.loads(process.stdout)
     return seconds, answer["scores"]
 
@@ -133,7 +133,7 @@ def _warm(sound: Path) -> tuple[float, dict[str, float]]:
 
 
 def write_voice(path: Path, seconds: float = 2.0) -> None:
-    """Write a buzz whose pitch, two resonances and loudness move as a voice's do, so that the gate lets it through."""
+    """Write a buzz whose pitch, two resonances and loudness vary like a voice, so that the level gate accepts it."""
     import numpy as np
 
     t = np.arange(round(seconds * _RATE)) / _RATE

@@ -1,4 +1,4 @@
-"""Python and packages. Versions are read from what is installed beside the code; nothing is imported for them."""
+"""Checks of Python and packages. Versions are read from metadata, without importing the packages."""
 
 import platform
 import re
@@ -11,9 +11,9 @@ from audio_emotion.cli._doctor.findings import Finding
 
 GROUP = "packages"
 PYTHON = ((3, 11), (3, 14))
-"""The first Python that is supported, and the first that is not."""
+"""The first supported Python, and the first unsupported one."""
 
-# As in pyproject.toml, which is not there where the package is installed; a test compares them.
+# As in pyproject.toml, which an installed package does not have; a test compares them.
 INFER = {
     "av": "14.0",
     "numpy": "2.0",
@@ -25,7 +25,7 @@ INFER = {
     "soxr": "1.0",
     "typer": "0.26",
 }
-"""What ``infer`` imports on a CPU, with the lowest version that will do."""
+"""What ``infer`` imports on a CPU, with the minimum version."""
 
 TRAIN = {
     "accelerate": "1.2",
@@ -39,7 +39,7 @@ TRAIN = {
     "tomli-w": "1.1",
     "torch": "2.10",
 }
-"""What training, evaluation, plots and accelerators need beside those."""
+"""What training, evaluation, plots and accelerators need in addition."""
 
 EXTRAS: dict[str, tuple[str, Mapping[str, str]]] = {
     "annotations": (
@@ -65,11 +65,11 @@ EXTRAS: dict[str, tuple[str, Mapping[str, str]]] = {
         },
     ),
 }
-"""What each extra is for, and what it installs."""
+"""The purpose and the packages of each extra."""
 
 
 def installed() -> dict[str, str | None]:
-    """Return the version of every package in the tables; None where it is not installed."""
+    """Return the version of every package above; None if it is not installed."""
     names = [*INFER, *TRAIN, *(name for _, packages in EXTRAS.values() for name in packages)]
     return {name: _version(name) for name in names}
 
@@ -77,12 +77,12 @@ def installed() -> dict[str, str | None]:
 def _version(name: str) -> str | None:
     try:
         return version(name)
-    except PackageNotFoundError:  # another distribution may bring the module, as onnxruntime-gpu does
-        return "of another distribution" if find_spec(name.replace("-", "_")) else None
+    except PackageNotFoundError:  # another distribution may contain the module, such as onnxruntime-gpu
+        return "from another distribution" if find_spec(name.replace("-", "_")) else None
 
 
 def examine_python() -> Iterator[Finding]:
-    """Look at the interpreter."""
+    """Check the version of Python."""
     first, beyond = (".".join(map(str, bound)) for bound in PYTHON)
     message = f"Python {platform.python_version()} in {sys.prefix}"
     if PYTHON[0] <= sys.version_info[:2] < PYTHON[1]:
@@ -93,7 +93,7 @@ def examine_python() -> Iterator[Finding]:
 
 
 def examine_packages(found: Mapping[str, str | None]) -> Iterator[Finding]:
-    """Look at what is installed: a line for each set, and one for each package that is missing or too old."""
+    """Check the packages: one finding per set, and one per missing or outdated package."""
     yield from _of_set("infer", INFER, found, needed=True)
     yield from _of_set("training", TRAIN, found, needed=False)
     for extra, (purpose, packages) in EXTRAS.items():
@@ -111,7 +111,7 @@ def _of_set(
     good = [name for name, least in packages.items() if _will_do(found[name], least)]
     if good:
         yield Finding(GROUP, title, "ok", f"for {title}: {_listed(good, found)}", needed=needed)
-    # torch and the like are left out on purpose where nothing but answers is wanted
+    # an installation for inference alone has no torch on purpose
     absent = [name for name in packages if found[name] is None and not needed]
     if absent:
         fix = "pip install " + " ".join(f"'{name}>={packages[name]}'" for name in absent)

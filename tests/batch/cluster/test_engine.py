@@ -178,7 +178,7 @@ def test_a_driver_that_is_killed_is_continued(cluster, archive: Path, tmp_path: 
     )
     assert done.returncode == 3, done.stderr
     told = done.stderr.splitlines()[-1]
-    n_skipped = int(told.split(" answered before")[0].split()[-1])
+    n_skipped = int(told.split(" already done")[0].split()[-1])
     assert n_before <= n_skipped < N_FILES - 4, told
     assert Counter(row["file"] for row in rows(out)) == files(archive)
 
