@@ -128,7 +128,7 @@ function showDownloads() {
 function follow(seconds, playing) {
   if (!shown) return;
   moveHead(seconds, playing);
-  markRows([indexAt(rows, seconds)], playing);
+  markRows([indexAt(rows, seconds)]);
   const now = !playing && seconds === 0 ? null : shown.segments[indexAt(shown.segments, seconds)];
   if (now) showPrediction(now, t("result.at", { time: clock(seconds), answer: summary(shown.answer) }));
   else showWhole();

@@ -2,7 +2,7 @@
 import { colour } from "./colours.js";
 import { labelName, percent, t } from "./i18n.js";
 
-const EVEN = 0.95; // of the greatest possible entropy: above it no emotion stands out
+const EVEN = 0.93; // of the greatest possible entropy: above it no emotion stands out
 const list = document.getElementById("bars");
 const rows = new Map();
 

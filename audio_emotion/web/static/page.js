@@ -98,7 +98,13 @@ function showSelected() {
   else if (state === "cancelled") say(t("status.failed", { name, reason: t("list.cancelled") }));
   if (!result) show();
   else if (result !== selected.shown || !lanes.length) showResult();
-  if (state === "done") say(t("status.done", { name, answer: summary(result.answer) }));
+  if (state === "done") say(t("status.done", { name, answer: inWords(result) }));
+}
+
+/** Return a result in a few words, one answer for each channel. */
+function inWords({ answer, lanes: channels }) {
+  if (!channels) return summary(answer);
+  return channels.map((each) => `${t("time.channel", { number: each.channel })}: ${summary(each.answer)}`).join("; ");
 }
 
 /** Return the lanes of an answer: one, or one for each channel. */
@@ -119,12 +125,12 @@ function showResult() {
   show("result", "time", "segments");
   const { start, end } = result.answer;
   showLaneButtons();
-  showTimeline(start, end, lanes);
+  showTimeline(start, end, lanes, Boolean(audio.getAttribute("src"))); // the view stays if only looks or models change
   showTable();
   showDownloads();
   showComparison();
   if (!audio.getAttribute("src")) load(blob);
-  showWhole();
+  follow(audio.currentTime, !audio.paused);
 }
 
 function showWhole() {
@@ -228,7 +234,7 @@ async function convertForPlayback() {
 function follow(seconds, playing) {
   if (!lanes.length || microphoneState !== "off") return;
   moveHead(seconds, playing);
-  markRows(rows.flatMap((row, number) => (row.start <= seconds && seconds < row.end ? [number] : [])), playing);
+  markRows(rows.flatMap((row, number) => (row.start <= seconds && seconds < row.end ? [number] : [])));
   const { segments, answer } = lanes[lane];
   const now = !playing && seconds === 0 ? null : segments[indexAt(segments, seconds)];
   if (now) showPrediction(now, t("result.at", { time: clock(seconds), answer: summary(answer) }));

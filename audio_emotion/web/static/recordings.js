@@ -42,8 +42,9 @@ export function removeItem(item) {
 
 function stateOf(item) {
   if (item.state === "done") {
-    const { answer } = item.result;
-    return [dot(answer.label), `${summary(answer)} · ${answer.model}`];
+    const { answer, lanes } = item.result;
+    const answers = (lanes ?? [item.result]).map((lane) => lane.answer);
+    return [...answers.flatMap((each) => [dot(each.label), `${summary(each)} `]), `· ${answer.model}`];
   }
   if (item.state === "failed") return [item.error];
   if (item.state !== "running") return [t(`list.${item.state}`)];

@@ -16,14 +16,14 @@ export function showRows(segments, play, withLanes = false) {
   box.scrollTop = 0;
 }
 
-/** Mark the rows that are playing, and bring the first of them into view. */
-export function markRows(numbers, follow) {
+/** Mark the rows at the position of playback, and bring the first of them into view. */
+export function markRows(numbers) {
   const rows = numbers.map((number) => body.children[number]).filter(Boolean);
   const before = [...body.querySelectorAll(".now")];
   if (rows.length === before.length && rows.every((line, i) => line === before[i])) return;
   for (const line of before) line.classList.remove("now");
   for (const line of rows) line.classList.add("now");
-  if (!follow || !rows.length) return;
+  if (!rows.length) return;
   const [top, bottom] = [rows[0].offsetTop - 40, rows[0].offsetTop + rows[0].offsetHeight]; // 40 px: the table's head
   if (top < box.scrollTop) box.scrollTop = top;
   else if (bottom > box.scrollTop + box.clientHeight) box.scrollTop = bottom - box.clientHeight;
