@@ -155,6 +155,9 @@ def _check_free(goal: Path, replace: bool) -> None:
 
 def _copy(source: Path, names: list[str], target: Path) -> None:
     for name in names:
+        # a link could name any file of this user, which would then be stored, and perhaps pushed, as part of a model
+        if (source / name).is_symlink() and not (source / name).resolve().is_relative_to(source.resolve()):
+            raise ModelError(f"{source / name}: is a link to a file outside the model folder; copy the file there")
         try:
             shutil.copyfile(source / name, target / name)
         except OSError as error:

@@ -14,8 +14,25 @@ from audio_emotion.formats.writer import Writer, clock
 def _row(cells: Iterable[str]) -> str:
     """Return one line as in RFC 4180 (quotes around cells with a comma, quote or line break), ended by LF."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
+    csv.writer(line, lineterminator="\n").writerow(map(_no_formula, cells))
     return line.getvalue()
+
+
+def _no_formula(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula: with an apostrophe before it, as OWASP advises.
+
+    File names, labels and names of models can come from strangers. Numbers stay as they are.
+
+    >>> _no_formula("=1+2"), _no_formula("-0.5"), _no_formula("happy.wav")
+    ("'=1+2", '-0.5', 'happy.wav')
+    """
+    if not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def _scores(prediction: Prediction, labels: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ so.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -254,6 +254,10 @@ def _checks(config: ModelConfig) -> dict[str, bool]:
     return {
         "labels must be two or more different names": len(set(map(str, labels))) == len(labels) > 1
         and all(isinstance(label, str) and label for label in labels),
+        # what a model says of itself is printed, and written into subtitles line by line
+        "names and texts must be printable, without line breaks": all(
+            text.isprintable() for text in _texts([config.name, config.architecture, labels, config.training])
+        ),
         "temperature must be a number above 0": isinstance(temperature, int | float) and 0 < temperature < float("inf"),
         "sampling_rate must be 1000 to 1000000 Hz": isinstance(config.sampling_rate, int)
         and 1_000 <= config.sampling_rate <= 1_000_000,
@@ -271,6 +275,18 @@ def _checks(config: ModelConfig) -> dict[str, bool]:
         "sampling_rate must be the frontend's": not isinstance(config.frontend, Mapping)
         or config.frontend.get("sampling_rate", config.sampling_rate) == config.sampling_rate,
     }
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text in a value of JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts([key, item])
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
 
 
 def write(folder: Path, config: ModelConfig, card: str) -> None:

@@ -216,3 +216,15 @@ def test_any_two_names_stay_apart_as_words(one: str, other: str):
 def test_an_unknown_format_names_those_there_are():
     with pytest.raises(UsageError, match=r"'xml'.*text.*audformat"):
         formats.get_writer("xml", LABELS)
+
+
+@pytest.mark.parametrize("name", ["csv", "audformat"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_is_a_formula_for_a_spreadsheet(name: str, start: str):
+    evil = f"{start}cmd|' /C calc'!A0"
+    labels = (evil, "sad")
+    prediction = Prediction(0.0, 1.0, evil, 0.75, {evil: 0.75, "sad": 0.25}, 1)
+    text = formats.get_writer(name, labels).render([Result(evil, "model", "cpu", prediction)])
+    cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
+    assert any("calc" in cell for cell in cells)
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]

@@ -85,6 +85,10 @@ def test_a_damaged_description_is_one_clear_error(folder: Path):
         ("window_samples", 16_000),
         ("window_samples", "x"),
         ("tensors", "x"),
+        ("labels", ["\x1b[2Jneutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"]),
+        ("labels", ["a\n\n2\n00:00:01,000 --> 00:00:09,000\nforged", *"bcdefgh"]),
+        ("name", "evil\x07"),
+        ("training", {"licence": "\x1b]0;owned\x07"}),
     ],
 )
 def test_a_description_that_cannot_be_true_is_refused(folder: Path, entry: str, value: object):
@@ -116,3 +120,24 @@ def test_an_unknown_name_lists_what_there_is(home: Path):
 def test_names_that_cannot_be_folders_are_refused(name: str):
     with pytest.raises(UsageError):
         checkpoint.new_folder(name)
+
+
+def test_a_graph_that_the_runtime_rejects_is_one_line(folder: Path):
+    (folder / "model.onnx").write_bytes(b"not a graph")
+    config = json.loads((folder / "config.json").read_text())
+    config["sha256"]["model.onnx"] = checkpoint._sha256(folder / "model.onnx")
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="ONNX Runtime cannot load this graph") as raised:
+        load_model(str(folder), "cpu", "onnx")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_folder_that_names_a_checkpoint_of_a_hub_is_not_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """Without a description of its encoder, building the network would contact the hub."""
+    from audio_emotion.inference.backends import torch as backend
+
+    monkeypatch.setattr(backend, "build", lambda *_: pytest.fail("the network was built"))
+    config = checkpoint.read(folder)
+    parameters = {"checkpoint": "facebook/wav2vec2-base"}
+    with pytest.raises(ModelError, match="names the checkpoint 'facebook/wav2vec2-base' and does not describe"):
+        backend.load(folder / "model.safetensors", "wav2vec2", 8, parameters, config.frontend)

@@ -10,6 +10,8 @@ from typing import Self
 
 import numpy as np
 
+from audio_emotion.core.errors import ModelError
+from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import FloatArray, IntArray
 from audio_emotion.inference.backends import Outputs, concatenate, cores
 from audio_emotion.inference.backends.trim_padding import Margin, shortened
@@ -44,6 +46,9 @@ class OnnxRuntime:
             features: computes the graph's input from windows, where it begins behind the frontend.
             threads: how many threads share the windows of a batch; None: one on each core.
             shift: what is added to every pooled vector, (n_pooled,), where the model is adapted.
+
+        Raises:
+            ModelError: ONNX Runtime rejects the graph.
         """
         # Its builds report usage to their maker unless told not to, before they are imported.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -52,7 +57,14 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = 1  # a window is too small to share; a batch's windows are
-        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime has a class for each of its complaints
+            reason = " ".join(str(error).split())[:300]
+            raise ModelError(
+                f"{display_path(graph)}: ONNX Runtime cannot load this graph ({reason}); use --backend torch, or "
+                "download or train the model again"
+            ) from error
         self._features = features
         self._n_shares = threads or cores()
         self._shift = shift

@@ -60,6 +60,12 @@ def load(
     """
     from safetensors.torch import load_file
 
+    # what we write describes its encoder; building one from a name would load it from a hub, which nobody asked for
+    if parameters.get("checkpoint") and not parameters.get("encoder"):
+        raise ModelError(
+            f"{tensors.parent}: names the checkpoint {str(parameters['checkpoint'])[:100]!r} and does not describe its "
+            "encoder, so it is incomplete; train or download the model again"
+        )
     model = build(architecture, n_labels, parameters, frontend)
     try:
         model.load_state_dict(load_file(tensors))
