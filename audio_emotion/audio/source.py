@@ -10,7 +10,7 @@ from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
-from audio_emotion.audio.find import expand
+from audio_emotion.audio.find import expand, other_form
 from audio_emotion.core.errors import AudioError, reason
 from audio_emotion.core.paths import display_path
 
@@ -32,6 +32,7 @@ FileSource = str | os.PathLike[str] | bytes | BinaryIO
 def binary(source: FileSource, name: str) -> Iterator[BinaryIO | FileIO]:
     """Open a source from its beginning; a file object of the caller's stays open."""
     if isinstance(source, str | os.PathLike):
+        source = other_form(os.fspath(source))
         _check_is_file(source, name)
         try:
             opened = Path(source).open("rb", buffering=0)  # noqa: SIM115 (libsndfile reads by the descriptor)
@@ -61,17 +62,17 @@ _NO_FILES: tuple[tuple[Callable[[int], bool], str], ...] = (
 def _check_is_file(path: str | os.PathLike[str], name: str) -> None:
     """Refuse what is no file before it is opened: opening a pipe waits, and a device may have no end."""
     try:
-        found = Path(path).stat()
+        status = Path(path).stat()
     except FileNotFoundError:
         raise AudioError(f"{name}: no such file or folder; check the path") from None
     except (OSError, ValueError) as error:
         raise AudioError(f"{name}: cannot be read ({reason(error)})") from error
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise AudioError(f"{name}: is {_folder(path)}")
     for is_kind, kind in _NO_FILES:
-        if is_kind(found.st_mode):
+        if is_kind(status.st_mode):
             raise AudioError(f"{name}: is {kind}")
-    if not found.st_size:
+    if not status.st_size:
         raise AudioError(f"{name}: is empty (0 bytes), expected a recording")
 
 

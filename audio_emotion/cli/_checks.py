@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from audio_emotion.audio.find import FileList
 from audio_emotion.cli._app import is_given
 from audio_emotion.cli._request import STDIN, Channels, Request
 from audio_emotion.core.errors import UsageError
@@ -71,7 +72,7 @@ def formats_of(formats: list[str] | None, as_json: bool, several: bool, request:
 
 
 def check_fit(
-    recordings: Sequence[Path],
+    recordings: FileList,
     request: Request,
     kinds: Sequence[str],
     plot: Path | None,
@@ -102,7 +103,7 @@ def check_fit(
         }
         _refuse("--output-dir", unfit)
         return
-    if len(recordings) > 1 and not get_writer(kinds[0], ()).combines:
+    if recordings.has_several() and not get_writer(kinds[0], ()).combines:
         raise UsageError(
             f"the format {kinds[0]} holds one recording, but {len(recordings)} are given; "
             "add --output-dir DIR to write one file for each"
@@ -113,7 +114,7 @@ def check_fit(
         kind_of(plot)
         if any(_same_file(plot, recording) for recording in recordings):
             raise UsageError(f"--plot {plot} would overwrite an input recording; use another name")
-        if len(recordings) > 1:
+        if recordings.has_several():
             raise UsageError(f"--plot needs one recording, but {len(recordings)} are given")
         _refuse("--plot", {"--channels each": not one_channel, "standard input (-)": from_stdin})
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.audio.find import expand
+from audio_emotion.audio.find import FileList
 from audio_emotion.cli._app import command, limited, note, say
 from audio_emotion.cli._completion import BACKENDS, FORMATS, one_of
 from audio_emotion.cli._messages import INFO, are_wanted
@@ -246,7 +246,7 @@ def infer(
         into = output_dir or ""
         to_cluster(named, recursive, into, choice, request, jobs, Limits(*allowed), partition, restart)
         return
-    recordings = _recordings(named, recursive)
+    recordings = _recordings(named, recursive, is_list=files_from is not None)
     is_partial = False
     if segments:
         by_path, is_partial = _read_segments(segments, recordings)
@@ -272,7 +272,7 @@ def infer(
     if top_k is not None and kinds[0] != "text":
         note(f"note: --top-k only affects the text format; {kinds[0]} has every probability")
     text_stream_of(kinds[0])
-    many = files_from is not None or recordings != list(map(Path, named)) or len(recordings) > 1
+    many = files_from is not None or not recordings.are_names() or recordings.has_several()
     writer = get_writer(kinds[0], loaded.config.labels, many=many or channels == "each", top_k=top_k)
     is_text = kinds[0] == "text"
     heading = f"Using device: {loaded.runtime.device}\n\n" if is_text and are_wanted(INFO) else ""
@@ -304,9 +304,16 @@ def _check_named(named: Sequence[str]) -> None:
         raise UsageError("standard input (-) is given twice, but can only be read once")
 
 
-def _recordings(named: Sequence[str], recursive: bool) -> list[Path]:
-    """Return the recordings, with folders and patterns expanded."""
+def _recordings(named: Sequence[str], recursive: bool, *, is_list: bool) -> FileList:
+    """Return the recordings, with folders and patterns expanded; a list is looked at name by name, later."""
     _check_named(named)
     if addresses := [name for name in named if is_address(name)]:
         raise UsageError(f"{display_path(addresses[0])} is in an object store; add --engine ray --output-dir DIR")
-    return expand(named, recursive)
+    recordings = FileList(named, recursive)
+    if is_list:
+        return recordings
+    if passed_over := len(recordings) and recordings.passed_over.count:
+        first = display_path(recordings.passed_over.first)
+        more = f" and {passed_over - 1} more were" if passed_over > 1 else " was"
+        note(f"note: {first}{more} passed over: neither the name nor the content is that of a recording")
+    return recordings
