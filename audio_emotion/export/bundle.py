@@ -11,46 +11,16 @@ import numpy as np
 from audio_emotion.core.errors import StorageError
 from audio_emotion.core.paths import display_path, writing
 from audio_emotion.core.types import FloatArray
+from audio_emotion.core.version import __version__
 from audio_emotion.evaluation import metrics
+from audio_emotion.export import script
 from audio_emotion.export.variants import Origin, metadata, runner, write
+from audio_emotion.inference.model import backend_for
 from audio_emotion.models import checkpoint
 
 ABOUT = "model.json"
 _TIMED = 20
 _ASKED = ("onnx", "onnx-int8", "onnx-fp16", "ort", "ort-int8")
-_ASK = '''"""Ask the model in this folder about one recording.
-
-    pip install onnxruntime numpy soundfile
-    python ask.py speech.wav [model.int8.onnx]
-
-`audio-emotion infer` leaves out the quiet at both ends of a recording, and windows without speech; its scores are
-therefore others, by some hundredths as a rule. Leave them out as it does where that matters.
-"""
-
-import json
-import sys
-from pathlib import Path
-
-import numpy as np
-import onnxruntime
-import soundfile
-
-here = Path(__file__).parent
-about = json.loads((here / "model.json").read_text("utf-8"))
-rate, length = int(about["sampling_rate"]), int(about["window_samples"])
-samples, found = soundfile.read(sys.argv[1], dtype="float32", always_2d=True)
-if found != rate:
-    sys.exit(f"{sys.argv[1]}: {found} Hz, expected {rate} Hz; resample it first")
-speech = samples.mean(axis=1)
-n_windows = max(1, len(speech) // length)  # one after another; a short recording stands in the middle of one window
-missing = max(0, length - len(speech))
-windows = np.pad(speech, (missing // 2, missing - missing // 2))[: n_windows * length].reshape(n_windows, length)
-session = onnxruntime.InferenceSession(here / (sys.argv[2] if len(sys.argv) > 2 else "MODEL"))
-probabilities = session.run(["probabilities"], {session.get_inputs()[0].name: windows})[0]
-mean = np.exp(np.log(probabilities).mean(axis=0))
-for label, share in sorted(zip(about["labels"], mean / mean.sum()), key=lambda pair: -pair[1]):
-    print(f"{label:10} {share:.3f}")
-'''
 
 
 @dataclass(frozen=True)
@@ -114,13 +84,25 @@ def export(origin: Origin, target: Path, kinds: Sequence[str], heard: EvalSet, e
     with writing(target) as folder:
         found = [check(kind, write(kind, origin, folder), heard, expected) for kind in kinds]
         lists = {"labels": list(origin.config.labels), "files": [asdict(one) for one in found]}
-        about = metadata(origin.config) | lists
+        about = metadata(origin.config) | _numbers(origin.config) | lists
         (folder / ABOUT).write_text(json.dumps(about, indent=2) + "\n", "utf-8")
         (folder / checkpoint.CARD).write_text((origin.folder / checkpoint.CARD).read_text("utf-8"), "utf-8")
         if origin.config.graph == "waveform" and any(kind in _ASKED for kind in kinds):
-            first = next(one.file for one in found if one.kind in _ASKED)
-            (folder / "ask.py").write_text(_ASK.replace("MODEL", first), "utf-8")
+            files = {entry.kind: entry.file for entry in found if entry.kind in _ASKED}
+            first = files.get(backend_for(origin.config, "cpu"), next(iter(files.values())))
+            (folder / script.ASK).write_text(script.program(first), "utf-8")
+            (folder / script.SPEECH).write_text(script.speech_module(__version__), "utf-8")
     return found
+
+
+def _numbers(config: checkpoint.ModelConfig) -> dict[str, int | float | bool]:
+    """Return what an ONNX file's metadata holds as strings, as numbers."""
+    return {
+        "sampling_rate": config.sampling_rate,
+        "window_samples": config.window_samples,
+        "temperature": config.temperature,
+        "temperature_applied": True,
+    }
 
 
 def check(kind: str, file: Path, heard: EvalSet, expected: FloatArray) -> Checked:

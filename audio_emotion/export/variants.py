@@ -20,6 +20,7 @@ from audio_emotion.core.errors import ModelError, UsageError
 from audio_emotion.core.types import FloatArray
 from audio_emotion.export.fp16 import halve
 from audio_emotion.export.int8 import write_int8
+from audio_emotion.inference.backends.trim_padding import Margin
 from audio_emotion.models import adaptation_file, checkpoint
 from audio_emotion.models.checkpoint import ModelConfig
 
@@ -196,14 +197,15 @@ def _finished(graph: Path, config: ModelConfig) -> "ModelProto":
             helper.make_node("Softmax", ["scaled_logits"], [OUTPUT], name="softmax", axis=-1),
         ]
     )
+    margin = {entry.key: entry.value for entry in model.metadata_props if entry.key.startswith("margin_")}
     n_windows, *window = model.graph.input[0].type.tensor_type.shape.dim
-    if window[0].dim_param:  # other programs are given one length, as every form has it
+    if window[0].dim_param and not margin:
         window[0].dim_value = config.window_samples
     batch = n_windows.dim_param or "batch"
     model.graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [batch, len(config.labels)]))
     model.doc_string = "Speech emotion recognition: a window in, the probability of each label out."
     opset = next(entry.version for entry in model.opset_import if not entry.domain)
-    helper.set_model_props(model, metadata(config) | {"opset": str(opset)})
+    helper.set_model_props(model, metadata(config) | margin | {"opset": str(opset)})
     return model
 
 
@@ -229,10 +231,12 @@ def runner(file: Path) -> Callable[[FloatArray], FloatArray]:
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     given = session.get_inputs()[0]
+    step = Margin.of(session.get_modelmeta().custom_metadata_map).step  # of the lengths that it reads; 0: only one
 
     def run(windows: FloatArray) -> FloatArray:
-        if tuple(given.shape[1:]) != windows.shape[1:]:
-            raise ModelError(f"{file}: reads {tuple(given.shape[1:])}, got {windows.shape[1:]}")
+        if windows.shape[1] % step if step else tuple(given.shape[1:]) != windows.shape[1:]:
+            reads = f"multiples of {step} samples" if step else f"{tuple(given.shape[1:])}"
+            raise ModelError(f"{file}: reads {reads}, got {windows.shape[1:]}")
         found: FloatArray = session.run([OUTPUT], {given.name: windows})[0]
         return found
 

@@ -26,7 +26,7 @@ from audio_emotion.core import paths
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import StorageError, UsageError
 from audio_emotion.core.types import Prediction
-from audio_emotion.formats import FORMATS
+from audio_emotion.formats import FORMATS, get_writer
 from audio_emotion.inference.model import Model, load_model
 from audio_emotion.models.checkpoint import ModelConfig
 from tests.conftest import ROOT
@@ -84,9 +84,9 @@ def test_each_input_leaves_its_files_and_all_leave_theirs(tmp_path: Path):
     out = tmp_path / "out"
     result = run_batch(files, out, stub(), formats=FORMATS, task=TASK, jobs=2)
     assert (result.done, result.skipped, result.failed) == (3, 0, ())
-    suffixes = ["txt", "json", "jsonl", "csv", "srt", "vtt", "rttm", "audacity.txt", "audformat.csv"]
-    names = {f"{name}.{suffix}" for name in ("b/0000.wav", "b/0001.wav", "a/deep/0000.wav") for suffix in suffixes}
-    names |= {f"results.{suffix}" for suffix in suffixes if suffix not in {"srt", "vtt", "audacity.txt"}}
+    writers = [get_writer(name, LABELS) for name in FORMATS]
+    names = {f"{name}{w.suffix}" for name in ("b/0000.wav", "b/0001.wav", "a/deep/0000.wav") for w in writers}
+    names |= {f"results{writer.suffix}" for writer in writers if writer.combines}
     names |= {"failures.jsonl", "journal.jsonl", "journal.lock"}
     assert {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} == names
     assert [answer["file"] for answer in json.loads((out / "results.json").read_text())] == [str(f) for f in files]
@@ -304,7 +304,7 @@ def test_batches_fill_up_and_no_window_is_lost_or_mixed(tmp_path: Path):
     assert sorted(scored) == list(range(400))
     for item, result in scored.items():
         assert result.answer.prediction.scores == pytest.approx(expected(item), abs=1e-6)
-        assert (result.answer.file, result.duration_s) == (files[item], 0.5)
+        assert (result.answer.source.file, result.duration_s) == (files[item], 0.5)
     assert sum(model.runtime.batches) == 400
     assert max(model.runtime.batches) == BATCH
 

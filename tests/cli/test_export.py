@@ -29,7 +29,7 @@ def test_a_folder_that_stands_by_itself(cli: Cli, tmp_path: Path) -> None:
     result = cli("export", tmp_path / "out", "--as", "onnx", "--as", "onnx-int8", "--data", labelled(tmp_path / "data"))
     assert result.returncode == 0, result.stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        *("model.onnx", "model.int8.onnx", "model.json", "README.md", "ask.py"),
+        *("model.onnx", "model.int8.onnx", "model.json", "README.md", "ask.py", "speech.py"),
     }
     lines = result.stdout.splitlines()
     assert lines[1].split()[:2] == ["onnx", "model.onnx"]
@@ -40,19 +40,54 @@ def test_a_folder_that_stands_by_itself(cli: Cli, tmp_path: Path) -> None:
     assert integers["size_bytes"] < floats["size_bytes"]
     assert 0 <= floats["uar"] <= 1
 
-    # The program in it needs nothing of this package, and says what the model says of the same window.
-    samples = voice(3.0, seed=5)
-    soundfile.write(tmp_path / "clip.wav", samples, RATE, subtype="FLOAT")
-    asked = subprocess.run(
-        [sys.executable, "-I", tmp_path / "out/ask.py", tmp_path / "clip.wav"],
-        capture_output=True, text=True, check=False, cwd=tmp_path,
-    )  # fmt: skip
-    assert asked.returncode == 0, asked.stderr
-    said = {line.split()[0]: float(line.split()[1]) for line in asked.stdout.splitlines()}
-    model = load_model(backend="onnx")
-    odds = np.exp(model.runtime.logits(samples[None].astype(np.float32))[0] / model.config.temperature)
-    for label, probability in zip(model.config.labels, odds / odds.sum(), strict=True):
-        assert said[label] == pytest.approx(probability, abs=1e-3)
+    assert (about["sampling_rate"], about["window_samples"], about["temperature_applied"]) == (16_000, 48_000, True)
+    assert about["temperature"] == pytest.approx(load_model().config.temperature)
+
+
+def ask(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run an exported folder's program, without this package."""
+    command = [sys.executable, "-I", folder / "ask.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder.parent)
+
+
+def scores_of(result: subprocess.CompletedProcess[str]) -> dict[str, float]:
+    assert result.returncode == 0, result.stderr
+    return {line.split()[0]: float(line.split()[1]) for line in result.stdout.splitlines()}
+
+
+def test_the_program_in_it_agrees_with_infer_for_any_length(cli: Cli, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert cli("export", out, "--as", "onnx", "--as", "onnx-int8").returncode == 0
+    quiet = np.zeros(RATE, np.float32)
+    sounds = [voice(seconds, seed=number) for number, seconds in enumerate((0.7, 2.9, 3.0, 3.1, 5.9, 10.3))]
+    sounds.append(np.concatenate([quiet, voice(2.0, seed=7), quiet, quiet, quiet, quiet, voice(2.9, seed=8), quiet]))
+    model, floats = load_model(), load_model(backend="onnx")
+    for number, samples in enumerate(sounds):
+        clip = tmp_path / f"{number}.wav"
+        soundfile.write(clip, samples, RATE, subtype="FLOAT")
+        assert scores_of(ask(out, clip)) == pytest.approx(model.predict(clip).scores, abs=1e-3)
+    assert scores_of(ask(out, clip, "model.onnx")) == pytest.approx(floats.predict(clip).scores, abs=1e-3)
+    stereo = tmp_path / "stereo.wav"
+    soundfile.write(stereo, np.stack([sounds[1], 0.5 * sounds[1]], 1).repeat(3, axis=0), 3 * RATE, subtype="FLOAT")
+    assert scores_of(ask(out, stereo)) == pytest.approx(
+        model.predict(stereo).scores, abs=5e-3
+    )  # resampled in one piece
+
+
+def test_the_program_says_what_it_wants(cli: Cli, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert cli("export", out, "--as", "onnx").returncode == 0
+    for arguments, code in (((), 2), (("-h",), 0)):
+        result = ask(out, *arguments)
+        assert (result.returncode, result.stderr) == (code, "")
+        assert "python ask.py speech.wav [FILE]" in result.stdout
+    soundfile.write(tmp_path / "silence.wav", np.zeros(RATE), RATE)
+    assert ask(out, tmp_path / "silence.wav").stdout == "no speech\n"
+    (tmp_path / "x.wav").write_text("x")
+    for name in ("x.wav", "absent.wav"):
+        result = ask(out, tmp_path / name)
+        assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+        assert "cannot be read" in result.stderr
 
 
 def test_a_folder_of_somebody_elses_stays(cli: Cli, tmp_path: Path) -> None:

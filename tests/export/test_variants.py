@@ -81,6 +81,6 @@ def test_what_cannot_be_had_is_said(origin: Origin, windows: FloatArray, tmp_pat
     large = replace(origin, config=replace(origin.config, graph="none", int8=False))
     with pytest.raises(UsageError, match="too large for an ONNX file"):
         write("ort", large, tmp_path)
-    with pytest.raises(ModelError, match=r"reads \(48000,\), got \(100,\)"):
+    with pytest.raises(ModelError, match=r"reads multiples of \d+ samples, got \(100,\)"):
         runner(write("onnx", origin, tmp_path))(windows[:, :100])
     assert variants.metadata(origin.config)["licence"] == "CC-BY-NC-SA-4.0"
