@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import risk_coverage
 
 from audio_emotion.core.emotions import emotions
 from audio_emotion.corpora.ravdess import SPEECH
@@ -97,10 +98,28 @@ def render() -> str:
         *_conditions(_read("robustness.json")),
         *_cost(),
         *_elsewhere(cross, savee),
+        *_risk(),
         *_fine_tuned(tuned),
         LIMITS,
     ]
     return "\n".join(parts)
+
+
+def _risk() -> Iterator[str]:
+    """Yield which ``--min-confidence`` to choose, once it was measured on left-out corpora."""
+    if not (RECORDS / "risk-coverage.json").is_file():
+        return
+    record = _read("risk-coverage.json")
+    yield "## Which `--min-confidence` to choose\n"
+    yield (
+        "`--min-confidence P` labels predictions with a lower score `unknown`. This is what a threshold is worth on "
+        "speakers, languages and rooms that the model does not know.\n"
+    )
+    yield risk_coverage.table(record) + "\n"
+    shown = list(zip(record["thresholds"], record["coverage"], record["risk"], strict=True))
+    yield "| `--min-confidence` | recordings answered | wrong answers among them |\n|---|---|---|"
+    yield from (f"| {threshold:.1f} | {coverage:.0%} | {risk:.0%} |" for threshold, coverage, risk in shown)
+    yield ""
 
 
 def tested() -> Evaluation:
