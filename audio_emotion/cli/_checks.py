@@ -8,6 +8,7 @@ import typer
 
 from audio_emotion.audio.find import FileList
 from audio_emotion.cli._app import is_given
+from audio_emotion.cli._pictures import Pictures
 from audio_emotion.cli._request import STDIN, Channels, Request
 from audio_emotion.core.errors import UsageError
 from audio_emotion.formats import get_writer
@@ -75,7 +76,7 @@ def check_fit(
     recordings: FileList,
     request: Request,
     kinds: Sequence[str],
-    plot: Path | None,
+    pictures: Pictures,
     into_folder: bool,
     top_k: int | None,
 ) -> None:
@@ -97,7 +98,8 @@ def check_fit(
         unfit: dict[str, Any] = {
             "--channels each": not one_channel,
             "--segments": request.segments is not None,
-            "--plot": plot is not None,
+            "--plot": pictures.plot is not None,
+            "--report": pictures.report is not None,
             "--top-k": top_k is not None,
             "standard input (-)": from_stdin,
         }
@@ -108,15 +110,31 @@ def check_fit(
             f"the format {kinds[0]} holds one recording, but {len(recordings)} are given; "
             "add --output-dir DIR to write one file for each"
         )
-    if plot is not None:
+    _check_pictures(recordings, request, pictures)
+
+
+def _check_pictures(recordings: FileList, request: Request, pictures: Pictures) -> None:
+    """Refuse pictures that cannot be drawn or written."""
+    if pictures.plot is not None:
         from audio_emotion.formats.plot import kind_of
 
-        kind_of(plot)
-        if any(_same_file(plot, recording) for recording in recordings):
-            raise UsageError(f"--plot {plot} would overwrite an input recording; use another name")
+        kind_of(pictures.plot)
+    if pictures.report is not None:
+        from audio_emotion.formats.conversation_report import check_target
+
+        check_target(pictures.report)
+        if not request.along_time and request.segments is None:
+            raise UsageError("--report shows a recording over time; add --segments FILE or --timeline")
+    if pictures.embed_audio and pictures.report is None:
+        raise UsageError("--embed-audio has no effect without --report FILE; add that, or leave --embed-audio out")
+    for option, target in (("--plot", pictures.plot), ("--report", pictures.report)):
+        if target is None:
+            continue
+        if any(_same_file(target, recording) for recording in recordings):
+            raise UsageError(f"{option} {target} would overwrite an input recording; use another name")
         if recordings.has_several():
-            raise UsageError(f"--plot needs one recording, but {len(recordings)} are given")
-        _refuse("--plot", {"--channels each": not one_channel, "standard input (-)": from_stdin})
+            raise UsageError(f"{option} needs one recording, but {len(recordings)} are given")
+        _refuse(option, {"standard input (-)": Path(STDIN) in recordings})
 
 
 def check_cluster(
@@ -127,7 +145,8 @@ def check_cluster(
         raise UsageError(f"unknown engine {engine!r}; available: local, ray")
     if output_dir is None:
         raise UsageError("--engine ray needs --output-dir DIR; add it, or remove --engine")
-    unfit = {f"--{name.replace('_', '-')}": is_given(ctx, name) for name in ("plot", "top_k", "segments", "adapt")}
+    names = ("plot", "report", "top_k", "segments", "adapt")
+    unfit = {f"--{name.replace('_', '-')}": is_given(ctx, name) for name in names}
     unfit["--format (it writes Parquet)"] = is_given(ctx, "formats") or is_given(ctx, "as_json")
     unfit["--channels each"] = request.channels == "each"
     unfit["standard input (-)"] = STDIN in named

@@ -11,11 +11,12 @@ import typer
 from audio_emotion import audio
 from audio_emotion.audio.region import AudioRegion
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, detail, note, say
+from audio_emotion.cli._pictures import Pictures
 from audio_emotion.cli._request import STDIN, STDIN_NAME, Request, standard_input
 from audio_emotion.cli._warnings import Cautions
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.paths import display_path
-from audio_emotion.core.types import FloatArray, Prediction
+from audio_emotion.core.types import FloatArray, Prediction, Waveform
 from audio_emotion.formats import Result, Source, Writer
 from audio_emotion.inference.batching import Recording
 from audio_emotion.inference.model import Model
@@ -54,7 +55,7 @@ def to_stdout(
     model: Model,
     request: Request,
     page: StdoutWriter,
-    plot: Path | None,
+    pictures: Pictures,
     is_partial: bool = False,
 ) -> None:
     """Answer each recording and report those that cannot be answered.
@@ -66,16 +67,17 @@ def to_stdout(
     done = failed = 0
     for recording in recordings:
         began = time.monotonic()
+        results: list[Result] = []
         try:
             for answer in _answers(recording, models, request, page, cautions):
                 done += 1
-                if plot:
-                    _draw(recording, request, answer, model, plot)
-                    note(f"plot written to {display_path(plot)}")
+                results.append(answer)
             detail(f"{display_path(recording)}: predicted in {1000 * (time.monotonic() - began):.0f} ms")
         except AudioError as error:
             failed += 1
             say(str(error))
+        if results:
+            _draw(recording, request, results, model, pictures)
     page.close(answered=done > 0)
     for line in cautions.lines():
         note(f"note: {line}")
@@ -202,11 +204,21 @@ def _along_time(
     return answer, stopped
 
 
-def _draw(recording: Path, request: Request, answer: Result, model: Model, target: Path) -> None:
-    from audio_emotion.formats.plot import draw_timeline, save
+def _draw(recording: Path, request: Request, results: Sequence[Result], model: Model, pictures: Pictures) -> None:
+    """Write the plot and the report of a recording."""
+    if pictures.plot:
+        from audio_emotion.formats.plot import draw_timeline, save
 
-    waveform = audio.load(recording, model.config.sampling_rate, request.part(answer.prediction.channel))
-    save(draw_timeline(waveform, answer), target)
+        def waveform_of(channel: int | None) -> Waveform:
+            return audio.load(recording, model.config.sampling_rate, request.part(channel))
+
+        save(draw_timeline(waveform_of, *results), pictures.plot)
+        note(f"plot written to {display_path(pictures.plot)}")
+    if pictures.report:
+        from audio_emotion.formats.conversation_report import write_report
+
+        write_report(results, recording, pictures.report, embed_audio=pictures.embed_audio)
+        note(f"report written to {display_path(pictures.report)}")
 
 
 def text_stream_of(kind: str) -> None:

@@ -151,11 +151,21 @@ def infer(
     plot: Annotated[
         Path | None,
         typer.Option(
-            help="Plot waveform, spectrogram and timeline to a .png or .svg file.",
+            help="Plot waveform and emotions over time to a .png or .svg file.",
             metavar="FILE",
             rich_help_panel="Output",
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a page with a timeline and a transcript (.html).", metavar="FILE", rich_help_panel="Output"
+        ),
+    ] = None,
+    embed_audio: Annotated[
+        bool,
+        typer.Option("--embed-audio", help="Put the recording into the report.", rich_help_panel="Output"),
+    ] = False,
     output_dir: Annotated[
         str | None,
         typer.Option(
@@ -218,6 +228,7 @@ def infer(
         formats_of,
         grouping_of,
     )
+    from audio_emotion.cli._pictures import Pictures
     from audio_emotion.cli._request import STDIN, Request, listed
     from audio_emotion.formats import (
         get_writer,  # needs numpy, which `--help` must not import
@@ -251,7 +262,7 @@ def infer(
     if segments:
         by_path, is_partial = _read_segments(segments, recordings)
         request = replace(request, segments=by_path)
-    check_fit(recordings, request, kinds, plot, output_dir is not None, top_k)
+    check_fit(recordings, request, kinds, Pictures(plot, report, embed_audio), output_dir is not None, top_k)
     loaded = load_model(model or default_model(), device, backend)  # type: ignore[arg-type]
     if request.adapt is not None:
         from audio_emotion.inference.adaptation import check_adaptable
@@ -276,7 +287,8 @@ def infer(
     writer = get_writer(kinds[0], loaded.config.labels, many=many or channels == "each", top_k=top_k)
     is_text = kinds[0] == "text"
     heading = f"Using device: {loaded.runtime.device}\n\n" if is_text and are_wanted(INFO) else ""
-    to_stdout(recordings, loaded, request, StdoutWriter(writer, heading, is_text=is_text), plot, is_partial)
+    page = StdoutWriter(writer, heading, is_text=is_text)
+    to_stdout(recordings, loaded, request, page, Pictures(plot, report, embed_audio), is_partial)
 
 
 def _read_segments(path: Path, recordings: Sequence[Path]) -> "tuple[dict[Path, list[Segment]], bool]":

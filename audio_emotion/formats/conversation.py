@@ -129,7 +129,9 @@ def summarize(segments: Sequence[Prediction], require_speakers: bool = True) -> 
 def _display_name(name: str, channel: int | None, names: Sequence[str]) -> str:
     if name:
         return f"{name} ({channel})" if names.count(name) > 1 and channel is not None else name
-    return "unknown speaker" if channel is None else f"channel {channel}"
+    if channel is not None:
+        return f"channel {channel}"
+    return "unknown speaker" if any(names) else "recording"
 
 
 def _step_seconds(end: float) -> int:

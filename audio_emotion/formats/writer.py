@@ -67,6 +67,17 @@ def clock(seconds: float, point: str = ".") -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}{point}{milliseconds % 1000:03}"
 
 
+def short_clock(seconds: float) -> str:
+    """Return a time for people.
+
+    >>> short_clock(75.4), short_clock(3725)
+    ('1:15', '1:02:05')
+    """
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
 def speaker_of(prediction: Prediction) -> str:
     """Return the speaker as one line; empty if unknown."""
     return " ".join(prediction.speaker.split()) if isinstance(prediction, Turn) else ""

@@ -1,5 +1,7 @@
 """What `infer` says to options and streams that cannot be right; in this process, so that many can be asked."""
 
+import csv
+import io
 import json
 import os
 import shlex
@@ -62,7 +64,11 @@ def refused(result: Result, code: int, words: str) -> None:
         ("s3://bucket/a.wav", "s3://bucket/a.wav is in an object store; add --engine ray"),
         ("--plot x.gif", "x.gif: a plot is a .png or an .svg file"),
         ("--plot x.png long.wav", "--plot needs one recording, but 2 are given"),
-        ("--plot x.png --channels each", "--channels each cannot be used with --plot"),
+        ("--report x.html", "--report shows a recording over time; add --segments FILE or --timeline"),
+        ("--report x.pdf --timeline", "x.pdf: a report is an .html file; change its name"),
+        ("--report x.html --timeline long.wav", "--report needs one recording, but 2 are given"),
+        ("--embed-audio", "--embed-audio has no effect without --report FILE"),
+        ("--output-dir out --report x.html", "--report cannot be used with --output-dir"),
         ("--output-dir out --plot x.png", "--plot cannot be used with --output-dir"),
         ("--output-dir out -", "standard input (-) cannot be used with --output-dir"),
         ("- -", "standard input (-) is given twice"),
@@ -159,6 +165,25 @@ def test_speakers_of_two_channels_and_channels_that_are_not_there_are_noted(infe
         "audio-emotion: note: clip.wav has 1 channel(s), and its segments name channel 2: "
         "those segments are answered from the mean of all channels",
     ]
+
+
+def test_a_report_and_a_plot_of_a_conversation(infer: Run):
+    soundfile.write("two.wav", np.stack([voice(4), voice(4)], axis=1), RATE)
+    Path("turns.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:02.000\n<v Ann>Hi\n\n00:02.000 --> 00:03.500\n<v Bob>No\n")
+    done = infer("two.wav", "--segments", "turns.vtt", "--report", "two.html", "--plot", "two.png", "--format", "csv")
+    assert done.exit_code == 0
+    assert "audio-emotion: report written to two.html\n" in done.stderr
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [(row["speaker"], row["text"], row["channel"]) for row in rows] == [("Ann", "Hi", ""), ("Bob", "No", "")]
+    page = Path("two.html").read_text("utf-8")
+    assert "Bob" in page
+    assert 'src="two.wav"' in page
+    assert Path("two.png").read_bytes()[:4] == b"\x89PNG"
+    each = infer("two.wav", "--channels", "each", "--timeline", "--report", "two.html", "--embed-audio", "-f", "csv")
+    assert {row["channel"] for row in csv.DictReader(io.StringIO(each.stdout))} == {"1", "2"}
+    page = Path("two.html").read_text("utf-8")
+    assert "channel 2" in page
+    assert 'src="data:audio/x-wav;base64,' in page
 
 
 def test_each_recording_is_asked_its_own_turns(infer: Run):

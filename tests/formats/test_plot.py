@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
 from audio_emotion.core.errors import StorageError, UsageError
-from audio_emotion.core.types import Prediction, Waveform
+from audio_emotion.core.types import Prediction, Turn, Waveform
 from audio_emotion.formats import Result, Source
 from audio_emotion.formats.plot import COLUMNS, draw_timeline, mel_levels, save, score_grid
 from tests.conftest import ROOT
@@ -26,12 +28,17 @@ def tone(hertz: float, seconds: float = 4.0) -> Waveform:
     return Waveform(samples.astype(np.float32), RATE, RATE)
 
 
+def draw(waveform: Waveform, *results: Result) -> "Figure":
+    return draw_timeline(lambda _: waveform, *results)
+
+
 @pytest.mark.parametrize("answer", [ANSWER, replace(ANSWER, segments=None), replace(ANSWER, segments=())])
 @pytest.mark.parametrize("seconds", [0.001, 4.0])
-def test_a_plot_has_three_panels_over_one_time(tmp_path: Path, answer: Result, seconds: float):
-    figure = draw_timeline(tone(440, seconds), answer)
-    assert [axes.get_xlim() for axes in figure.axes] == [(0, seconds)] * 3
-    assert figure.axes[0].get_title() == r"a\$b .wav"
+def test_all_panels_have_one_time_and_the_title_the_verdict(tmp_path: Path, answer: Result, seconds: float):
+    figure = draw(tone(440, seconds), answer)
+    end = max([seconds, *(row.end for row in answer.rows)])
+    assert [axes.get_xlim() for axes in figure.axes] == [(0, end)] * 4
+    assert figure.axes[0].get_title(loc="left") == r"a\$b .wav: happy 75%"
     save(figure, tmp_path / "plot.svg")
     assert ET.parse(tmp_path / "plot.svg").getroot().tag.endswith("svg")
     save(figure, tmp_path / "plot.PNG")
@@ -39,11 +46,46 @@ def test_a_plot_has_three_panels_over_one_time(tmp_path: Path, answer: Result, s
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_rows_are_labels_and_marks_are_answers():
-    axes = draw_timeline(tone(440), ANSWER).axes[2]
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["sad", "happy"]
-    sad, happy = axes.collections
-    assert [len(sad.get_paths()), len(happy.get_paths())] == [0, 2]
+def test_the_ribbon_names_emotions_in_their_colors_and_the_legend_those_that_occur():
+    figure = draw(tone(440), ANSWER)
+    ribbon = figure.axes[1]
+    assert [text.get_text() for text in ribbon.texts] == ["happy", "happy"]
+    colors = [to_hex(bar.get_facecolor()[0]) for bar in ribbon.collections]
+    assert colors == ["#dba520", "#e3e9ec", "#dba520"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["happy", "no speech"]
+    assert [text.get_text() for text in figure.axes[3].get_yticklabels()] == ["sad", "happy"]
+
+
+def test_each_speaker_and_each_channel_has_a_lane():
+    turns = tuple(
+        Turn(start, start + 1.0, "happy", 0.75, HAPPY.scores, channel=channel, speaker=speaker)
+        for start, speaker, channel in ((0.0, "ann$", 1), (1.0, "bob", 2), (2.0, "ann$", 1))
+    )
+    asked = []
+
+    def waveform_of(channel: int | None) -> Waveform:
+        asked.append(channel)
+        return tone(440)
+
+    figure = draw_timeline(waveform_of, replace(ANSWER, segments=turns))
+    assert asked == [1, 2]
+    assert [axes.get_ylabel() for axes in figure.axes] == [r"ann\$", "", "bob", ""]
+    each = [
+        replace(ANSWER, prediction=replace(HAPPY, channel=n), segments=(replace(HAPPY, channel=n),)) for n in (1, 2)
+    ]
+    figure = draw(tone(440), *each)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["channel 1", "", "channel 2", ""]
+    assert figure.axes[0].get_title(loc="left").endswith("channel 1 happy 75%, channel 2 happy 75%")
+
+
+@pytest.mark.parametrize(("seconds", "first"), [(59.0, "0"), (300.0, "0:00"), (7200.0, "0:00")])
+def test_minutes_are_minutes(seconds: float, first: str):
+    figure = draw(Waveform(np.zeros(round(seconds * 10), np.float32), 10, 10), replace(ANSWER, segments=None))
+    figure.canvas.draw()
+    ticks = figure.axes[-1].get_xticklabels()
+    labels = [text.get_text() for text in ticks if 0 <= text.get_position()[0] <= seconds]
+    assert labels[0] == first
+    assert len(labels) <= 14
 
 
 def test_scores_stand_at_their_time():
@@ -71,7 +113,7 @@ def test_a_long_recording_has_no_more_columns_than_a_screen():
 
 
 def test_other_names_and_places_are_refused(tmp_path: Path):
-    figure = draw_timeline(tone(440, 0.1), ANSWER)
+    figure = draw(tone(440, 0.1), ANSWER)
     with pytest.raises(UsageError, match=r"\.png or an \.svg"):
         save(figure, tmp_path / "plot.gif")
     (tmp_path / "file").touch()
@@ -85,7 +127,7 @@ def test_drawing_needs_neither_librosa_nor_pyplot():
         "from audio_emotion.formats import Result, Source\n"
         "from audio_emotion.core.types import Prediction, Waveform\n"
         "said = Prediction(0, 1, 'sad', 1, {'sad': 1.0})\n"
-        "draw_timeline(Waveform(numpy.zeros(999, 'f'), 999, 999), Result(Source('a', 'm', 'cpu'), said))\n"
+        "draw_timeline(lambda _: Waveform(numpy.zeros(999, 'f'), 999, 999), Result(Source('a', 'm', 'cpu'), said))\n"
         "print(*sys.modules)"
     )
     loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
