@@ -11,13 +11,14 @@ import typer
 from audio_emotion import audio
 from audio_emotion.audio.region import AudioRegion
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, detail, note, say
+from audio_emotion.cli._messages import INFO, are_wanted
 from audio_emotion.cli._pictures import Pictures
 from audio_emotion.cli._request import STDIN, STDIN_NAME, Request, standard_input
 from audio_emotion.cli._warnings import Cautions
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import FloatArray, Prediction, Waveform
-from audio_emotion.formats import Result, Source, Writer
+from audio_emotion.formats import Result, Source, Writer, get_writer
 from audio_emotion.inference.batching import Recording
 from audio_emotion.inference.model import Model
 from audio_emotion.inference.prediction import apply_min_confidence, overall
@@ -48,6 +49,16 @@ class StdoutWriter:
             self.write(self.writer.tail())
         elif answered or self.writer.many:
             print((self._heading if answered else "") + self.writer.head() + self.writer.tail(), end="")
+
+
+def open_stdout(name: str, model: Model, *, many: bool, top_k: int | None) -> StdoutWriter:
+    """Return standard output for the format ``name``; ``many`` and ``top_k`` as in :func:`get_writer`."""
+    is_text = name == "text"
+    if top_k is not None and not is_text:
+        note(f"note: --top-k only affects the text format; {name} has every probability")
+    text_stream_of(name)
+    heading = f"Using device: {model.runtime.device}\n\n" if is_text and are_wanted(INFO) else ""
+    return StdoutWriter(get_writer(name, model.config.labels, many=many, top_k=top_k), heading, is_text=is_text)
 
 
 def to_stdout(

@@ -10,7 +10,6 @@ import typer
 from audio_emotion.audio.find import FileList
 from audio_emotion.cli._app import command, limited, note, say
 from audio_emotion.cli._completion import BACKENDS, FORMATS, one_of
-from audio_emotion.cli._messages import INFO, are_wanted
 from audio_emotion.cli._options import Device, End, Gate, Hop, MinConfidence, Model, Start, Vad, Window
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.paths import display_path, is_address
@@ -23,6 +22,7 @@ EXAMPLES = """
     audio-emotion infer speech.wav
     audio-emotion infer a.wav film.mp4 recordings/ --recursive --json
     audio-emotion infer meeting.m4a --timeline --merge --format srt > meeting.srt
+    audio-emotion infer call.wav --segments call.json --report call.html
     audio-emotion infer archive/ -r --output-dir out -f json -f csv --jobs 2
     audio-emotion infer s3://bucket/calls -r --engine ray --output-dir s3://bucket/emotions
 """
@@ -230,9 +230,6 @@ def infer(
     )
     from audio_emotion.cli._pictures import Pictures
     from audio_emotion.cli._request import STDIN, Request, listed
-    from audio_emotion.formats import (
-        get_writer,  # needs numpy, which `--help` must not import
-    )
     from audio_emotion.inference.config import TimelineConfig, grid
     from audio_emotion.inference.model import load_model
 
@@ -278,16 +275,10 @@ def infer(
 
         to_folder(recordings, Path(output_dir), loaded, request, kinds, jobs, Limits(*allowed), restart)
         return
-    from audio_emotion.cli._infer_stdout import StdoutWriter, text_stream_of, to_stdout
+    from audio_emotion.cli._infer_stdout import open_stdout, to_stdout
 
-    if top_k is not None and kinds[0] != "text":
-        note(f"note: --top-k only affects the text format; {kinds[0]} has every probability")
-    text_stream_of(kinds[0])
     many = files_from is not None or not recordings.are_names() or recordings.has_several()
-    writer = get_writer(kinds[0], loaded.config.labels, many=many or channels == "each", top_k=top_k)
-    is_text = kinds[0] == "text"
-    heading = f"Using device: {loaded.runtime.device}\n\n" if is_text and are_wanted(INFO) else ""
-    page = StdoutWriter(writer, heading, is_text=is_text)
+    page = open_stdout(kinds[0], loaded, many=many or channels == "each", top_k=top_k)
     to_stdout(recordings, loaded, request, page, Pictures(plot, report, embed_audio), is_partial)
 
 
