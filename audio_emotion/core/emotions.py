@@ -1,4 +1,4 @@
-"""The eight emotions, their order, and what each corpus calls them: a view of ``emotions.json``."""
+"""The eight emotions, their order, and the codes of each corpus, from ``emotions.json``."""
 
 import json
 from functools import cache
@@ -8,10 +8,10 @@ from typing import Any
 from audio_emotion.core.text import composed
 
 NO_SPEECH = "no speech"
-"""Answer given where a recording holds no speech to judge."""
+"""The label of a recording without speech."""
 
 UNKNOWN = "unknown"
-"""Answer given where no emotion reaches the score that was asked for."""
+"""The label if no emotion reaches the minimum confidence."""
 
 
 @cache
@@ -31,7 +31,7 @@ def emotions() -> tuple[str, ...]:
 
 
 def corpus_codes(corpus: str) -> dict[str, str]:
-    """Return one corpus's emotion codes, each with its label, or with an emotion that is outside the eight.
+    """Return the emotion codes of a corpus, each with its label, or with an emotion outside the eight.
 
     >>> corpus_codes("ravdess")["05"]
     'angry'
@@ -42,7 +42,7 @@ def corpus_codes(corpus: str) -> dict[str, str]:
 
 
 def emotion(word: str) -> str | None:
-    """Return the one of the eight labels that ``word`` names, in any case; None where it names none of them.
+    """Return the label that ``word`` means, in upper or lower case; None if it is not one of the eight.
 
     >>> emotion("Anger"), emotion("boredom")
     ('angry', None)
@@ -53,7 +53,7 @@ def emotion(word: str) -> str | None:
 
 
 def is_outside(word: str) -> bool:
-    """Tell whether ``word`` names an emotion that is known and not among the eight.
+    """Whether ``word`` is a known emotion outside the eight.
 
     >>> is_outside("boredom"), is_outside("angri")
     (True, False)

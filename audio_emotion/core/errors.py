@@ -1,68 +1,68 @@
-"""What can go wrong, as a tree.
+"""The tree of errors, with their exit codes.
 
-    AudioEmotionError            exit code 1
-    ├── UsageError               2   what can never be right: a value out of its range, options that contradict
-    ├── AudioError               1   a recording that cannot be decoded or holds nothing to judge
-    ├── CorpusError              1   a folder or table of recordings that cannot be trained or tested on
+    AudioEmotionError            1
+    ├── UsageError               2   never valid: a value out of range, options that contradict each other
+    ├── AudioError               1   a recording that cannot be decoded or is empty
+    ├── CorpusError              1   a folder or table of recordings that cannot be used for training or tests
     ├── DownloadError            1   a download that failed or does not match its checksum
-    ├── ModelError               1   a model folder that is absent, incomplete or altered
-    ├── PackageError             1   a package that something further needs, which is not installed
-    ├── DeviceError              1   a device, to compute on or to listen to, that is not there
-    ├── TrainingError            1   a run that cannot go on: a loss that is no number, no memory left
+    ├── ModelError               1   a missing, incomplete or changed model folder
+    ├── PackageError             1   a missing package that an optional feature needs
+    ├── DeviceError              1   a missing device, such as a GPU or a microphone
+    ├── TrainingError            1   a run that cannot continue: a loss that is not a number, out of memory
     └── StorageError             1   a folder or file that cannot be written, or a list or config that cannot be read
 
-Every message is one line: what was got, what was expected, what to do.
+Every message is one line: what was wrong, what was expected, and what to do.
 """
 
 
 class AudioEmotionError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose."""
 
     exit_code = 1
 
 
 class UsageError(AudioEmotionError):
-    """What can never be right, whatever is on this machine: a value out of its range, options that contradict."""
+    """An argument that is never valid, on any machine: a value out of range, options that contradict each other."""
 
     exit_code = 2
 
 
 class AudioError(AudioEmotionError):
-    """A recording that cannot be decoded, or that holds no samples."""
+    """A recording that cannot be decoded or is empty."""
 
 
 class CorpusError(AudioEmotionError):
-    """A collection of recordings that cannot be trained or tested on."""
+    """A collection of recordings that cannot be used for training or tests."""
 
 
 class DownloadError(AudioEmotionError):
-    """A download that failed, or whose content does not match its checksum."""
+    """A download that failed or does not match its checksum."""
 
 
 class ModelError(AudioEmotionError):
-    """A model folder that is absent, incomplete or altered."""
+    """A missing, incomplete or changed model folder."""
 
 
 class PackageError(AudioEmotionError):
-    """A package that something further needs, which is not installed."""
+    """A missing package that an optional feature needs."""
 
 
 class DeviceError(AudioEmotionError):
-    """A device, to compute on or to listen to, that is not there."""
+    """A missing device, such as a GPU or a microphone."""
 
 
 class TrainingError(AudioEmotionError):
-    """A training run that cannot go on."""
+    """A training run that cannot continue."""
 
 
 class StorageError(AudioEmotionError):
-    """A folder or file that cannot be written, or a file of the user's (a list, a config) that cannot be read."""
+    """A folder or file that cannot be written, or a list or config that cannot be read."""
 
 
 class NoHomeError(StorageError):
-    """There is no folder for models, runs and downloads: the user has no home directory, or it cannot be entered."""
+    """No folder for models, runs and downloads: the user has no home directory, or no access to it."""
 
 
 def reason(error: Exception) -> str:
-    """Return what a failure says of itself; of one of the system's, its words without number and file name."""
+    """Return the message of an error; of an OSError, without its number and file name."""
     return str(getattr(error, "strerror", None) or error)

@@ -1,4 +1,4 @@
-"""Where things live on disk. This module alone reads the ``AUDIO_EMOTION_*`` environment variables."""
+"""Locations on disk. Only this module reads the ``AUDIO_EMOTION_*`` environment variables."""
 
 import glob
 import os
@@ -113,7 +113,7 @@ def pretrained_weights(name: str) -> Path:
 
 
 def display_path(name: str | os.PathLike[str]) -> str:
-    r"""Return a file's name as one printable line, control characters and undecodable bytes escaped.
+    r"""Return a file name as one printable line, with control characters and undecodable bytes escaped.
 
     >>> print(display_path("two\nlines.wav"))
     two\nlines.wav
@@ -122,7 +122,7 @@ def display_path(name: str | os.PathLike[str]) -> str:
 
 
 def is_address(name: str) -> bool:
-    """Tell whether a name is that of something in an object store, and no file's.
+    """Whether a name is an address in an object store.
 
     >>> is_address("s3://bucket/calls/one.wav"), is_address("calls/one.wav")
     (True, False)
@@ -131,9 +131,9 @@ def is_address(name: str) -> bool:
 
 
 def encodable(name: str) -> str:
-    r"""Return a file's name as text that every encoding can hold: bytes that are not UTF-8 become ``\xNN``.
+    r"""Return a file name as valid Unicode text: bytes that are not UTF-8 become ``\xNN``.
 
-    Line breaks and other control characters stay, for formats that can hold them.
+    Line breaks and other control characters stay.
 
     >>> encodable("two\nlines, caf\udce9.wav")
     'two\nlines, caf\\xe9.wav'
@@ -142,20 +142,20 @@ def encodable(name: str) -> str:
 
 
 def _escaped(character: str) -> str:
-    """Return an escape that names a character; for a stand-in of a byte (PEP 383), one that names the byte."""
+    """Return the escape of a character; for a surrogate escape (PEP 383), that of its byte."""
     if "\udc80" <= character <= "\udcff":
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()
 
 
 def content(path: Path, expected: str) -> bytes:
-    """Return what is in a file that a user names and that is no recording: a list, a table, a config.
+    """Return the content of a list, a table or a config.
 
-    ``expected`` says in messages what it should be.
+    ``expected`` describes the file in error messages.
 
     Raises:
         StorageError: it cannot be read.
-        UsageError: it is larger than 256 MiB, as a device is that has no end.
+        UsageError: it is larger than 256 MiB, or a device without an end.
     """
     try:
         with path.open("rb") as file:
@@ -169,10 +169,9 @@ def content(path: Path, expected: str) -> bytes:
 
 @contextmanager
 def writing(target: Path) -> Iterator[Path]:
-    """Give a temporary sibling of ``target`` (a folder to fill) that takes its place when the block succeeds.
+    """Yield a temporary folder next to ``target`` that replaces it when the block succeeds.
 
-    A folder already at ``target`` is replaced as a whole. After an error, an interrupt or a crash the old
-    one is still there.
+    An existing folder is replaced as a whole. After an error, an interrupt or a crash the old one is still there.
 
     Raises:
         StorageError: the parent folder cannot be written.
@@ -190,19 +189,19 @@ def writing(target: Path) -> Iterator[Path]:
         sibling.chmod(0o755)
         _replace(sibling, target)
     except OSError as error:
-        raise StorageError(f"cannot write {target} ({error.strerror}); nothing there was changed") from error
+        raise StorageError(f"cannot write {target} ({error.strerror}); nothing was changed") from error
     finally:
         shutil.rmtree(sibling, ignore_errors=True)
 
 
 @contextmanager
 def writing_file(target: Path) -> Iterator[Path]:
-    """Give a temporary sibling of ``target`` (a file to write) that takes its place when the block succeeds.
+    """Yield the path of a temporary file next to ``target`` that replaces it when the block succeeds.
 
     After an error, an interrupt or a crash the old file is still there.
 
     Raises:
-        StorageError: ``target`` is a folder, or the folder it belongs in cannot be written.
+        StorageError: ``target`` is a folder, or its parent folder is not writable.
     """
     if target.is_dir():
         raise StorageError(f"{target}: is a folder, expected the name of a file to write")
@@ -218,19 +217,19 @@ def writing_file(target: Path) -> Iterator[Path]:
         sibling.chmod(0o644)
         sibling.replace(target)
     except OSError as error:
-        raise StorageError(f"cannot write {target} ({error.strerror}); nothing there was changed") from error
+        raise StorageError(f"cannot write {target} ({error.strerror}); nothing was changed") from error
     finally:
         sibling.unlink(missing_ok=True)
 
 
 @contextmanager
 def writing_text(target: Path) -> Iterator[IO[str]]:
-    """Give a UTF-8 file with LF line ends that takes the place of ``target`` when the block succeeds.
+    """Yield an open UTF-8 file with LF line ends that replaces ``target`` when the block succeeds.
 
-    Its temporary name is always the same, so that a crash leaves no more than one, which the next attempt takes over.
+    The temporary name is always the same, so a crash leaves at most one file, which the next attempt overwrites.
 
     Raises:
-        StorageError: it cannot be written; what was at ``target`` is still there.
+        StorageError: it cannot be written; an existing ``target`` is unchanged.
     """
     sibling = target.with_name(f".{_short(target.name)}.part")
     try:
@@ -248,7 +247,7 @@ def writing_text(target: Path) -> Iterator[IO[str]]:
 
 
 def _short(name: str) -> str:
-    """Return a name that leaves room for a temporary one's additions; a long one is told apart by a checksum."""
+    """Return a name short enough for a temporary file; a long name is cut and gets a checksum."""
     content = os.fsencode(name)
     if len(content) <= _MOST_NAME_BYTES:
         return name
@@ -268,7 +267,7 @@ def remove(file: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder and what is in it; it is gone at once, or still there as a whole.
+    """Remove a folder and its content, atomically.
 
     Raises:
         StorageError: it cannot be removed.
@@ -282,7 +281,7 @@ def remove_folder(folder: Path) -> None:
 
 
 def clear_old_leftovers(folder: Path) -> None:
-    """Remove what :func:`writing` left in ``folder`` more than a day ago, whatever it was to become."""
+    """Remove temporary folders of :func:`writing` in ``folder`` that are older than a day."""
     for left in folder.glob(f".*.{_MACHINE}.*.*"):
         name = left.name[1:].partition(f".{_MACHINE}.")[0]
         if is_old(left):
@@ -290,7 +289,7 @@ def clear_old_leftovers(folder: Path) -> None:
 
 
 def is_old(path: Path) -> bool:
-    """Whether a file or folder is there and was not changed for a day: nobody is writing it any more."""
+    """Whether a file or folder exists and has not changed for a day, so no process is writing it."""
     try:
         return time.time() - path.stat().st_mtime > _DAY_S
     except OSError:  # another process was faster
@@ -298,7 +297,7 @@ def is_old(path: Path) -> bool:
 
 
 def _clear_leftovers(target: Path) -> None:
-    """Remove what :func:`writing` left beside ``target`` when its process was killed, on this machine."""
+    """Remove temporary folders of :func:`writing` next to ``target`` whose process on this machine was killed."""
     for left in target.parent.glob(f".{glob.escape(target.name)}.{_MACHINE}.*.*"):
         process, kind = left.name.removeprefix(f".{target.name}.{_MACHINE}.").split(".")[:2]
         is_the_last_one = kind == "old" and not target.exists()  # killed in the middle of the exchange
@@ -307,20 +306,20 @@ def _clear_leftovers(target: Path) -> None:
 
 
 def _is_running(process: int) -> bool:
-    """Whether there is such a process; on Windows, where asking would end it, always."""
+    """Whether a process is running; always True on Windows, where os.kill would end it."""
     if sys.platform == "win32":
         return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # another user's
+    except OSError:  # it belongs to another user
         return True
     return True
 
 
 def _replace(sibling: Path, target: Path) -> None:
-    """Put ``sibling`` where ``target`` is; a folder cannot be renamed over a full one, so it steps aside first."""
+    """Move ``sibling`` to ``target``; an existing folder is moved aside first, because rename cannot replace it."""
     if not target.exists():
         sibling.rename(target)
         return

@@ -1,4 +1,4 @@
-"""How well a model does on labelled utterances."""
+"""The evaluation of a model on labelled utterances."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,12 +22,12 @@ from audio_emotion.evaluation.metrics import Bin, ClassFigures, Confusion, Inter
 from audio_emotion.inference.model import Model
 
 UNREADABLE = "unreadable"
-"""Stands among the answers where a recording could not be decoded."""
+"""The answer for a recording that could not be decoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The figures of the utterances that share a speaker, a sex or an intensity."""
+    """The metrics of the utterances that share a speaker, a sex or an intensity."""
 
     name: str
     n_utterances: int
@@ -37,19 +37,19 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class CorpusFigures:
-    """The figures of one corpus.
+    """The metrics of one corpus.
 
     Attributes:
-        name: the corpus, as ``crema-d``.
-        labels: the model's labels that it has.
-        n_utterances: how many of it were tested.
-        n_speakers: how many of its speakers.
-        uar_own_labels: UAR if only the corpus's own labels may be answered.
-        uar: UAR of the answers as they are, among all labels of the model.
-        wa: share of them that are right.
-        intervals: of ``uar`` and ``wa``, over speakers; None if there is a single one.
+        name: the corpus, such as ``crema-d``.
+        labels: the model's labels that occur in it.
+        n_utterances: number of tested utterances.
+        n_speakers: number of tested speakers.
+        uar_own_labels: UAR if only the labels of the corpus are allowed.
+        uar: UAR among all labels of the model.
+        wa: share of correct answers.
+        intervals: of ``uar`` and ``wa``, over speakers; None for a single speaker.
 
-    Calm counts as neutral where a corpus has no calm.
+    Calm counts as neutral if a corpus has no calm.
     """
 
     name: str
@@ -64,7 +64,7 @@ class CorpusFigures:
 
 @dataclass(frozen=True, slots=True)
 class ConfusedPair:
-    """A label taken for another: how often, as what share of the label's utterances, and which recordings."""
+    """A confusion of two labels: its count, its share of the target's utterances, and the recordings."""
 
     target: str
     answer: str
@@ -75,30 +75,29 @@ class ConfusedPair:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Mean and standard deviation (n - 1; None of a single value) of one figure over several evaluations."""
+    """Mean and standard deviation (n - 1; None for a single value) of a metric over several evaluations."""
 
     mean: float
     sd: float | None
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Summary":
-        """Summarise the values of one figure."""
+        """Summarize the values of a metric."""
         return cls(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a model said of every utterance of a test set.
+    """A model's answers for every utterance of a test set.
 
     Attributes:
         labels: the model's labels, in order.
-        utterances: what was tested: path, label, speaker, attributes such as ``sex`` and ``intensity``.
-        answers: what the model said. ``no speech`` and ``unreadable`` are wrong wherever they stand.
-        probabilities: (n, n_labels). Where there is no answer among the labels and so no scores, every label has
-            the same: ECE, NLL and Brier then count a wrong answer that was given without any confidence.
-        left_out: number of utterances, by label, whose label the model does not have. They were not asked about,
-            and no figure counts them.
-        problems: one message for each recording that could not be decoded.
+        utterances: the tested utterances: path, label, speaker, attributes such as ``sex`` and ``intensity``.
+        answers: the predicted labels. ``no speech`` and ``unreadable`` always count as wrong.
+        probabilities: (n, n_labels). If an answer is not a label and has no scores, all labels are equally likely:
+            ECE, NLL and Brier then count a wrong answer without confidence.
+        left_out: number of utterances by label whose label the model does not have. They are not part of any metric.
+        problems: one message per recording that could not be decoded.
     """
 
     labels: tuple[str, ...]
@@ -110,55 +109,55 @@ class Evaluation:
 
     @cached_property
     def targets(self) -> tuple[str, ...]:
-        """What each utterance is."""
+        """The label of each utterance."""
         return tuple(utterance.label for utterance in self.utterances)
 
     @cached_property
     def speakers(self) -> tuple[str, ...]:
-        """Every speaker once, sorted."""
+        """All speakers, sorted."""
         return tuple(sorted({utterance.speaker for utterance in self.utterances}))
 
     @cached_property
     def correct(self) -> npt.NDArray[np.bool_]:
-        """Which answers are right, (n,)."""
+        """Which answers are correct, (n,)."""
         return np.array([target == answer for target, answer in zip(self.targets, self.answers, strict=True)])
 
     @cached_property
     def occurring(self) -> tuple[str, ...]:
-        """The labels that some utterance has: those that means over labels go over."""
+        """The labels that occur; means over labels use these."""
         return tuple(label for label in self.labels if label in self.targets)
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """The labels that no utterance has."""
+        """The labels that do not occur."""
         return tuple(label for label in self.labels if label not in self.targets)
 
     @property
     def unanswered(self) -> dict[str, int]:
-        """How many answers were none of the labels, by answer."""
+        """Number of answers that are not labels, by answer."""
         return dict(sorted(Counter(answer for answer in self.answers if answer not in self.labels).items()))
 
     @property
     def only_answer(self) -> str | None:
-        """The label that was answered to every utterance, of several labels; None where answers differ."""
+        """The label that the model always predicts, although several labels occur; None if answers differ."""
         said = set(self.answers)
         return self.answers[0] if len(said) == 1 < len(self.occurring) and said <= set(self.labels) else None
 
     @property
     def uar(self) -> float:
-        """Unweighted average recall: the mean of the recalls of all labels that occur, 0 to 1."""
+        """Unweighted average recall: the mean of the recalls of all occurring labels, 0 to 1."""
         return metrics.uar(self.targets, self.answers)
 
     @property
     def accuracy(self) -> float:
-        """Share of utterances answered rightly (weighted accuracy, WA), 0 to 1."""
+        """Share of correct answers (weighted accuracy, WA), 0 to 1."""
         return metrics.accuracy(self.targets, self.answers)
 
     def among(self, labels: Sequence[str]) -> tuple[str, ...]:
-        """Return what the answers are if only ``labels`` may be given: the likeliest of them.
+        """Return the answers if only ``labels`` are allowed: the most likely of them.
 
-        A model that knows more labels than a corpus has loses every answer that falls on one of the others; this tells
-        that loss from hearing badly. An answer that is no label, as ``no speech``, stays.
+        A model with more labels than a corpus gets every answer with one of the others wrong. This separates that loss
+        from low accuracy. Answers that are not labels, such as ``no speech``, stay.
         """
         columns = [self.labels.index(label) for label in labels]
         return tuple(
@@ -167,7 +166,7 @@ class Evaluation:
         )
 
     def scores(self) -> dict[str, float]:
-        """Return the figures that are one number: all 0 to 1, but for ``nll`` (nats) and ``brier`` (0 to 2)."""
+        """Return all metrics that are one number, 0 to 1 except ``nll`` (nats) and ``brier`` (0 to 2)."""
         columns = [self.labels.index(target) for target in self.targets]
         return {
             "uar": self.uar,
@@ -180,11 +179,11 @@ class Evaluation:
         }
 
     def intervals(self, rng: np.random.Generator) -> Intervals | None:
-        """Return bootstrap intervals over speakers; None where there is one speaker alone."""
+        """Return bootstrap intervals over speakers; None for a single speaker."""
         return metrics.speaker_intervals(self.targets, self.answers, [u.speaker for u in self.utterances], rng)
 
     def per_class(self) -> tuple[ClassFigures, ...]:
-        """Return precision, recall, F1 and support of each label that occurs."""
+        """Return precision, recall, F1 and support of each occurring label."""
         return metrics.per_class(self.targets, self.answers, self.occurring)
 
     def confusion(self) -> Confusion:
@@ -192,13 +191,13 @@ class Evaluation:
         return metrics.confusion(self.targets, self.answers, self.labels)
 
     def reliability(self) -> tuple[Bin, ...]:
-        """Return how often answers of each degree of confidence are right."""
+        """Return the accuracy for each range of confidence."""
         return metrics.reliability(self.probabilities.max(axis=1), self.correct)
 
     def by(self, attribute: str) -> tuple[Group, ...]:
-        """Return the figures by ``speaker`` or by an attribute, sorted; utterances that do not state it are left out.
+        """Return the metrics by ``speaker`` or by an attribute, sorted; utterances without the attribute are left out.
 
-        The UAR of a group goes over the labels that occur in it.
+        The UAR of a group uses the labels that occur in it.
         """
         members: dict[str, list[int]] = {}
         for index, utterance in enumerate(self.utterances):
@@ -212,7 +211,7 @@ class Evaluation:
         return tuple(groups)
 
     def by_corpus(self, rng: np.random.Generator) -> tuple[CorpusFigures, ...]:
-        """Return the figures of each corpus, sorted; the intervals are drawn from ``rng``."""
+        """Return the metrics of each corpus, sorted; the intervals are drawn from ``rng``."""
         known = coverage(self.utterances, self.labels)
         figures = []
         for corpus, own in known.by_corpus.items():
@@ -236,7 +235,7 @@ class Evaluation:
         return tuple(figures)
 
     def confused(self) -> tuple[ConfusedPair, ...]:
-        """Return every pair of labels of which one was taken for the other, the most frequent first."""
+        """Return every confusion of two labels, the most frequent first."""
         paths: dict[tuple[str, str], list[Path]] = {}
         for utterance, answer in zip(self.utterances, self.answers, strict=True):
             if answer != utterance.label and answer in self.labels:
@@ -252,7 +251,7 @@ class Evaluation:
         return str(classification_report(self.targets, self.answers, labels=list(self.occurring), zero_division=0.0))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what :meth:`from_dict` reads: plain values for JSON, with ``scores`` by label for each utterance."""
+        """Return plain values for JSON and :meth:`from_dict`, with ``scores`` by label for each utterance."""
         return {
             "labels": list(self.labels),
             "utterances": [
@@ -276,7 +275,7 @@ class Evaluation:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Evaluation":
-        """Read what :meth:`as_dict` returned."""
+        """Return the evaluation from the values of :meth:`as_dict`."""
         labels, rows = tuple(content["labels"]), content["utterances"]
         return cls(
             labels,
@@ -292,15 +291,14 @@ class Evaluation:
 
 
 def evaluate(model: Model, data: str | PathLike[str] | Sequence[Utterance]) -> Evaluation:
-    """Test a model on labelled recordings.
+    """Evaluate a model on labelled recordings.
 
     Args:
         model: the model.
-        data: a folder or a table of recordings as ``audio-emotion evaluate`` takes it, also as ``CORPUS=PATH``, or
-            utterances.
+        data: a folder or a table of recordings, or ``CORPUS=PATH``, as for ``audio-emotion evaluate``; or utterances.
 
     Raises:
-        CorpusError: there are no recordings, or none with a label of the model's.
+        CorpusError: there are no recordings, or none with a label of the model.
     """
     if isinstance(data, str | PathLike):
         data = gather(parse_sources([fspath(data)])).utterances
@@ -310,20 +308,21 @@ def evaluate(model: Model, data: str | PathLike[str] | Sequence[Utterance]) -> E
 def evaluate_utterances(
     model: Model, utterances: Sequence[Utterance], advance: Callable[[], None] = lambda: None
 ) -> Evaluation:
-    """Ask ``model`` about every utterance whose label it has, one file at a time, as ``infer`` does.
+    """Evaluate ``model`` on every utterance whose label it has, one file at a time, as ``infer`` does.
 
-    An unreadable file is answered ``unreadable``. ``advance`` is called once for each of ``utterances``.
+    An unreadable file gets the answer ``unreadable``. ``advance`` is called once per utterance.
 
     Raises:
-        CorpusError: no utterance has a label of the model's.
+        CorpusError: no utterance has a label of the model.
     """
     labels = model.config.labels
     asked = tuple(u for u in utterances if u.label in labels)
     left_out = Counter(u.label for u in utterances if u.label not in labels)
     if not asked:
         raise CorpusError(
-            f"nothing to test on: the model knows {', '.join(labels)}, and the {len(utterances)} utterance(s) are "
-            f"{', '.join(sorted(left_out)) or 'none'}; name recordings with the model's labels"
+            f"nothing to test: the model has the labels {', '.join(labels)}, and the {len(utterances)} utterance(s) "
+            f"are "
+            f"{', '.join(sorted(left_out)) or 'none'}; use recordings with the model's labels"
         )
     answers, problems = [], []
     probabilities = np.full((len(asked), len(labels)), 1 / len(labels))

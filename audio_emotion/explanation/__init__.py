@@ -1,12 +1,12 @@
-"""Which part of a sound spoke for the answer that a model gave.
+"""Which parts of a recording drove a prediction.
 
-Everything is in log-odds of one label, ``log(p / (1 - p))``, which the softmax does not flatten where it is sure.
-Both methods compare with the background of the recording itself, the level that each band has in its quietest tenth:
+All values are in log-odds of one label, ``log(p / (1 - p))``, which does not saturate like the softmax. Both methods
+compare with the background of the recording, the level of the quietest tenth of each band:
 
-* ``occlusion`` turns parts of the *sound* down to it and hears what becomes of the answer (Zeiler and Fergus 2014).
-  It asks nothing of a model but answers, so it runs wherever ``infer`` does.
-* ``gradients`` follows the answer from the background to the recording through the log-mel spectrogram and adds up
-  what each cell of it contributed (integrated gradients, Sundararajan et al. 2017). It needs torch.
+* ``occlusion`` reduces parts of the *sound* to the background and runs the model again (Zeiler and Fergus 2014). It
+  only needs predictions, so it works wherever ``infer`` does.
+* ``gradients`` follows the log-odds from the log-mel spectrogram of the background to that of the recording, and adds
+  up the contribution of each cell (integrated gradients, Sundararajan et al. 2017). It needs torch.
 """
 
 from dataclasses import dataclass
@@ -30,24 +30,24 @@ Method = Literal["occlusion", "gradients"]
 METHODS: tuple[str, ...] = get_args(Method)
 
 NOISE = 0.1
-"""Importances nearer to 0 than this, in log-odds, mean nothing."""
+"""Importances closer to 0 than this, in log-odds, are noise."""
 
-_NO_SPEECH = "{}: holds no speech, so there is no answer to explain; --no-gate explains it all the same"
+_NO_SPEECH = "{}: has no speech, so there is no prediction to explain; use --no-gate to explain it anyway"
 
 MAX_S = 30.0
-"""Longer recordings are refused: each second takes about one on one core, and a picture would show little of it."""
+"""Longer recordings are refused: each second takes about a second on one core, and a plot would show little."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
-    """Which part of a sound spoke for a label, and which against it.
+    """Which parts of a recording speak for a label, and which against it.
 
     Attributes:
         waveform: the sound.
-        prediction: what the model says of it.
-        label: the label that is explained: the answer, unless another was asked for.
+        prediction: the model's prediction.
+        label: the explained label: the predicted one, unless another was requested.
         method: one of :data:`METHODS`.
-        weighed: the importance of each span and band in log-odds, above 0 what spoke for the label.
+        weighed: the importance of each time span and band in log-odds; above 0 it speaks for the label.
     """
 
     waveform: Waveform
@@ -58,15 +58,15 @@ class Explanation:
 
     @property
     def times(self) -> npt.NDArray[np.float64]:
-        """Where spans begin and end, seconds from the beginning of the recording, (n_spans + 1,)."""
+        """The borders of the time spans, (n_spans + 1,), in seconds from the start of the recording."""
         return self.waveform.start + self.weighed.edges / self.waveform.sampling_rate
 
     def regions(self, least: float = 0.5, against: bool = False) -> list[tuple[float, float, float]]:
-        """Return the stretches that spoke for the label (or ``against`` it), the strongest first.
+        """Return the time regions that speak for the label (or ``against`` it), the strongest first.
 
-        A stretch is what lies together above ``least`` times the strongest span; each is (start and end in seconds
-        from the beginning of the recording, importance of its strongest span). Those that are weaker than
-        :data:`NOISE` are among them.
+        A region is a run of spans above ``least`` times the strongest span. Each is (start, end, importance of its
+        strongest span), with times in seconds from the start of the recording. Regions below :data:`NOISE` are
+        included.
         """
         over_time = -self.weighed.over_time if against else self.weighed.over_time
         if over_time.max() <= 0:
@@ -91,21 +91,21 @@ def explain(
     gate: bool = True,
     name: str | None = None,
 ) -> Explanation:
-    """Say which part of a recording spoke for an answer.
+    """Explain which parts of a recording drove a prediction.
 
     Args:
-        model: what answers; ``gradients`` needs one loaded with ``backend="torch"`` that reads a log-mel spectrogram.
+        model: the model; ``gradients`` needs one loaded with ``backend="torch"`` whose input is a log-mel spectrogram.
         source: as in :meth:`~audio_emotion.inference.model.Model.predict`.
-        sampling_rate: Hz, of samples.
-        part: which stretch, channel and stream is meant; half a minute at most.
-        label: which label is explained; the answer if not given.
+        sampling_rate: Hz; required for arrays.
+        part: the time span, channel and stream to use; at most 30 seconds.
+        label: the label to explain; the predicted one if not given.
         method: one of :data:`METHODS`.
-        gate: whether windows of silence, hum, noise and steady tones are left out, as they are of the answer.
-        name: what messages call a source that is not a path.
+        gate: whether to ignore windows of silence, hum, noise and steady tones, as ``predict`` does.
+        name: name of a source that is not a path, for messages.
 
     Raises:
-        AudioError: the source cannot be decoded, holds no speech, or is longer than half a minute.
-        UsageError: the model has no such label, or cannot be explained by this method; or no such method.
+        AudioError: the source cannot be decoded, has no speech, or is longer than 30 seconds.
+        UsageError: unknown label or method, or the method does not support the model.
 
     >>> from audio_emotion import explain, load_model
     >>> explanation = explain(load_model(device="cpu"), "inference/samples/sad.wav")

@@ -1,4 +1,4 @@
-"""How a timeline is cut, answered and joined."""
+"""Settings of a timeline."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,23 +10,23 @@ Smoothing = Literal["median", "viterbi"]
 
 @dataclass(frozen=True, slots=True)
 class TimelineConfig:
-    """How a sound is cut, answered and joined.
+    """Settings of a timeline.
 
     Attributes:
-        window_s: seconds of sound behind each answer; None: the model's own window.
-        hop_s: seconds from one window to the next; at most ``window_s``.
-        merge: whether neighbours of one label become one segment, its scores their mean by duration.
-        min_duration_s: segments shorter than this, once merged, are left out; above 0 it merges.
-        smooth: None; ``median``: each label's score becomes its median over five windows, made to sum to 1;
-            ``viterbi``: the likeliest sequence of labels where a label stays from one window to the next with
-            a probability of 0.9, and every other is equally likely; scores stay as they are. The sequence is
-            decided 64 windows later at the latest. Both work on runs of windows between pauses.
-        min_confidence: what no label scores as high as is answered ``unknown``, 0 to 1.
-        gate: whether windows of silence, hum, noise and steady tones are answered ``no speech``.
-        vad: whether windows without a voice are so too (extra ``vad``).
+        window_s: window length in seconds; None: the model's own.
+        hop_s: seconds between the starts of two windows; at most ``window_s``.
+        merge: whether adjacent segments with the same label are merged; scores are averaged, weighted by duration.
+        min_duration_s: drop shorter segments after merging; a value above 0 implies ``merge``.
+        smooth: None; ``median``: the median of each label's score over five windows, scaled to sum to 1; ``viterbi``:
+            the most likely sequence of labels, if a label stays the same from one window to the next with a
+            probability of 0.9 and all other labels are equally likely. Viterbi does not change scores, and decides
+            after at most 64 windows. Both work on runs of windows between pauses.
+        min_confidence: segments with a lower score, 0 to 1, get the label ``unknown``.
+        gate: whether windows of silence, hum, noise and steady tones get the label ``no speech``.
+        vad: whether windows without a voice do too (extra ``vad``).
 
     Raises:
-        UsageError: a value out of its range.
+        UsageError: a value is out of range.
     """
 
     window_s: float | None = None
@@ -60,7 +60,7 @@ DEFAULTS = TimelineConfig()
 
 
 def grid(sampling_rate: int, window_samples: int, config: TimelineConfig) -> tuple[int, int]:
-    """Return the length of a timeline's windows and the way from one to the next, in samples.
+    """Return the window length and the hop of a timeline, in samples.
 
     Raises:
         UsageError: the hop is longer than the window.
@@ -68,7 +68,7 @@ def grid(sampling_rate: int, window_samples: int, config: TimelineConfig) -> tup
     window_s = window_samples / sampling_rate if config.window_s is None else config.window_s
     if config.hop_s > window_s:
         raise UsageError(
-            f"the hop is {config.hop_s:g} s and the window {window_s:g} s: what lies between windows "
-            "would not be heard; take a hop of at most the window"
+            f"the hop is {config.hop_s:g} s and the window {window_s:g} s, so sound between windows would be skipped; "
+            "use a hop of at most the window length"
         )
     return round(window_s * sampling_rate), max(1, round(config.hop_s * sampling_rate))

@@ -30,7 +30,7 @@ from audio_emotion.models.checkpoint import ModelConfig
 from audio_emotion.models.descriptors import maker
 
 _GROUP = 16
-"""Recordings that a thread answers together: their windows share a batch, in which no other thread has to wait."""
+"""Recordings that a thread predicts together, so that their windows share a batch."""
 
 BACKENDS = ("auto", "onnx", "onnx-int8", "torch")
 _GRAPHS = {"onnx": checkpoint.GRAPH, "onnx-int8": checkpoint.INT8_GRAPH}
@@ -140,10 +140,10 @@ class Model:
                 tensor, (n_samples,) or (n_channels, n_samples), floats with full scale at ±1 or integers, or a
                 :class:`Waveform`, which has its own rate.
             sampling_rate: Hz; required for arrays and tensors.
-            part: the stretch, channel and stream to predict.
-            gate: whether windows of silence, hum, noise and steady tones are left out.
-            vad: whether windows without a voice are left out too (extra ``vad``).
-            name: what messages call a source that is not a path.
+            part: the time span, channel and stream to use.
+            gate: whether to ignore windows of silence, hum, noise and steady tones.
+            vad: whether to ignore windows without a voice too (extra ``vad``).
+            name: name of a source that is not a path, for messages.
 
         Raises:
             AudioError: the recording cannot be decoded or is empty.
@@ -389,8 +389,8 @@ class Model:
             sources: paths of recordings, folders or patterns; or sources as :meth:`predict` takes them, such as arrays.
             sampling_rate: Hz, of arrays of samples.
             shrinkage: number of windows at which the model is moved half the way; None: the model's own setting.
-            gate: whether windows of silence, hum, noise and steady tones are left out.
-            vad: whether windows without a voice are left out too (extra ``vad``).
+            gate: whether to ignore windows of silence, hum, noise and steady tones.
+            vad: whether to ignore windows without a voice too (extra ``vad``).
 
         Raises:
             ModelError: the model cannot be adapted.

@@ -1,16 +1,26 @@
-"""Emotion over time: windows of a sound as it comes → segments with an answer each.
+"""Emotion over time: from sound to segments with predictions.
 
-The sound is cut into windows of ``window_s`` seconds, one every ``hop_s``. Each is answered by itself, as
-:meth:`~audio_emotion.inference.model.Model.predict` answers a recording but for the quiet at its ends, which stays. A
-window as long as the model's own is read as it is, a shorter one stands in the middle of the model's with zeros around
-it, and of a longer one the model reads windows of its own length, half a window apart, whose logits are averaged. The
-last window, which the sound does not fill, is padded as a short utterance is in training. A sound that one window
-holds is an utterance: the quiet at its ends is left out, and its one segment says what ``predict`` says.
+The sound is cut into windows of ``window_s`` seconds, one every ``hop_s``. Each window is predicted like a recording
+(:meth:`~audio_emotion.inference.model.Model.predict`), except that its quiet ends are not removed:
 
-A segment is the stretch nearer to the middle of its window than to that of any other, so that segments follow each
-other without gaps: with windows of 3 s every second, the first is from 0 to 2 s, the next from 2 to 3 s, and so on.
-What the answers then go through (:mod:`~audio_emotion.inference.smoothing`), in order: smoothing, ``min_confidence``,
-merging, ``min_duration_s``.
+- A window of the model's own length is used unchanged.
+- A shorter window is padded with zeros on both sides to the model's length.
+- A longer window is cut into windows of the model's length, which overlap by half; their logits are averaged.
+- The last window, which the sound does not fill, is padded like a short utterance in training.
+
+A sound that fits in one window is an utterance: its quiet ends are removed, and its single segment equals ``predict``.
+
+A segment is the part of the sound that is closer to the middle of its window than to the middle of any other, so
+segments touch without gaps. With windows of 3 s and a hop of 1 s:
+
+    time, s     0    1    2    3    4    5
+    window 0    |--------------|                middle at 1.5
+    window 1         |--------------|           middle at 2.5
+    window 2              |--------------|      middle at 3.5
+    segments    |----0----|-1--|----2----|      borders halfway between two middles
+
+Then the segments go through smoothing, ``min_confidence``, merging and ``min_duration_s``, in this order
+(:mod:`~audio_emotion.inference.smoothing`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +39,7 @@ from audio_emotion.inference.config import DEFAULTS, TimelineConfig
 from audio_emotion.inference.model import Input, Model
 from audio_emotion.inference.segmenter import TimelinePipeline
 
-_LONG_S = 600.0  # segments longer than this are decoded by themselves, in a stream
+_LONG_S = 600.0  # longer segments are decoded separately, as a stream
 
 
 def timeline(
@@ -44,8 +54,8 @@ def timeline(
     """Yield the segments of a recording as it is decoded; memory does not grow with its length.
 
     Arguments are those of :meth:`~audio_emotion.inference.model.Model.predict`; times are seconds from the start of
-    the recording, wherever ``part`` starts. Raises :class:`~audio_emotion.core.errors.AudioError` as it does, and, if a
-    file proves unreadable on its way, after the segments before.
+    the recording, wherever ``part`` starts. It also raises the same :class:`~audio_emotion.core.errors.AudioError`; if
+    a file becomes unreadable halfway, after the segments before.
 
     >>> import numpy as np
     >>> from audio_emotion import TimelineConfig, load_model, timeline
@@ -78,10 +88,10 @@ def score_segments(
     vad: bool = False,
     name: str | None = None,
 ) -> Iterator[tuple[Segment, Prediction]]:
-    """Yield each segment with what :meth:`Model.predict` says of it, in the order of their starts.
+    """Yield each segment with its prediction, as by :meth:`Model.predict`, in the order of their starts.
 
-    The recording is decoded once; the longest segment, up to ten minutes, is held in memory, and longer ones are
-    decoded by themselves. Of ``part`` the channel and the stream count. An answer ends where the recording does.
+    The recording is decoded once. Segments of up to ten minutes are held in memory; longer ones are decoded
+    separately. Only the channel and the stream of ``part`` are used. A prediction ends where the recording ends.
 
     Raises:
         AudioError: as :meth:`Model.predict`, or a segment starts where the recording has ended.
@@ -100,18 +110,19 @@ def score_segments(
         samples = next(found)
         if not len(samples):
             raise AudioError(
-                f"{audio.name_of(source, name)}: the segment from {segment.start:g} to {segment.end:g} s starts where "
-                "the recording has ended; are these the segments of another one, or was it cut off?"
+                f"{audio.name_of(source, name)}: the segment from {segment.start:g} to {segment.end:g} s starts "
+                f"after the "
+                "end of the recording; check that the segments belong to this recording and that it is complete"
             )
         waveform = Waveform(samples, rate, rate, segment.start)
         yield segment, replace(model.predict_waveform(waveform, gate, vad), channel=part.channel)
 
 
 class Stream:
-    """A sound that comes in chunks, as from a microphone, answered window by window; for one thread at a time.
+    """Predict sound that arrives in chunks, as from a microphone. Use it from one thread at a time.
 
-    An answer is given as soon as one sample behind its window came (smoothing and merging need what follows). All
-    together they are what :func:`timeline` says of the whole.
+    A prediction is available one sample after the end of its window (smoothing and merging need later windows).
+    Together, the predictions are those of :func:`timeline` for the whole sound.
 
     >>> import numpy as np
     >>> from audio_emotion import Stream, load_model
@@ -124,13 +135,13 @@ class Stream:
     [(3.0, 5.0)]
 
     Attributes:
-        model: what answers.
+        model: the model.
         sampling_rate: Hz, of the chunks.
-        config: how the sound is cut, answered and joined.
-        channel: the one that is answered, counted from 1; None: the mean of all.
-        start: seconds, the time of the first sample.
-        position: seconds, the time up to which sound came.
-        answered: seconds, the time up to which windows were answered (smoothing and merging may hold some back).
+        config: settings of the timeline.
+        channel: the channel to use, from 1; None: the mean of all.
+        start: time of the first sample, in seconds.
+        position: time of the last received sample, in seconds.
+        answered: end of the last predicted window, in seconds (smoothing and merging may delay segments).
     """
 
     def __init__(
@@ -147,31 +158,31 @@ class Stream:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all sound; the next chunk is the beginning of another."""
+        """Start again: the next chunk is the beginning of a new sound."""
         self._n_frames = 0
         self._downmix = audio.Downmix(self.channel, "stream")
         self._resampler = audio.Resampler(self.sampling_rate, self.model.config.sampling_rate)
         self._pipeline = TimelinePipeline(self.model, self.config, self.start, self.channel)
 
     def push(self, frames: npt.NDArray[Any]) -> list[Prediction]:
-        """Take the next chunk, (n_frames,) or (n_frames, n_channels), of any length; return what is answered by it.
+        """Add a chunk of any length, (n_frames,) or (n_frames, n_channels); return the new predictions.
 
-        Floats have their full scale at ±1, integers at their type's. Raises
-        :class:`~audio_emotion.core.errors.AudioError` where a sample is not finite; the chunk is then not taken.
+        Full scale is ±1 for floats, and the range of the type for integers. Raises
+        :class:`~audio_emotion.core.errors.AudioError` if a sample is not finite; the chunk is then not used.
         """
         samples = self._downmix.push(frames)
         self._n_frames += len(samples)
         return self._pipeline.push(self._resampler.push(samples))
 
     def flush(self) -> list[Prediction]:
-        """Return what is left to be answered, the sound being at its end, and begin anew."""
+        """End the sound: return the remaining predictions, and reset."""
         rest = self._pipeline.push(self._resampler.flush()) + self._pipeline.flush() if self._n_frames else []
         self.reset()
         return rest
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What there is to know of the sound since the last reset, a sentence each."""
+        """Notes about the sound since the last reset, one sentence each."""
         return (self._downmix.note,) if self._downmix.note else ()
 
     @property

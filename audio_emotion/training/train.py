@@ -33,14 +33,14 @@ TAKEN_UP = "taken up again"
 
 @dataclass(frozen=True)
 class Trained:
-    """What one run left.
+    """The result of a training run.
 
     Attributes:
         folder: the stored model.
-        history: what each epoch left.
-        split: who trained, who chose the epoch, who was tested on.
-        evaluation: the test side's; None where there was none.
-        run_folder: its log, curves and config.
+        history: metrics of each epoch.
+        split: the training, validation and test sides.
+        evaluation: of the test side; None if there is none.
+        run_folder: log, curves and config of the run.
     """
 
     folder: Path
@@ -63,20 +63,20 @@ def train(
     progress: Progress = silent,
     keeping: Keeping = Keeping(),  # noqa: B008 (frozen)
 ) -> Trained:
-    """Train on labelled recordings and store the model under ``name`` (its architecture's) in the user's data folder.
+    """Train on labelled recordings and store the model in the user's data folder.
 
-    ``data`` are corpora as ``NAME=DIR``, or folders and tables that are recognised; without any, RAVDESS speech is
-    looked for in ``AUDIO_EMOTION_DATA``, else among the downloads. The test side is answered by the stored model,
-    through the same code as ``infer``. A model of that name is replaced when all is done, and not before. A run that
-    was stopped goes on where it stood when it is called again with the same arguments and recordings.
+    ``name`` is the name of the model; by default its architecture. ``data`` are folders, tables, or corpora as
+    ``NAME=DIR``; without any, RAVDESS in ``AUDIO_EMOTION_DATA``, or its download. The stored model is evaluated on the
+    test side with the code of ``infer``. An existing model of that name is only replaced at the end. To continue an
+    interrupted run, call it again with the same arguments and recordings.
 
     Raises:
-        CorpusError: no recordings, or too few for the split, or (``strict``) one that cannot be decoded.
-        UsageError: an option out of its range.
-        DeviceError: no such device here.
+        CorpusError: no recordings, too few for the split, or (with ``strict``) one that cannot be decoded.
+        UsageError: an option is out of range.
+        DeviceError: the device is not available.
         StorageError: the model cannot be written.
-        TrainingError: it cannot go on.
-        KeyboardInterrupt: Ctrl-C, the state being kept.
+        TrainingError: the run cannot continue.
+        KeyboardInterrupt: Ctrl-C; the state is saved.
     """
     config = config or TrainConfig()
     material = load_dataset(data, labels, strict, progress, config.rate)

@@ -85,7 +85,7 @@ def test_gradients_on_the_command_line(cli, tmp_path: Path):
 
 def test_what_cannot_be_explained_is_one_line(cli, tmp_path: Path):
     soundfile.write(tmp_path / "silence.wav", np.zeros(RATE), RATE)
-    assert_one_line(cli("explain", "silence.wav"), 1, "silence.wav: holds no speech", "--no-gate")
+    assert_one_line(cli("explain", "silence.wav"), 1, "silence.wav: has no speech", "--no-gate")
     assert_one_line(cli("explain", SAMPLE, "-o", "x.gif"), 2, "x.gif", ".png or an .svg")
     assert_one_line(cli("explain", SAMPLE, "--method", "guess"), 2, "'guess'", "occlusion, gradients")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["silence.wav"]

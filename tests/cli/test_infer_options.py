@@ -222,7 +222,7 @@ def test_what_a_journal_lost_is_told_unless_quiet(infer: Run):
     assert "damaged" not in infer(*into).stderr
     with Path("out/journal.jsonl").open("a") as file:
         file.write("x\n")
-    assert infer(*into).stderr.startswith("audio-emotion: out/journal.jsonl: 1 damaged line(s) passed over\n")
+    assert infer(*into).stderr.startswith("audio-emotion: out/journal.jsonl: 1 damaged line(s) skipped\n")
     assert infer(*into, "-q").stderr == ""
 
 

@@ -90,7 +90,7 @@ def test_people_get_lines_where_there_is_no_terminal(talk: Path):
         (("--file", "a.wav", "--hop", "5"), "the hop is 5 s"),
         (("--file", "a.wav", "--wait", "5"), "--wait is for microphones"),
         (("--vad", "--no-gate"), "--vad cannot be used with --no-gate"),
-        (("--record", "a", "--save", "a"), "name one file"),
+        (("--record", "a", "--save", "a"), "are the same file"),
         (("--wait", "-1"), "expected 0 or more"),
     ],
 )
@@ -177,7 +177,7 @@ def test_ctrl_c_ends_cleanly_with_a_summary(tmp_path: Path):
     assert "".join(lines) == (tmp_path / "s.jsonl").read_text()
     shares, cost, latency = errors.splitlines()
     assert shares.startswith("audio-emotion: share of time: ")
-    assert f"{len(lines)} answers" in cost
+    assert f"{len(lines)} predictions" in cost
     assert "no overflow, 0.0 s lost" in latency
 
 

@@ -129,7 +129,9 @@ def test_evaluate_answers_as_predict_does(tmp_path):
 @pytest.mark.parametrize("labels", [(), ("bored", "tired")])
 def test_nothing_to_test_on(tmp_path, labels):
     utterances = [Utterance(tmp_path / "a.wav", label, "own/1") for label in labels]
-    with pytest.raises(CorpusError, match=r"nothing to test on: the model knows sad, calm, angry, happy.*") as error:
+    with pytest.raises(
+        CorpusError, match=r"nothing to test: the model has the labels sad, calm, angry, happy.*"
+    ) as error:
         evaluate_utterances(model(), utterances)
     assert all(label in str(error.value) for label in labels)
 

@@ -67,7 +67,7 @@ def test_stretches_lie_above_half_of_the_strongest(happy: Explanation):
 
 def test_silence_can_be_explained_if_it_must(model: Model):
     silence = np.zeros(RATE, np.float32)
-    with pytest.raises(AudioError, match="array: holds no speech"):
+    with pytest.raises(AudioError, match="array: has no speech"):
         explain(model, silence, RATE)
     assert not explain(model, silence, RATE, gate=False).weighed.heat.any()
 

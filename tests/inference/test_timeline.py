@@ -241,7 +241,7 @@ def test_segments_are_answered_as_recordings(model: Model, monkeypatch: pytest.M
 def test_a_segment_behind_the_end(model: Model) -> None:
     found = score_segments(model, encoded(TALK), [Segment(20, 21), Segment(1, 3)], name="call")
     assert next(found)[0].start == 1
-    with pytest.raises(AudioError, match="call: the segment from 20 to 21 s starts where the recording has ended"):
+    with pytest.raises(AudioError, match="call: the segment from 20 to 21 s starts after the end of the recording"):
         next(found)
 
 

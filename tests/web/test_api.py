@@ -54,7 +54,7 @@ def test_a_video_of_two_channels_and_silence(ask):
     ("query", "message"),
     [
         ("hop=0.01", "hop: Input should be greater than or equal to 0.1"),
-        ("hop=5&timeline=1", "take a hop of at most the window"),
+        ("hop=5&timeline=1", "use a hop of at most the window"),
         ("start=5&end=2", "expected more than the start"),
         ("format=text", "format: Input should be 'json'"),
         ("smooth=x", "smooth: Input should be"),

@@ -66,7 +66,7 @@ def test_a_stream_without_sound_has_no_answer(client):
     ("query", "message", "reason"),
     [
         ("?model=other", None, "no model 'other' is served"),
-        ("?hop=9", None, "take a hop of at most the window"),
+        ("?hop=9", None, "use a hop of at most the window"),
         ("", "begin", "expected binary messages"),
         ("", bytes(2 * 16_000 * 61), "longer than the 60 s allowed"),
     ],
