@@ -11,6 +11,7 @@ from audio_emotion.batch.cluster import remote
 from audio_emotion.batch.journal import FileStat, file_stat
 from audio_emotion.core.errors import UsageError, reason
 from audio_emotion.core.paths import display_path, is_address
+from audio_emotion.core.text import decode
 
 if TYPE_CHECKING:
     from pyarrow import Table
@@ -104,20 +105,32 @@ def _manifest(name: str) -> Iterator[str]:
 
 
 def _table(name: str) -> "Table":
-    from pyarrow import ArrowException, csv, parquet, string
+    from pyarrow import ArrowException, parquet
 
     try:
         filesystem, path = remote.place(name)
         with filesystem.open_input_file(path) as file:
             if name.lower().partition("?")[0].endswith(".parquet"):
                 return parquet.read_table(file)
-            options = csv.ConvertOptions(column_types=dict.fromkeys(_COLUMNS, string()), strings_can_be_null=True)
-            return csv.read_csv(file, convert_options=options)
-    except (ArrowException, OSError) as error:
-        told = " ".join(reason(error).split())
+            return _csv_table(decode(file.read())[0])
+    except (ArrowException, OSError, ValueError) as error:
+        problem = " ".join(reason(error).split())
         raise UsageError(
-            f"{display_path(name)}: is no manifest that can be read ({told}); expected Parquet or CSV"
+            f"{display_path(name)}: is no manifest that can be read ({problem}); expected Parquet or CSV"
         ) from error
+
+
+def _csv_table(text: str) -> "Table":
+    """Read a table as any spreadsheet saves it, all names as text."""
+    from pyarrow import BufferReader, csv, string
+
+    header = text.lstrip().partition("\n")[0]
+    separator = max(",;\t|", key=header.count)
+    return csv.read_csv(
+        BufferReader(text.encode()),
+        parse_options=csv.ParseOptions(delimiter=separator),
+        convert_options=csv.ConvertOptions(column_types=dict.fromkeys(_COLUMNS, string()), strings_can_be_null=True),
+    )
 
 
 def _beside(manifest: str, name: str) -> str:

@@ -67,3 +67,8 @@ def test_a_store_is_reached_without_a_password_in_its_address():
         names("s3:///calls")
     with pytest.raises(UsageError, match="check the address and its options"):
         names("s3://bucket/calls?no_such_option=1")
+
+
+def test_a_manifest_as_a_spreadsheet_saves_it(tmp_path: Path):
+    (tmp_path / "list.csv").write_bytes("path;size\r\nä.wav;1,5\r\n".encode("utf-16"))
+    assert names(tmp_path / "list.csv") == [str(tmp_path / "ä.wav")]
