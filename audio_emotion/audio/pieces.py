@@ -17,6 +17,7 @@ from typing import BinaryIO
 _BLOCK = 2**20  # bytes read at once
 _MAX_CHUNKS = 100  # before the samples; a damaged file may have any number
 _MAX_TAGS = 8
+_MAX_PADDING = 2**16  # bytes of zeros behind a tag
 _MAX_BOXES = 100_000
 _MAX_PIECES = 20_000  # a month of a radio station's songs
 _PAGE = struct.Struct("<4sBBqIIIB")  # capture pattern, version, flags, granule position, serial, sequence, checksum, n
@@ -93,19 +94,12 @@ def pieces(file: BinaryIO | FileIO) -> list[BinaryIO | FileIO | FileView]:
         starts = [first] if first else []
     starts = starts[:_MAX_PIECES] or [first]
     bounds = list(itertools.pairwise([*starts, size]))
-    found: list[BinaryIO | FileIO | FileView] = []
+    views: list[BinaryIO | FileIO | FileView] = []
     for start, end in bounds:
-        paddings = _missing_paddings(file, start, end) if _is_iff(head) else []
-        if len(bounds) == 1 and not start and not paddings:
-            found.append(file)
-            continue
-        edges = [start, *paddings, end]
-        spans: list[tuple[int, int] | bytes] = []
-        for span in itertools.pairwise(edges):
-            spans += [span, b"\0"]
-        found.append(FileView(file, spans[:-1]))
+        parts: list[tuple[int, int] | bytes] = _aligned_chunks(file, start, end) if _is_iff(head) else [(start, end)]
+        views.append(file if parts == [(0, size)] else FileView(file, parts))
     file.seek(0)
-    return found
+    return views
 
 
 def _behind_tags(file: BinaryIO | FileIO, size: int) -> int:
@@ -119,6 +113,11 @@ def _behind_tags(file: BinaryIO | FileIO, size: int) -> int:
         # the size has seven bits in each of four bytes; a footer of ten bytes may follow
         n_bytes = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
         at += 10 + n_bytes + (10 if head[5] & 0x10 else 0)
+        file.seek(at)
+        padding = file.read(_MAX_PADDING)
+        at += len(padding) - len(padding.lstrip(b"\0"))
+    file.seek(at)
+    head = file.read(12)
     known = head[:4] in {b"OggS", b"fLaC", b"caff"} or _is_iff(head)
     return at if known and at < size else 0
 
@@ -135,43 +134,58 @@ def _iff_starts(file: BinaryIO | FileIO, first: int) -> list[int]:
     starts = [first]
     while len(starts) < _MAX_PIECES:
         file.seek(starts[-1])
-        head = file.read(8)
+        head = file.read(28)
         (n_bytes,) = struct.unpack(">I" if head[:4] == b"FORM" else "<I", head[4:8])
+        if head[:4] == b"RF64" and head[12:16] == b"ds64" and len(head) == 28:
+            (n_bytes,) = struct.unpack("<Q", head[20:])
         following = starts[-1] + 8 + n_bytes + n_bytes % 2
+        if following > 2**62:
+            break
         file.seek(following)
-        if head[:4] == b"RF64" or not _is_iff(file.read(12)):
+        if not _is_iff(file.read(12)):
             break
         starts.append(following)
     return starts
 
 
-def _missing_paddings(file: BinaryIO | FileIO, start: int, end: int) -> list[int]:
-    """Return where a chunk of odd length ends, and the next one begins without the byte of padding.
+def _aligned_chunks(file: BinaryIO | FileIO, start: int, end: int) -> list[tuple[int, int] | bytes]:
+    """Return the parts of a WAV or AIFF file whose chunks begin where a decoder looks for them.
+
+    A chunk of odd length is followed by a byte of padding, and no other chunk is:
+
+        right        | odd chunk | 0 | data |
+        too little   | odd chunk | data |           -> a zero is put in
+        too much     | chunk | 0 | data |           -> a byte is left out
 
     Only chunks before the samples count: those behind them are of no use to a decoder.
     """
     file.seek(start)
     order = ">I" if file.read(4) == b"FORM" else "<I"
-    at, places = start + 12, []
+    parts: list[tuple[int, int] | bytes] = []
+    begins, at = start, start + 12
     for _ in range(_MAX_CHUNKS):
         file.seek(at)
         head = file.read(8)
         if len(head) < 8 or head[:4] in {b"data", b"SSND"}:
             break
         (n_bytes,) = struct.unpack(order, head[4:])
-        at += 8 + n_bytes
-        if n_bytes % 2:
-            file.seek(at)
-            # right:   | odd chunk | 0 | data |      wrong:   | odd chunk | data |
-            #          at ends the chunk ^                     at ends the chunk ^
-            following = file.read(9)
-            if following[:1] != b"\0" and _is_chunk_name(following[:4]) and not _is_chunk_name(following[1:5]):
-                places.append(at)
-            else:
-                at += 1
+        at += 8 + n_bytes  # the end of the chunk
         if at >= end:
             break
-    return places
+        file.seek(at)
+        following = file.read(9)
+        is_odd = n_bytes % 2 == 1
+        begins_here = following[:1] != b"\0" and _is_chunk_name(following[:4]) and not _is_chunk_name(following[1:5])
+        begins_later = not _is_chunk_name(following[:4]) and _is_chunk_name(following[1:5])
+        if is_odd and begins_here:
+            parts += [(begins, at), b"\0"]
+            begins = at
+        elif is_odd:
+            at += 1
+        elif begins_later:
+            parts.append((begins, at))
+            begins = at = at + 1
+    return [*parts, (begins, end)]
 
 
 def _is_chunk_name(name: bytes) -> bool:

@@ -12,7 +12,8 @@ from audio_emotion.core.types import FloatArray, Waveform
 MIN_RATE, MAX_RATE = 1_000, 1_000_000
 """Sampling rates in Hz outside which a header is taken for damaged."""
 
-_HALF_LIFE = 2**17  # frames, some seconds, after which a block counts half
+_DECIDED = 2**14  # frames that are mixed alike: less than a second
+_HALF_LIFE = 2**14  # frames, about a second, after which sound counts half
 _CANCELS, _RECOVERS = 100.0, 25.0  # of energies: 20 dB, and 14 dB for the way back
 _INAUDIBLE = 1e-7  # a mean square, -70 dB re full scale: rounding errors have no phase
 
@@ -98,9 +99,12 @@ class Downmix:
 
     def push(self, frames: npt.NDArray[Any]) -> FloatArray:
         """Return the next samples, (n_frames,). Raises :class:`AudioError` as :func:`mono` does."""
-        samples = mono(frames, self._channel, self._name)
         if self._channel is not None or frames.ndim == 1 or frames.shape[1] == 1 or not len(frames):
-            return samples
+            return mono(frames, self._channel, self._name)
+        return np.concatenate([self._mixed(frames[at : at + _DECIDED]) for at in range(0, len(frames), _DECIDED)])
+
+    def _mixed(self, frames: npt.NDArray[Any]) -> FloatArray:
+        samples = mono(frames, None, self._name)
         self._measure(frames, samples)
         if self._instead is None:
             return samples

@@ -99,6 +99,8 @@ def _listen(source: live.LiveSource, model: Model, request: Request) -> None:
             if stop.is_set():  # Ctrl-C also stopped the reader of the pipe
                 _tell(session.summary(), request, to_reader=False)
             raise
+    for line in session.notes:
+        note(f"note: {line}")
     summary = session.summary()
     if failure is not None and not summary.n_answers:
         raise failure

@@ -74,7 +74,7 @@ def test_a_later_link_that_is_damaged_costs_the_others_nothing() -> None:
 
 
 @pytest.mark.parametrize("file_format", ["WAV", "AIFF", "FLAC", "OGG", "CAF"])
-@pytest.mark.parametrize("tags", [ID3, ID3 * 2, ID3[:5] + b"\x10" + ID3[6:] + b"3DI" + ID3[3:10]])
+@pytest.mark.parametrize("tags", [ID3, ID3 * 2, ID3 + bytes(100), ID3[:5] + b"\x10" + ID3[6:] + b"3DI" + ID3[3:10]])
 def test_a_tag_in_front_changes_nothing(file_format: str, tags: bytes) -> None:
     content = encoded(FIRST, RATE, file_format)
     assert np.array_equal(audio.load(tags + content, RATE).samples, audio.load(content, RATE).samples)
@@ -95,6 +95,18 @@ def test_a_chunk_of_odd_length_may_lack_its_padding(file_format: str, order: str
         with_chunk = content[:12] + head + content[12:]
         assert np.array_equal(audio.load(with_chunk, RATE).samples, audio.load(content, RATE).samples), head
         assert audio.load(with_chunk, RATE, AudioRegion(1.5)).duration == 0.5
+
+
+def test_a_byte_too_much_between_chunks_is_left_out() -> None:
+    content = encoded(FIRST, RATE)
+    for wrong in (content[:36] + b"\0" + content[36:], content[:12] + b"NOTE\2\0\0\0ab\0" + content[12:]):
+        assert np.array_equal(audio.load(wrong, RATE).samples, audio.load(content, RATE).samples)
+
+
+def test_large_headers_are_joined_too() -> None:
+    large = encoded(FIRST, RATE, "RF64")
+    assert large[:4] == b"RF64"
+    assert audio.load(large + encoded(SECOND, RATE) + large, RATE).duration == 7
 
 
 def test_most_files_are_read_as_they_are() -> None:

@@ -170,6 +170,15 @@ def test_all_other_channels_are_mixed(second: np.ndarray) -> None:
     assert not recording.notes
 
 
+def test_channels_may_be_out_of_phase_for_a_while() -> None:
+    in_phase, opposite = np.stack([VOICE, VOICE], axis=1), np.stack([VOICE, -VOICE], axis=1)
+    frames = np.concatenate([in_phase] * 6 + [opposite] * 8 + [in_phase] * 6)
+    samples = audio.load(encoded(frames, subtype="FLOAT"), RATE).samples
+    quiet = [not samples[at : at + RATE].any() for at in range(0, len(samples), RATE)]
+    assert sum(quiet) < 10
+    assert not any(quiet[:24] + quiet[-44:])
+
+
 def test_a_stream_changes_no_channel_in_the_middle_of_its_sound() -> None:
     downmix = audio.Downmix(None)
     frames = np.stack([VOICE, -VOICE], axis=1)

@@ -70,10 +70,12 @@ class Session:
     Attributes:
         stream: what answers.
         level_db: of the last block, RMS in dB re full scale.
+        notes: what there is to know of the sound, once it has ended; a sentence each.
     """
 
     def __init__(self, stream: Stream, clock: Clock = time.monotonic) -> None:
         self.stream, self.level_db = stream, SILENCE_DB
+        self.notes: tuple[str, ...] = ()
         self._clock = clock
         config = stream.model.config
         window, hop = grid(config.sampling_rate, config.window_samples, stream.config)
@@ -95,6 +97,7 @@ class Session:
 
     def finish(self) -> Iterator[LiveResult]:
         """Yield what is left to be answered."""
+        self.notes = self.stream.notes  # the stream begins again
         for said in self.stream.flush():
             yield self._counted(said, None)
 

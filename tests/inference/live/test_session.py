@@ -146,3 +146,11 @@ def test_the_level_is_the_last_blocks(model: Model):
     assert session.level_db == -20.0
     list(session.take(Block(np.zeros((320, 1), np.int16))))
     assert session.level_db == -96.0
+
+
+def test_channels_out_of_phase_are_noted_at_the_end(model: Model):
+    frames = pcm(voice(4))
+    session, heap = Session(Stream(model, RATE, CONFIG)), Heap()
+    run(Scripted(blocks(np.concatenate([frames, -frames], axis=1))), session, [heap], threading.Event())
+    assert session.notes == ("the channels are out of phase, so channel 1 was used instead of their mix",)
+    assert any(one.said.label != NO_SPEECH for one in heap.answers)
