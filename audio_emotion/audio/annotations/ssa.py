@@ -1,6 +1,7 @@
 """SubStation Alpha (ASS, SSA), with pysubs2: the actor of a line is the speaker."""
 
 import re
+import warnings
 from collections.abc import Iterator
 
 from audio_emotion.audio.annotations.document import Document, Entry, UnreadableError
@@ -29,7 +30,9 @@ def read(document: Document) -> Iterator[Entry]:
         ) from error
     kind = "ssa" if re.search(r"^ScriptType:\s*v4\.00\s*$", document.text, re.MULTILINE) else "ass"
     try:
-        events = [event for event in SSAFile.from_string(document.text, format_=kind) if not event.is_comment]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of each field that it cannot read
+            events = [event for event in SSAFile.from_string(document.text, format_=kind) if not event.is_comment]
     except Exception as error:  # pysubs2 has exceptions of its own, and lets those of int() through
         raise UnreadableError(f"is not a subtitle file that can be read ({type(error).__name__})") from None
     spoken = split_speakers([event.plaintext.split("\n") for event in events])

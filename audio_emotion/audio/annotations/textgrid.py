@@ -56,14 +56,19 @@ def _tiers(document: Document) -> list[dict[str, Any]]:
             "reading a TextGrid needs a package that is not installed; run: pip install 'audio-emotion[annotations]'"
         ) from error
     try:
-        content = parseTextgridStr(document.text)
-    except Exception as error:  # praatio finds out by index and key errors
+        tiers = parseTextgridStr(document.text)["tiers"]
+        return [_with_numbers(tier) for tier in tiers if tier["class"] == "IntervalTier"]
+    except Exception as error:  # praatio fails with index, key and value errors
         raise UnreadableError(f"is not a TextGrid that can be read ({type(error).__name__})") from None
-    return [tier for tier in content["tiers"] if tier["class"] == "IntervalTier"]
 
 
-def _labelled(entries: Sequence[Any], speaker: str) -> Iterator[Segment]:
+def _with_numbers(tier: dict[str, Any]) -> dict[str, Any]:
+    entries = [(float(start), float(end), str(label)) for start, end, label in tier["entries"]]
+    return {"name": str(tier["name"]), "entries": entries}
+
+
+def _labelled(entries: Sequence[tuple[float, float, str]], speaker: str) -> Iterator[Segment]:
     for start, end, label in entries:
-        text = " ".join(str(label).split())
+        text = " ".join(label.split())
         if text.lower() not in _SILENCE:
-            yield Segment(float(start), float(end), speaker, text)
+            yield Segment(start, end, speaker, text)
