@@ -43,7 +43,7 @@ values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(
-        st.sampled_from(["segments", "words", "word", "start", "end", "text", "speaker", "channel", "timestamp", "file"]),
+        st.sampled_from(["segments", "words", "word", "start", "end", "text", "speaker", "channel", "file"]),
         inner,
         max_size=5,
     ),
