@@ -34,6 +34,7 @@ from audio_emotion.inference.backends.torch import load
 from audio_emotion.models import card, checkpoint
 from audio_emotion.training.config import read
 from audio_emotion.training.dataset import load_dataset
+from audio_emotion.training.job import DataOptions
 from audio_emotion.training.train import train
 
 NAME = "speech-embedding"
@@ -130,7 +131,7 @@ def main() -> None:
     held_out, folder = folds(), paths.bundled_model_dir()
     if not parser.parse_args().figures:
         recipe = read(CONFIGS / f"{NAME}.toml")
-        folder = train(name=f"{NAME}-all", split="all", config=recipe, device="cpu", progress=show).folder
+        folder = train(DataOptions(split="all"), name=f"{NAME}-all", config=recipe, device="cpu", progress=show).folder
     config = bundle(folder, held_out)
     record = {
         "figures": config.figures,

@@ -51,7 +51,8 @@ from audio_emotion.training.config import read
 from audio_emotion.training.cross_validation import end_with_parent
 from audio_emotion.training.dataset import Dataset, load_dataset
 from audio_emotion.training.estimate import estimate
-from audio_emotion.training.train import train_split
+from audio_emotion.training.job import TrainJob
+from audio_emotion.training.train import run_job
 
 HERE = Path(__file__).parent
 CONFIGS = HERE / "configs"
@@ -111,7 +112,8 @@ def carry_out(run: Run) -> str:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         target, kept = (run.models or Path(folder, "models")) / run.record.stem, Path(folder, "run")
-        trained = train_split(target, kept, run.record.stem, material, split, config, "cpu", teller(run))
+        job = TrainJob(run.record.stem, material, split, config, target, kept, "cpu", teller(run))
+        trained = run_job(job)
         described = checkpoint.read_config(target)
     assert trained.evaluation is not None
     figures = trained.evaluation.scores()

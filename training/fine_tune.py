@@ -33,7 +33,8 @@ from audio_emotion.evaluation.evaluate import Evaluation, evaluate_utterances
 from audio_emotion.training.base_model import FEW_CLIPS
 from audio_emotion.training.config import from_table
 from audio_emotion.training.dataset import Dataset, load_dataset
-from audio_emotion.training.train import train_material
+from audio_emotion.training.job import TrainJob
+from audio_emotion.training.train import run_job
 
 RECORD = Path(__file__).parent / "records" / "fine-tuning.json"
 N_CLIPS, N_SPEAKERS, DRAWS = 20, 2, 3
@@ -59,7 +60,8 @@ def draw(material: Dataset, before: Evaluation, seed: int) -> dict[str, object]:
     split = few(material.corpus.utterances, seed)
     labels = ",".join(sorted({u.label for u in split.train}, key=material.labels.labels.index))
     chosen = replace(material, labels=label_set(labels))
-    trained = train_material(chosen, f"few-{seed}", split, from_table({"origin": "default", "seed": seed}), "cpu")
+    config = from_table({"origin": "default", "seed": seed})
+    trained = run_job(replace(TrainJob.named(f"few-{seed}", chosen, split, config), device="cpu"))
     assert trained.evaluation is not None
     tested = {u.path for u in split.test}
     rows = [i for i, u in enumerate(before.utterances) if u.path in tested]

@@ -26,7 +26,8 @@ from audio_emotion.corpora.splits import NAMED_FOLDS, Split, folds
 from audio_emotion.training import TrainConfig, schema
 from audio_emotion.training.config import changes, read
 from audio_emotion.training.dataset import Dataset, load_dataset
-from audio_emotion.training.train import train_split
+from audio_emotion.training.job import TrainJob
+from audio_emotion.training.train import run_job
 
 RECORDS = Path(__file__).parent / "records" / "nested"
 FOLDS = NAMED_FOLDS["emobox"][:5]
@@ -62,7 +63,7 @@ def judged(sides: Split, material: Dataset, config: TrainConfig) -> float:
     """Train for the sake of a fold and return its judges' UAR."""
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder, "model"), Path(folder, "run")
-        trained = train_split(*where, "nested", material, sides, config, "cpu", tell)
+        trained = run_job(TrainJob("nested", material, sides, config, *where, "cpu", tell))
     assert trained.evaluation is not None
     return trained.evaluation.scores()["uar"]
 

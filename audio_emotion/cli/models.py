@@ -139,7 +139,16 @@ def _stored() -> "list[dict[str, Any]]":
 
 
 def _figures(figures: "dict[str, Any]") -> str:
-    return f"UAR {100 * figures['UAR']:.1f} % ({figures['protocol']})" if "UAR" in figures else "no test side"
+    """Return a model's test figure in words, with its interval and how much was tested, as far as these are stored."""
+    if "UAR" not in figures:
+        return "no test side"
+    remarks = []
+    if interval := figures.get("UAR interval"):
+        remarks.append(f"95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f}")
+    if utterances := figures.get("test utterances"):
+        speakers = figures.get("test speakers")
+        remarks.append(f"{utterances} utterances" + (f" by {speakers} speaker(s)" if speakers else ""))
+    return f"UAR {100 * figures['UAR']:.1f} % ({', '.join([*remarks, figures['protocol']])})"
 
 
 def _list_architectures() -> None:

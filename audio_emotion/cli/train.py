@@ -197,6 +197,7 @@ def train(
     """Train a model for `infer --model NAME`."""
     from audio_emotion.models import checkpoint
     from audio_emotion.training.config import changes, merged, read
+    from audio_emotion.training.job import DataOptions
     from audio_emotion.training.run_dir import Keeping
 
     options: dict[str, Any] = {
@@ -215,23 +216,21 @@ def train(
         {"--split": split, "--test-data": test_data, "--tensorboard": tensorboard},
         {"--seeds": seeds, "--jobs": jobs, "--html": html, "--json": as_json},
     )
-    checkpoint.new_folder(
-        name or config_.architecture
-    )  # raises UsageError for an invalid name before anything is decoded
-    what = _training.DataOptions(
-        tuple(data or ()), tuple(test_data or ()), split or "speaker", labels, device, allow_missing, strict
+    checkpoint.new_folder(name or config_.architecture)  # refuses a bad name before the decoding
+    data_options = DataOptions(
+        tuple(data or ()), tuple(test_data or ()), split or "speaker", labels, allow_missing, strict
     )
     if dry_run:
-        _training.dry_run(what, config_, folds)
+        _training.dry_run(data_options, config_, folds, device)
     elif not folds:
         keeping = Keeping(restart, checkpoint_minutes, tensorboard)
-        _training.train_one(what, name or config_.architecture, config_, keeping)
+        _training.train_one(data_options, name or config_.architecture, config_, device, keeping)
     else:
         from audio_emotion.training.cross_validation import FoldsPlan
 
         plan = FoldsPlan(
             name or config_.architecture,
-            what.data,
+            data_options.data,
             folds,
             seeds or 1,
             labels,

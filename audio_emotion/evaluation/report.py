@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from audio_emotion.core.errors import CorpusError
+from audio_emotion.corpora.coverage import coverage
 from audio_emotion.evaluation.evaluate import CorpusFigures, Evaluation, Summary
 from audio_emotion.evaluation.metrics import Intervals
 from audio_emotion.models.checkpoint import ModelConfig
@@ -123,11 +124,6 @@ class Report:
     def scores(self) -> dict[str, float]:
         """The figures that are one number; see :meth:`Evaluation.scores`."""
         return self.evaluation.scores()
-
-    @cached_property
-    def by_corpus(self) -> tuple[CorpusFigures, ...]:
-        """The figures of each corpus; its intervals are always drawn with seed 0, so that they stay as they are."""
-        return self.evaluation.by_corpus(np.random.default_rng(0))
 
     @property
     def shared_speakers(self) -> dict[str, list[str]]:
@@ -225,7 +221,7 @@ class Report:
                 "per_class": [asdict(c) for c in evaluation.per_class()],
                 "confusion": asdict(evaluation.confusion()),
                 "reliability": [asdict(b) for b in evaluation.reliability()],
-                "by_corpus": [asdict(c) for c in self.by_corpus],
+                "by_corpus": [asdict(c) for c in by_corpus(evaluation)],
                 **{f"by_{attribute}": [asdict(g) for g in evaluation.by(attribute)] for attribute in GROUPS},
                 "confused": [asdict(p) | {"paths": [str(x) for x in p.paths]} for p in evaluation.confused()],
                 "unanswered": evaluation.unanswered,
@@ -276,8 +272,9 @@ def tables(report: Report) -> list[Table]:
     """Return the tables of one set: figures, labels, groups where there are any, and the most-confused pairs."""
     evaluation = report.evaluation
     found = [headline_table(report), _class_table(evaluation)]
-    if len(report.by_corpus) > 1 or any(c.labels != evaluation.labels for c in report.by_corpus):
-        found.append(corpus_table(report))
+    known = coverage(evaluation.utterances, evaluation.labels).by_corpus
+    if len(known) > 1 or any(own != evaluation.labels for own in known.values()):
+        found.append(corpus_table(evaluation))
     for attribute in GROUPS:
         groups = evaluation.by(attribute)
         if groups:
@@ -312,7 +309,28 @@ def _class_table(evaluation: Evaluation) -> Table:
     return Table("By emotion", ("emotion", "precision %", "recall %", "F1 %", "utterances"), rows)
 
 
-def corpus_table(report: Report) -> Table:
+def by_corpus(evaluation: Evaluation) -> tuple[CorpusFigures, ...]:
+    """Return the figures of each corpus; the intervals are always drawn with seed 0, so that they stay as they are."""
+    return evaluation.by_corpus(np.random.default_rng(0))
+
+
+def size(evaluation: Evaluation) -> str:
+    """Return how much was tested, as ``240 utterances by 4 speakers``."""
+    n_speakers = len(evaluation.speakers)
+    return f"{counted(len(evaluation.utterances), 'utterance')} by {counted(n_speakers, 'speaker')}"
+
+
+def short_figures(evaluation: Evaluation) -> str:
+    """Return UAR with its interval over speakers, accuracy, and how much was tested, in one line."""
+    intervals = evaluation.intervals(np.random.default_rng(0))
+    interval = " (no interval: one speaker)"
+    if intervals:
+        low, high = map(percent, intervals.uar)
+        interval = f" (95 % interval {low} to {high})"
+    return f"UAR {100 * evaluation.uar:.2f} %{interval}, accuracy {100 * evaluation.accuracy:.2f} %, {size(evaluation)}"
+
+
+def corpus_table(evaluation: Evaluation) -> Table:
     """Return the figures of each corpus, among its own labels and as answered."""
     rows = tuple(
         (
@@ -325,7 +343,7 @@ def corpus_table(report: Report) -> Table:
             str(c.n_utterances),
             str(c.n_speakers),
         )
-        for c in report.by_corpus
+        for c in by_corpus(evaluation)
     )
     columns = ("corpus", "labels", "UAR, own labels %", "UAR %", "95 % interval", "WA %", "utterances", "speakers")
     return Table("By corpus", columns, rows)

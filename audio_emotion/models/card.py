@@ -85,4 +85,10 @@ def _made_from(origin: Mapping[str, Any] | None) -> list[str]:
 def _figures(figures: Mapping[str, Any]) -> list[str]:
     if not figures:
         return ["None: every speaker was trained on, so nothing is left to test on."]
-    return [f"- {name}: {f'{value:.4f}' if isinstance(value, float) else value}" for name, value in figures.items()]
+    return [f"- {name}: {_number(value)}" for name, value in figures.items()]
+
+
+def _number(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return " to ".join(map(_number, value))
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -299,6 +299,13 @@ def write(folder: Path, config: ModelConfig, card: str) -> None:
     (folder / CARD).write_text(card, "utf-8")
 
 
+def add_figures(folder: Path, figures: Mapping[str, Any], card: str) -> None:
+    """Write figures into a folder's ``config.json``, and its card; the weight files have not changed."""
+    described = json.loads((folder / CONFIG).read_text("utf-8")) | {"figures": dict(figures)}
+    (folder / CONFIG).write_text(json.dumps(described, indent=2) + "\n", "utf-8")
+    (folder / CARD).write_text(card, "utf-8")
+
+
 def _sha256(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()

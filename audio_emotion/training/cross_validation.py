@@ -20,12 +20,12 @@ from audio_emotion.corpora.base import Progress, silent
 from audio_emotion.corpora.splits import folds as make_folds
 from audio_emotion.evaluation.evaluate import Evaluation, Summary, pool, summarise
 from audio_emotion.evaluation.report import Provenance, Report
-from audio_emotion.inference.backends import choose_device
 from audio_emotion.models import checkpoint
 from audio_emotion.training import TrainConfig, base_model, schema
 from audio_emotion.training.dataset import Dataset, load_dataset
+from audio_emotion.training.job import TrainJob
 from audio_emotion.training.run_dir import finish
-from audio_emotion.training.train import train_split
+from audio_emotion.training.train import run_job
 
 _PLAN, _MODEL, _EVALUATION = "plan.json", "model", "evaluation.json"
 
@@ -96,7 +96,7 @@ def run_folds(plan: FoldsPlan, material: Dataset, restart: bool = False, progres
     wanted = [(m.name, plan.config.seed + k) for k in range(plan.seeds) for m in members]
     left = [(name, seed) for name, seed in wanted if not (_run_folder(plan, name, seed) / _EVALUATION).exists()]
     done = len(wanted) - len(left)
-    progress("runs", done, len(wanted), "taken up again" if done else "")
+    progress("runs", done, len(wanted), "resumed" if done else "")
     for name, seed in _finished(plan, left):
         done += 1
         progress("runs", done, len(wanted), f"{name}, seed {seed}: UAR {100 * _read(plan, name, seed).uar:.1f} %")
@@ -179,7 +179,8 @@ def _run(plan: FoldsPlan, name: str, seed: int, threads: int) -> None:
     )
     config = replace(plan.config, seed=seed)
     folder, full_name = _run_folder(plan, name, seed), f"{plan.name}-{name}-{seed}"
-    trained = train_split(folder / _MODEL, folder, full_name, material, split, config, choose_device(plan.device))
+    job = TrainJob(full_name, material, split, config, folder / _MODEL, folder, plan.device)
+    trained = run_job(job, keep_state=True)
     assert trained.evaluation is not None
     with paths.writing_text(folder / _EVALUATION) as file:
         json.dump(trained.evaluation.as_dict(), file, indent=1)

@@ -1,20 +1,18 @@
 """What a training run would cost, measured on a few of its steps, before it starts."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 
 from audio_emotion.corpora.splits import Split
 from audio_emotion.inference.backends import choose_device
-from audio_emotion.models.emotion_model import EmotionModel
-from audio_emotion.training import accelerator, distillation, fine_tuning
-from audio_emotion.training.callbacks import Callbacks
+from audio_emotion.training import accelerator, distillation
 from audio_emotion.training.config import SamplingConfig, TrainConfig
 from audio_emotion.training.data import Subset
 from audio_emotion.training.dataset import Dataset
-from audio_emotion.training.loop import Trainer
+from audio_emotion.training.fine_tuning import Transfer
+from audio_emotion.training.loop import FitJob, Trainer
 
 
 @dataclass(frozen=True)
@@ -36,23 +34,17 @@ class Cost:
     preparing_s: float
 
 
-def measure(
-    train: Subset,
-    n_labels: int,
-    config: TrainConfig,
-    device: str,
-    n_steps: int = 4,
-    begin: Callable[[], EmotionModel] | None = None,
-) -> Cost:
-    """Run a few steps of a model, the first of them uncounted, and forget it; ``begin`` is as of :func:`loop.fit`."""
+def measure(job: FitJob, n_steps: int = 4) -> Cost:
+    """Run a few steps of a job, the first of them uncounted, and forget its model."""
+    train, config = job.train, job.config
     n = min(len(train.sounds), n_steps * config.batch_size * config.accumulation)
-    part, every = train.first(n), replace(config, sampling=SamplingConfig())
-    with torch.random.fork_rng(), accelerator.oom_hint(config, device):
-        began = time.monotonic()
-        fitting = Trainer(part, n_labels, every, device, Callbacks(), begin)
-        preparing = (time.monotonic() - began) * len(train.sounds) / n
-        seconds = fitting.times()
-    parameters = sum(p.numel() for p in fitting.model.parameters() if p.requires_grad)
+    part = replace(job, train=train.first(n), config=replace(config, sampling=SamplingConfig()))
+    with torch.random.fork_rng(), accelerator.oom_hint(config, job.device):
+        start = time.monotonic()
+        trainer = Trainer(part)
+        preparing = (time.monotonic() - start) * len(train.sounds) / n
+        seconds = trainer.times()
+    parameters = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     steps = -(-(config.sampling.utterances or len(train.sounds)) // config.batch_size)
     counted = seconds[1:] or seconds
     return Cost(parameters, steps, sum(counted) / len(counted), len(counted), preparing)
@@ -98,14 +90,21 @@ class Estimate:
         ]
 
 
-def estimate(material: Dataset, split: Split, config: TrainConfig, device: str = "auto") -> Estimate:
+def estimate(dataset: Dataset, split: Split, config: TrainConfig, device: str = "auto") -> Estimate:
     """Say what a run is made of and, from a few of its steps, what it would cost; what is frozen costs less.
 
     Raises:
         UsageError: a pattern of ``config.freeze`` that names no layer.
     """
-    side, labels = material.side(split.train), material.labels.labels
-    device, teachers = choose_device(device), distillation.recipes(config)
-    of_teacher = measure(side, len(labels), teachers[0], device) if teachers else None
-    cost = measure(side, len(labels), config, device, begin=lambda: fine_tuning.begin(config, labels)[0])
-    return Estimate(split, config, cost, of_teacher)
+    labels = dataset.labels.labels
+    job = FitJob(
+        dataset.side(split.train),
+        Subset([], []),
+        len(labels),
+        config,
+        choose_device(device),
+        begin=Transfer(config, labels),
+    )
+    teachers = distillation.recipes(config)
+    of_teacher = measure(replace(job, config=teachers[0], begin=None)) if teachers else None
+    return Estimate(split, config, measure(job), of_teacher)

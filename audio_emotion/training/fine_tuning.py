@@ -39,6 +39,23 @@ class TransferReport:
     frozen: tuple[str, ...]
 
 
+class Transfer:
+    """Builds the network that a run starts from, once, and remembers what it took.
+
+    Attributes:
+        report: what was taken, after the network was built.
+    """
+
+    def __init__(self, config: TrainConfig, labels: Sequence[str]) -> None:
+        self._config, self._labels = config, labels
+        self.report: TransferReport | None = None
+
+    def __call__(self) -> EmotionModel:
+        """Return the network, on the CPU; see :func:`begin`."""
+        model, self.report = begin(self._config, self._labels)
+        return model
+
+
 def begin(config: TrainConfig, labels: Sequence[str]) -> tuple[EmotionModel, TransferReport | None]:
     """Return the network of a run for these labels, on the CPU, and what of it is another model's.
 
@@ -73,19 +90,16 @@ def begin(config: TrainConfig, labels: Sequence[str]) -> tuple[EmotionModel, Tra
     return model, TransferReport(config.origin, origin.sha256[checkpoint.TENSORS], len(taken), new, rows, frozen)
 
 
-def record(config: TrainConfig, labels: Sequence[str]) -> dict[str, Any]:
+def record(report: TransferReport) -> dict[str, Any]:
     """Return, for a model folder, what its network was made from and what of it was taken over."""
-    assert config.origin is not None
-    origin = checkpoint.read_config(checkpoint.find(config.origin))
-    taken = begin(config, labels)[1]
-    assert taken is not None
+    origin = checkpoint.read_config(checkpoint.find(report.model))
     return {
         "model": origin.name,
-        "sha256": taken.sha256,
-        "taken over": taken.n_taken,
-        "new": list(taken.new),
-        "labels taken over in them": list(taken.rows),
-        "frozen": list(taken.frozen),
+        "sha256": report.sha256,
+        "taken over": report.n_taken,
+        "new": list(report.new),
+        "labels taken over in them": list(report.rows),
+        "frozen": list(report.frozen),
         **{key: origin.training[key] for key in ("corpora", "licence", "speakers") if key in origin.training},
         "labels": list(origin.labels),
     }

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice, pairwise
 from typing import Any
@@ -50,38 +51,52 @@ Chunk = list[tuple[IntArray, FloatArray]]
 """The batches of one step: the utterances of each, and what this process reads of them."""
 
 
-def fit(
-    train: Subset,
-    validation: Subset,
-    n_labels: int,
-    config: TrainConfig,
-    device: str,
-    listener: Callbacks = Callbacks(),  # noqa: B008 (frozen)
-    keeper: CheckpointWriter | None = None,
-    begin: Callable[[], EmotionModel] | None = None,
-    teachers: Teachers | None = None,
-) -> EmotionModel:
-    """Train a new model on ``train``, or go on where ``keeper`` says that a run with the same arguments stopped.
+@dataclass(frozen=True)
+class FitJob:
+    """What the loop needs.
 
-    ``begin`` gives the first weights of a model that is not new, with what of it is frozen. The
-    answers of ``teachers`` become part of the targets.
-    With a validation side and patience, the weights of its best epoch are kept; else those of the last. torch's
-    global generator is seeded, for the first weights and dropout, and left as it was found.
+    Attributes:
+        train: the training side.
+        validation: predicted after each epoch; empty: there is none.
+        n_labels: of the model.
+        config: the settings.
+        device: where it trains.
+        callbacks: called after each step and epoch.
+        begin: returns the network to start from, with what of it is frozen; None: a new one.
+        teachers: whose answers become part of the targets; None: none.
+    """
+
+    train: Subset
+    validation: Subset
+    n_labels: int
+    config: TrainConfig
+    device: str
+    callbacks: Callbacks = field(default_factory=Callbacks)
+    begin: Callable[[], EmotionModel] | None = None
+    teachers: Teachers | None = None
+
+
+def fit(job: FitJob, writer: CheckpointWriter | None = None) -> EmotionModel:
+    """Train a network, or continue a run of the same job whose state ``writer`` has.
+
+    With a validation side and patience, the weights of its best epoch are kept; else those of the last one. torch's
+    global generator is seeded, for the first weights and dropout, and restored afterwards.
 
     Raises:
         TrainingError: the loss or its gradient is no number, or memory ends.
         StorageError: the state cannot be written or read.
         KeyboardInterrupt: Ctrl-C, when the step was done and its state kept; its message says how to go on.
     """
+    config, device = job.config, job.device
     with torch.random.fork_rng(), accelerator.oom_hint(config, device):
-        fitting = Trainer(train, n_labels, config, device, listener, begin, teachers)
-        if keeper and (kept := keeper.load()):
-            fitting.restore(*kept)
-        held_out = Validator(validation, fitting.model, config, device) if validation.sounds else None
+        trainer = Trainer(job)
+        if writer and (saved := writer.load()):
+            trainer.restore(*saved)
+        validator = Validator(job.validation, trainer.model, config, device) if job.validation.sounds else None
         with interrupts() as interrupted:
-            while not fitting.standing.is_over(config.epochs, config.patience):
-                fitting.epoch(held_out, keeper, interrupted)
-    return fitting.result()
+            while not trainer.standing.is_over(config.epochs, config.patience):
+                trainer.epoch(validator, writer, interrupted)
+    return trainer.result()
 
 
 class Trainer:
@@ -92,28 +107,20 @@ class Trainer:
         standing: how far it has come.
     """
 
-    def __init__(
-        self,
-        train: Subset,
-        n_labels: int,
-        config: TrainConfig,
-        device: str,
-        listener: Callbacks,
-        begin: Callable[[], EmotionModel] | None = None,
-        teachers: Teachers | None = None,
-    ) -> None:
-        self._config, self._side, self._listener, self._teachers = config, train, listener, teachers
+    def __init__(self, job: FitJob) -> None:
+        self._job, self._config, self._side = job, job.config, job.train
+        config, device = job.config, job.device
         self._accelerator = accelerator.make_accelerator(device)
         self._share = Shard(self._accelerator.process_index, self._accelerator.num_processes)
         self._dtype = accelerator.precision(config, device)
         torch.manual_seed(config.seed)
-        new = partial(build, config.architecture, n_labels, config.parameters, config.frontend_table)
-        self.model = (begin or new)()
+        new = partial(build, config.architecture, job.n_labels, config.parameters, config.frontend_table)
+        self.model = (job.begin or new)()
         self.model.to(self._accelerator.device).to(**_LAYOUT)
         self._average = Average(self.model, config)
-        self._loader = Loader(train, self.model, config, self._share, listener.progress)
-        self._targets = make_targets(train, n_labels, config.loss.missing_labels)
-        self._loss = Loss(config.loss, self._targets, train.targets)
+        self._loader = Loader(job.train, self.model, config, self._share, job.callbacks.progress)
+        self._targets = make_targets(job.train, job.n_labels, config.loss.missing_labels)
+        self._loss = Loss(config.loss, self._targets, job.train.targets)
         self._optimizer = make_optimizer(config.optimizer, [p for p in self.model.parameters() if p.requires_grad])
         self._n_batches = self._loader.batches_per_epoch()
         steps = -(-self._n_batches // config.accumulation)
@@ -128,27 +135,25 @@ class Trainer:
         """The model that is validated and kept: the mean of some weights, or the trained one itself."""
         return self._average.model
 
-    def epoch(
-        self, held_out: "Validator | None", keeper: CheckpointWriter | None, interrupted: threading.Event
-    ) -> None:
+    def epoch(self, validator: Validator | None, writer: CheckpointWriter | None, interrupted: threading.Event) -> None:
         """Go through what is left of an epoch, validate, and keep the state."""
         for _ in self._steps():
             stop = accelerator.any_process(self._accelerator, interrupted.is_set())
-            if self._accelerator.is_main_process and keeper and (stop or keeper.is_due()):
-                self._keep(keeper)
+            if self._accelerator.is_main_process and writer and (stop or writer.is_due()):
+                self._keep(writer)
             if stop:
-                raise KeyboardInterrupt(f"{keeper.file} holds the run; the same command goes on" if keeper else "")
+                raise KeyboardInterrupt(f"{writer.file} holds the run; the same command goes on" if writer else "")
         began = time.monotonic()
         self._average.after_epoch(self.standing.epoch)
-        score = self._validate(held_out) if held_out else None
+        score = self._validate(validator) if validator else None
         self._schedule.after_epoch(score)
         self.standing.seconds += time.monotonic() - began
         done = self.standing.finish_epoch(score, self._lr)
         if self._config.patience and self.standing.best == done.number:
             self._best = {name: t.detach().clone() for name, t in self.evaluated.state_dict().items()}
-        if self._accelerator.is_main_process and keeper:
-            self._keep(keeper)
-        self._listener.on_epoch(done)
+        if self._accelerator.is_main_process and writer:
+            self._keep(writer)
+        self._job.callbacks.on_epoch(done)
 
     def times(self) -> list[float]:
         """Go once through the data and return the seconds of each batch, what was waited for sounds included."""
@@ -172,7 +177,7 @@ class Trainer:
         self._best = strip_prefix("best", tensors)
         self.standing = standing_of(numbers["standing"])
 
-    def _keep(self, keeper: CheckpointWriter) -> None:
+    def _keep(self, writer: CheckpointWriter) -> None:
         of_optimizer, groups = pack_optimizer(self._optimizer)
         tensors = add_prefix("model", self.model.state_dict()) | add_prefix("average", self._average.state())
         tensors |= add_prefix("optimizer", of_optimizer) | add_prefix("best", self._best)
@@ -182,7 +187,7 @@ class Trainer:
             "schedule": self._schedule.state(),
             "scaler": self._scaler.state_dict(),
         }
-        keeper.save(tensors, numbers)
+        writer.save(tensors, numbers)
 
     def _steps(self) -> Iterator[None]:
         """Do the steps that are left of the epoch, pausing after each."""
@@ -200,7 +205,7 @@ class Trainer:
             now = time.monotonic()
             standing.seconds, began = standing.seconds + now - began, now
             where = standing.epoch, standing.batches, self._n_batches
-            self._listener.on_step(Step(*where, loss_sum / n, self._lr))
+            self._job.callbacks.on_step(Step(*where, loss_sum / n, self._lr))
             yield
 
     def _step(self, chunk: Chunk, n: int) -> float:
@@ -231,8 +236,8 @@ class Trainer:
         torch.manual_seed(int(seeds.generate_state(1)[0]))  # dropout's
         rows = self._targets.rows[self._loader.own(group)]
         features, targets = self._loader.features(heard, rows, np.random.default_rng(seeds))
-        if self._teachers:
-            targets = self._targets.blend(targets, self._teachers.answers(features), self._teachers.share)
+        if teachers := self._job.teachers:
+            targets = self._targets.blend(targets, teachers.answers(features), teachers.share)
         with torch.autocast(features.device.type, self._dtype, enabled=self._dtype is not None):
             logits = self._network(features)
         return self._loss(logits.float(), targets).sum()
@@ -245,12 +250,12 @@ class Trainer:
             f"the batch, or take a lower --lr (now {self._lr:g}) or precision fp32: {', '.join(files)}"
         )
 
-    def _validate(self, held_out: "Validator") -> float:
+    def _validate(self, validator: Validator) -> float:
         """Let the main process judge: batch normalisation's means differ a little between processes."""
         score = torch.zeros((), device=self._accelerator.device)
         if self._accelerator.is_main_process:
             self._refresh()
-            score += held_out.uar(self.evaluated)
+            score += validator.uar(self.evaluated)
         return float(accelerator.all_reduce_sum(self._accelerator, score))
 
     def _refresh(self) -> None:

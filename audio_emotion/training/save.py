@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from audio_emotion.core import paths
 from audio_emotion.core.version import __version__
-from audio_emotion.corpora.base import Progress
-from audio_emotion.corpora.splits import Split
 from audio_emotion.evaluation.evaluate import Evaluation, evaluate_utterances, fit_temperature
 from audio_emotion.export.weights import fits_a_graph, write_weights
 from audio_emotion.inference.backends.torch import TorchRuntime
@@ -22,31 +21,25 @@ from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.training import TrainConfig, base_model, fine_tuning, schema
 from audio_emotion.training.checkpointing import Epoch
 from audio_emotion.training.data import Subset
-from audio_emotion.training.dataset import Dataset
+from audio_emotion.training.fine_tuning import Transfer
+from audio_emotion.training.job import TrainJob
 from audio_emotion.training.validation import clean_windows, stream_logits
 
 
 def store(
-    target: Path,
-    name: str,
-    material: Dataset,
-    split: Split,
-    config: TrainConfig,
-    model: EmotionModel,
-    validation: Subset,
-    history: Sequence[Epoch],
-    progress: Progress,
+    job: TrainJob, model: EmotionModel, validation: Subset, history: Sequence[Epoch], transfer: Transfer | None
 ) -> Evaluation | None:
-    """Store a model as ``target``, which is replaced when all is done; return its figures on the test side, if any.
+    """Store a model as the job's ``target``, which is replaced when all is done; return the test side's evaluation.
 
-    ``validation`` is what the temperature is fitted on, ``history`` what the epochs left.
+    The temperature is fitted on ``validation``; ``history`` has the epochs, and ``transfer`` built the network if it
+    was not new.
     """
-    with paths.writing(target) as folder:
-        write_weights(model, folder, config.window_samples)
-        temperature = _temperature(model, validation, config, "cpu")
-        described = _describe(name, material, split, config, model, temperature, history)
+    with paths.writing(job.target) as folder:
+        write_weights(model, folder, job.config.window_samples)
+        temperature = _temperature(model, validation, job.config, "cpu")
+        described = replace(_describe(job, model, history, transfer), temperature=temperature)
         checkpoint.write(folder, described, card.render(described))
-        return _test(folder, described, split, progress) if split.test else None
+        return _test(folder, described, job) if job.split.test else None
 
 
 def _temperature(model: EmotionModel, validation: Subset, config: TrainConfig, device: str) -> float:
@@ -59,20 +52,14 @@ def _temperature(model: EmotionModel, validation: Subset, config: TrainConfig, d
     return fit_temperature(np.stack([x for x, _ in rows]), [validation.targets[i] for _, i in rows], calm)
 
 
-def _describe(
-    name: str,
-    material: Dataset,
-    split: Split,
-    config: TrainConfig,
-    model: EmotionModel,
-    temperature: float,
-    history: Sequence[Epoch],
-) -> ModelConfig:
-    begun = entry(config.architecture).pretrained_licence if model.sizes.get("pretrained") else ""
+def _describe(job: TrainJob, model: EmotionModel, history: Sequence[Epoch], transfer: Transfer | None) -> ModelConfig:
+    """Describe a model, but for its temperature."""
+    config, split, labels = job.config, job.split, job.dataset.labels
+    pretrained = entry(config.architecture).pretrained_licence if model.sizes.get("pretrained") else ""
     training = {
-        "corpora": list(material.corpus.names),
-        "licence": base_model.joined(material.corpus.licence, begun),
-        "labels": material.labels.description,
+        "corpora": list(job.dataset.corpus.names),
+        "licence": base_model.joined(job.dataset.corpus.licence, pretrained),
+        "labels": labels.description,
         "split": split.name,
         "speakers": split.speakers,
         "utterances": split.sizes,
@@ -81,36 +68,39 @@ def _describe(
         "versions": {"python": platform.python_version()}
         | {p: version(p) for p in ("torch", "accelerate", "numpy", "librosa")},
     }
-    if config.origin:
+    if config.origin and transfer and transfer.report:
         training |= base_model.merge_provenance(config.origin, training)
-        training["from"] = fine_tuning.record(config, material.labels.labels)
+        training["from"] = fine_tuning.record(transfer.report)
     return ModelConfig(
-        name=name,
+        name=job.name,
         architecture=config.architecture,
         parameters=model.sizes,
         frontend=model.frontend_config,
-        labels=material.labels.labels,
+        labels=labels.labels,
         sampling_rate=config.rate,
         window_samples=config.window_samples,
-        temperature=temperature,
+        temperature=1.0,
         package_version=__version__,
         graph=entry(config.architecture).graph if fits_a_graph(model) else "none",
         training=training,
     )
 
 
-def _test(folder: Path, described: ModelConfig, split: Split, progress: Progress) -> Evaluation:
-    """Let the stored model answer the test side on the CPU, and write its figures into its folder."""
-    done = iter(range(1, len(split.test) + 1))
+def _test(folder: Path, described: ModelConfig, job: TrainJob) -> Evaluation:
+    """Let the stored model predict the test side on the CPU, and add the figures to its folder."""
+    done, split = iter(range(1, len(job.split.test) + 1)), job.split
     evaluation = evaluate_utterances(
-        load_model(str(folder), "cpu"), split.test, lambda: progress("testing", next(done), len(split.test), "")
+        load_model(str(folder), "cpu"), split.test, lambda: job.progress("testing", next(done), len(split.test), "")
     )
-    figures = {
+    figures: dict[str, Any] = {
         "protocol": split.protocol,
         "test utterances": len(split.test),
+        "test speakers": len(evaluation.speakers),
         "UAR": evaluation.uar,
         "accuracy": evaluation.accuracy,
     }
+    if intervals := evaluation.intervals(np.random.default_rng(job.config.seed)):
+        figures["UAR interval"] = list(intervals.uar)
     described = replace(described, figures=figures)
-    checkpoint.write(folder, described, card.render(described))
+    checkpoint.add_figures(folder, figures, card.render(described))
     return evaluation

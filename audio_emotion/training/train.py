@@ -2,156 +2,119 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-from audio_emotion.core import paths
-from audio_emotion.core.errors import CorpusError
 from audio_emotion.core.version import __version__
 from audio_emotion.corpora.base import Progress, Utterance, silent
-from audio_emotion.corpora.labels import LabelSet
-from audio_emotion.corpora.splits import SIDES, Split, split_utterances
-from audio_emotion.evaluation.evaluate import Evaluation
+from audio_emotion.corpora.splits import SIDES, Split, cross_corpus, split_utterances
 from audio_emotion.inference.backends import choose_device
-from audio_emotion.models import checkpoint
 from audio_emotion.models.emotion_model import EmotionModel
-from audio_emotion.training import TrainConfig, base_model, distillation, fine_tuning, run_dir
+from audio_emotion.training import TrainConfig, distillation, run_dir
 from audio_emotion.training.accelerator import is_main, main_process_first
 from audio_emotion.training.callbacks import Callbacks, Step
 from audio_emotion.training.checkpointing import CheckpointWriter, Epoch
-from audio_emotion.training.data import Subset
 from audio_emotion.training.dataset import Dataset, load_dataset
-from audio_emotion.training.loop import fit
+from audio_emotion.training.fine_tuning import Transfer
+from audio_emotion.training.job import DataOptions, TrainJob, TrainResult
+from audio_emotion.training.loop import FitJob, fit
 from audio_emotion.training.run_dir import Keeping, Run
 from audio_emotion.training.save import store
 
 _LOG = logging.getLogger(__name__)
 
-TAKEN_UP = "taken up again"
-"""The stage under which progress is told that a run goes on: epochs done, of how many, and its folder."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The result of a training run.
-
-    Attributes:
-        folder: the stored model.
-        history: metrics of each epoch.
-        split: the training, validation and test sides.
-        evaluation: of the test side; None if there is none.
-        run_folder: log, curves and config of the run.
-    """
-
-    folder: Path
-    history: tuple[Epoch, ...]
-    split: Split
-    evaluation: Evaluation | None
-    run_folder: Path
+RESUMED = "resumed"
+"""The stage of progress under which a run continues: epochs done, of how many, and its folder."""
 
 
 def train(
-    data: Sequence[str] = (),
+    data: DataOptions | Sequence[str] = (),
     *,
     name: str | None = None,
-    split: str = "speaker",
-    labels: str = "eight",
     config: TrainConfig | None = None,
     device: str = "auto",
-    allow_missing: bool = False,
-    strict: bool = False,
     progress: Progress = silent,
     keeping: Keeping = Keeping(),  # noqa: B008 (frozen)
-) -> Trained:
-    """Train on labelled recordings and store the model in the user's data folder.
+) -> TrainResult:
+    """Train on labelled recordings and store the model under ``name`` in the user's data folder.
 
-    ``name`` is the name of the model; by default its architecture. ``data`` are folders, tables, or corpora as
-    ``NAME=DIR``; without any, RAVDESS in ``AUDIO_EMOTION_DATA``, or its download. The stored model is evaluated on the
-    test side with the code of ``infer``. An existing model of that name is only replaced at the end. To continue an
-    interrupted run, call it again with the same arguments and recordings.
+    Without a ``name`` it is the architecture's. The test side is predicted by the stored model, with the code of
+    ``infer``. An earlier model of that name is replaced at the very end. A run that was stopped continues when it is
+    called again with the same arguments and recordings.
+
+    Args:
+        data: the recordings: corpora as ``NAME=DIR``, folders or tables; or these with split and labels as
+            :class:`DataOptions`.
+        name: of the model.
+        config: the settings; None: the defaults.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        progress: called with the run's progress.
+        keeping: how the run's state is kept.
 
     Raises:
         CorpusError: no recordings, too few for the split, or (with ``strict``) one that cannot be decoded.
         UsageError: an option is out of range.
         DeviceError: the device is not available.
         StorageError: the model cannot be written.
-        TrainingError: the run cannot continue.
-        KeyboardInterrupt: Ctrl-C; the state is saved.
+        TrainingError: it cannot go on.
+        KeyboardInterrupt: Ctrl-C; the state was saved.
     """
+    options = data if isinstance(data, DataOptions) else DataOptions(tuple(data))
     config = config or TrainConfig()
-    material = load_dataset(data, labels, strict, progress, config.rate)
-    name = name or config.architecture
-    return train_material(material, name, split, config, device, allow_missing, progress, keeping)
+    dataset = load_dataset(options.data, options.labels, options.strict, progress, config.rate)
+    tested = None
+    if options.test_data:
+        tested = load_dataset(
+            options.test_data, options.labels, options.strict, progress, config.rate, for_training=False
+        )
+    job = TrainJob.named(name or config.architecture, dataset, split_dataset(dataset, options, config, tested), config)
+    return run_job(replace(job, device=device, progress=progress, keeping=keeping))
 
 
-def train_material(
-    material: Dataset,
-    name: str,
-    split: str | Split,
-    config: TrainConfig,
-    device: str = "auto",
-    allow_missing: bool = False,
-    progress: Progress = silent,
-    keeping: Keeping = Keeping(),  # noqa: B008 (frozen)
-) -> Trained:
-    """Do what :func:`train` does, with recordings that are decoded already.
-
-    A split that is given as a value may test on recordings that are not among them. Of several processes
-    (``accelerate launch``) the main one alone stores the model and tests it.
-    """
-    if isinstance(split, str):
-        utterances = material.corpus.utterances
-        split = split_utterances(split, utterances, config.seed, config.patience > 0, allow_missing)
-    run_folder = paths.runs_dir() / name / f"{split.name}-seed-{config.seed}"
-    target = checkpoint.new_folder(name)
-    trained = train_split(target, run_folder, name, material, split, config, choose_device(device), progress, keeping)
-    if is_main():
-        run_dir.finish(run_folder)
-    return trained
-
-
-def train_split(
-    target: Path,
-    run_folder: Path,
-    name: str,
-    material: Dataset,
-    split: Split,
-    config: TrainConfig,
-    device: str,
-    progress: Progress = silent,
-    keeping: Keeping = Keeping(),  # noqa: B008 (frozen)
-) -> Trained:
-    """Train on one split, store the model as ``target``, and let the stored model answer the test side.
-
-    What the run needs to go on after a stop is kept in ``run_folder``, until :func:`run_dir.finish` is called.
+def split_dataset(dataset: Dataset, options: DataOptions, config: TrainConfig, tested: Dataset | None = None) -> Split:
+    """Return the split that the options name; ``tested`` are the recordings of their ``test_data``.
 
     Raises:
-        CorpusError: the training side holds one emotion alone.
+        CorpusError: too few speakers, or the same on both sides.
+        UsageError: no such split.
     """
-    split = replace(split, heard=base_model.training_recordings(config.origin)) if config.origin else split
-    emotions = {utterance.label for utterance in split.train}
-    if len(emotions) < 2:
-        raise CorpusError(f"all {len(split.train)} utterance(s) to train on are {emotions.pop()}; add another emotion")
-    train_side, validation_side = (material.side(side) for side in (split.train, split.validation))
+    utterances, validate = dataset.corpus.utterances, config.patience > 0
+    if tested:
+        return cross_corpus(utterances, tested.corpus.utterances, config.seed, validate)
+    return split_utterances(options.split, utterances, config.seed, validate, options.allow_missing)
+
+
+def run_job(job: TrainJob, keep_state: bool = False) -> TrainResult:
+    """Train, store the model, and let the stored model predict the test side.
+
+    Of several processes (``accelerate launch``) only the main one stores the model and tests it. The run's state is
+    removed at the end, unless ``keep_state`` says that the caller has more to store before.
+    """
+    job = replace(job, device=choose_device(job.device))
+    split, config = job.split, job.config
+    train_side, validation_side = (job.dataset.side(side) for side in (split.train, split.validation))
     _LOG.debug(
         "%s of %s on %s: %d utterances to train on, %d to validate, %d to test",
-        *(config.architecture, name, device, len(split.train), len(split.validation), len(split.test)),
+        *(config.architecture, job.name, job.device, len(split.train), len(split.validation), len(split.test)),
     )
-    with main_process_first(device):  # it may begin the folder anew, and what it holds is what the others read
-        opened = Run(run_folder, config, _sides(split), __version__, keeping) if is_main() else None
-    keeper = opened.keeper if opened else CheckpointWriter(run_folder / run_dir.CHECKPOINT / run_dir.STATE)
-    if opened:
+    with main_process_first(job.device):  # it may clear the folder, which the others then read
+        run = Run(job.run_folder, config, _sides(split), __version__, job.keeping) if is_main() else None
+    writer = run.keeper if run else CheckpointWriter(job.run_folder / run_dir.CHECKPOINT / run_dir.STATE)
+    if run:
         run_dir.clear_old_leftovers()
+    labels = job.dataset.labels.labels
+    transfer = Transfer(config, labels) if config.origin else None
+    fit_job = FitJob(train_side, validation_side, len(labels), config, job.device, _callbacks(job, run), begin=transfer)
     try:
-        listener = _listener(config, opened, progress)
-        model = _fit(train_side, validation_side, material.labels, config, device, listener, keeper)
+        model = _fit(fit_job, writer)
     finally:
-        if opened:
-            opened.draw()
-    if opened is None:
-        return Trained(target, (), split, None, run_folder)
-    evaluation = store(target, name, material, split, config, model, validation_side, opened.history, progress)
-    return Trained(target, tuple(opened.history), split, evaluation, run_folder)
+        if run:
+            run.draw()
+    if run is None:
+        return TrainResult(job.target, (), split, None, job.run_folder)
+    evaluation = store(job, model, validation_side, run.history, transfer)
+    if not keep_state:
+        run_dir.finish(job.run_folder)
+    return TrainResult(job.target, tuple(run.history), split, evaluation, job.run_folder)
 
 
 def _sides(split: Split) -> dict[str, tuple[str, str]]:
@@ -159,18 +122,19 @@ def _sides(split: Split) -> dict[str, tuple[str, str]]:
     return {u.recording: (side, u.label) for side in SIDES for u in getattr(split, side)}
 
 
-def _listener(config: TrainConfig, opened: Run | None, progress: Progress) -> Callbacks:
+def _callbacks(job: TrainJob, run: Run | None) -> Callbacks:
     """Return what enters epochs into the run's folder and shows how far it is."""
-    if opened is None:
+    if run is None:
         return Callbacks()
-    if opened.history:
-        progress(TAKEN_UP, len(opened.history), config.epochs, str(opened.folder))
+    progress, epochs = job.progress, job.config.epochs
+    if run.history:
+        progress(RESUMED, len(run.history), epochs, str(run.folder))
 
     def on_epoch(epoch: Epoch) -> None:
-        opened.add(epoch)
-        heard = "" if epoch.validation_uar is None else f", validation UAR {100 * epoch.validation_uar:.1f} %"
-        times = f"{epoch.seconds:.1f} s, {epoch.waiting_s:.1f} of them waiting for sounds"
-        progress("training", epoch.number, config.epochs, f"loss {epoch.loss:.3f}{heard}, {times}")
+        run.add(epoch)
+        validated = "" if epoch.validation_uar is None else f", validation UAR {100 * epoch.validation_uar:.1f} %"
+        times = f"{epoch.seconds:.1f} s, {epoch.waiting_s:.1f} of them waiting for data"
+        progress("training", epoch.number, epochs, f"loss {epoch.loss:.3f}{validated}, {times}")
 
     def on_step(step: Step) -> None:
         progress(
@@ -181,41 +145,34 @@ def _listener(config: TrainConfig, opened: Run | None, progress: Progress) -> Ca
 
 
 def fit_sides(
-    material: Dataset,
+    dataset: Dataset,
     train_on: Sequence[Utterance],
     validate_on: Sequence[Utterance],
     config: TrainConfig,
     device: str,
     on_epoch: Callable[[Epoch], None],
 ) -> EmotionModel:
-    """Fit a network on some utterances and validate it on others after each epoch; nothing is stored."""
-    train_side, validation_side = (material.side(side) for side in (train_on, validate_on))
-    return _fit(train_side, validation_side, material.labels, config, device, Callbacks(on_epoch=on_epoch), None)
+    """Train a network on some utterances and validate it on others after each epoch; nothing is stored."""
+    train_side, validation_side = (dataset.side(side) for side in (train_on, validate_on))
+    labels = dataset.labels.labels
+    transfer = Transfer(config, labels) if config.origin else None
+    callbacks = Callbacks(on_epoch=on_epoch)
+    return _fit(FitJob(train_side, validation_side, len(labels), config, device, callbacks, transfer), None)
 
 
-def _fit(
-    train_on: Subset,
-    validate_on: Subset,
-    labels: LabelSet,
-    config: TrainConfig,
-    device: str,
-    listener: Callbacks,
-    keeper: CheckpointWriter | None,
-) -> EmotionModel:
-    """Fit the network that the config names for these labels: a new one, or one that is another model's.
+def _fit(job: FitJob, writer: CheckpointWriter | None) -> EmotionModel:
+    """Train the job's teachers, if its config has any, and then its network.
 
-    Its teachers come first; a run that was stopped reads those that are done from their states.
+    A run that was stopped reads the teachers that are finished from their states.
     """
-    n_labels, teachers = len(labels.labels), []
-    for number, recipe in enumerate(distillation.recipes(config), start=1):
-        kept = keeper.beside(f"teacher-{number}.safetensors") if keeper else None
-        heard = _of_teacher(number, config, listener.progress)
-        teachers.append(fit(train_on, validate_on, n_labels, recipe, device, heard, kept))
-    if teachers:
-        taught_by = distillation.Teachers(teachers, config.teachers.share)
-        return fit(train_on, validate_on, n_labels, config, device, listener, keeper, teachers=taught_by)
-    begin = None if config.origin is None else lambda: fine_tuning.begin(config, labels.labels)[0]
-    return fit(train_on, validate_on, n_labels, config, device, listener, keeper, begin)
+    models = []
+    for number, recipe in enumerate(distillation.recipes(job.config), start=1):
+        own_writer = writer.beside(f"teacher-{number}.safetensors") if writer else None
+        callbacks = _of_teacher(number, job.config, job.callbacks.progress)
+        models.append(fit(replace(job, config=recipe, callbacks=callbacks), own_writer))
+    if models:
+        job = replace(job, teachers=distillation.Teachers(models, job.config.teachers.share))
+    return fit(job, writer)
 
 
 def _of_teacher(number: int, config: TrainConfig, progress: Progress) -> Callbacks:

@@ -27,7 +27,13 @@ def test_train_then_list_then_infer(cli, tmp_path: Path, make_ravdess, environme
     assert trained.returncode == 0, trained.stderr
     assert "precision" in trained.stdout
     assert "speaker-independent" in trained.stdout
-    assert "mine\ttwo-channel-cnn\tUAR" in cli("models", "list", **environment).stdout
+    assert "(no interval: one speaker)" in trained.stdout
+    assert "8 utterances by 1 speaker" in trained.stdout
+    assert "warning: only 8 test utterance(s)" in trained.stderr
+    assert "warning: only one test speaker (ravdess/" in trained.stderr
+    listed = cli("models", "list", **environment).stdout
+    assert "mine\ttwo-channel-cnn\tUAR" in listed
+    assert "% (8 utterances by 1 speaker(s), speaker, speaker-independent)" in listed
     soundfile.write(tmp_path / "clip.wav", voice(1.0), 16_000)
     answer = json.loads(cli("infer", "clip.wav", "--model", "mine", "--json", **environment).stdout)
     assert answer["model"] == "mine"
@@ -108,9 +114,9 @@ def test_a_dry_run_prints_a_config_its_data_and_its_cost(cli, tmp_path: Path, ma
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["--folds", "emobox", "--split", "random"], "--folds cannot be used with --split"),
-        (["--seeds", "2", "--jobs", "1"], "--seeds, --jobs needs --folds"),
-        (["--folds", "speaker"], "there are: emobox, luna-jimenez, leave-one-speaker-out, K-fold as 5-fold"),
+        (["--folds", "emobox", "--split", "random"], "leave out --split"),
+        (["--seeds", "2", "--jobs", "1"], "--seeds, --jobs: only with --folds"),
+        (["--folds", "speaker"], "there are: emobox, luna-jimenez, leave-one-speaker-out, leave-one-corpus-out, union"),
         (["--name", "../mine"], "'../mine' cannot name a model"),
         (["--folds", "2-fold", "--name", ".", "--restart"], "'.' cannot name a model"),
         (["--lr", "0", "--set", "epoch=3"], "epoch is unknown; did you mean epochs?; optimizer.lr is 0.0, expected"),

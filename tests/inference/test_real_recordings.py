@@ -9,6 +9,7 @@ from audio_emotion import load_model
 from audio_emotion.corpora.splits import split_utterances
 from audio_emotion.training import TrainConfig
 from audio_emotion.training.dataset import load_dataset
+from audio_emotion.training.job import DataOptions
 from audio_emotion.training.train import train
 from tests.sounds import RATE
 
@@ -44,7 +45,7 @@ def test_infer_in_a_process_of_its_own_has_exactly_the_accuracy_that_training_pr
 ):
     corpus = recordings / "ravdess-speech"
     config = TrainConfig(epochs=3, patience=0, parameters={"channels": (8, 16, 32)})
-    trained = train([f"ravdess={corpus}"], name="fold-5", split="emobox-5", config=config)
+    trained = train(DataOptions((f"ravdess={corpus}",), split="emobox-5"), name="fold-5", config=config)
     files = [utterance.path for utterance in trained.split.test]
     assert len(files) == 240
     answers = json.loads(cli("infer", *files, "--model", "fold-5", "--device", "cpu", "--json").stdout)

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,9 @@ from audio_emotion.training.averaging import clean_batches, update_batchnorm
 from audio_emotion.training.callbacks import Callbacks
 from audio_emotion.training.checkpointing import CheckpointWriter, Epoch, strip_prefix
 from audio_emotion.training.config import from_table
+from audio_emotion.training.data import Subset
 from audio_emotion.training.fine_tuning import freeze
+from audio_emotion.training.loop import FitJob
 from tests.training import nets
 
 TRAIN, HELD_OUT = nets.side(24), nets.side(8, first=100)
@@ -30,7 +31,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(
     config: TrainConfig, keeper: CheckpointWriter | None = None, on_epoch=lambda _: None
 ) -> dict[str, torch.Tensor]:
-    return dict(loop.fit(TRAIN, HELD_OUT, 4, config, "cpu", Callbacks(on_epoch=on_epoch), keeper).state_dict())
+    return dict(loop.fit(FitJob(TRAIN, HELD_OUT, 4, config, "cpu", Callbacks(on_epoch=on_epoch)), keeper).state_dict())
 
 
 def test_the_kept_weights_are_the_mean_of_the_last_epochs(tmp_path: Path):
@@ -85,9 +86,9 @@ def test_the_mean_gets_statistics_of_its_own(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
         loop, "update_batchnorm", lambda model, heard, _: refreshed.append((model, sum(map(len, heard))))
     )
-    without = loop.fit(TRAIN, replace(TRAIN, sounds=[], targets=[]), 4, nets.config(patience=0), "cpu")
+    without = loop.fit(FitJob(TRAIN, Subset([], []), 4, nets.config(patience=0), "cpu"))
     assert not refreshed
-    kept = loop.fit(TRAIN, replace(TRAIN, sounds=[], targets=[]), 4, nets.config(**AVERAGED), "cpu")
+    kept = loop.fit(FitJob(TRAIN, Subset([], []), 4, nets.config(**AVERAGED), "cpu"))
     assert kept is not without
     assert refreshed == [(kept, len(TRAIN.sounds))]
 

@@ -36,7 +36,7 @@ def test_every_utterance_is_tested_once_and_nothing_is_run_twice(plan: FoldsPlan
 
     heard = []
     again = run_folds(plan, material, progress=lambda *told: heard.append(told))
-    assert heard == [("runs", 2, 2, "taken up again")]
+    assert heard == [("runs", 2, 2, "resumed")]
     assert [run.evaluation.as_dict() for run in again] == [run.evaluation.as_dict() for run in runs]
 
     other = replace(plan, config=replace(CONFIG, optimizer=OptimizerConfig(lr=0.001)))

@@ -20,6 +20,7 @@ from audio_emotion.models import checkpoint
 from audio_emotion.training import TrainConfig
 from audio_emotion.training.config import from_table
 from audio_emotion.training.fine_tuning import begin, freeze
+from audio_emotion.training.job import DataOptions
 from audio_emotion.training.train import train
 from tests.conftest import ROOT
 from tests.sounds import RATE, voice
@@ -126,7 +127,7 @@ def test_frozen_layers_stay_and_their_batch_norms_are_still():
 def test_a_fine_tuned_model_says_what_it_was_made_from(home: Path, tmp_path: Path, make_ravdess):
     folder = make_folders(tmp_path / "own")
     config = from_table({"origin": "default", "epochs": 1, "freeze": ["norm"], "augment": {}})
-    trained = train([str(folder)], name="mine", labels=",".join(LABELS), split="all", config=config)
+    trained = train(DataOptions((str(folder),), labels=",".join(LABELS), split="all"), name="mine", config=config)
     before, after = (load_file(f / checkpoint.TENSORS) for f in (checkpoint.find("default"), trained.folder))
     still = [name for name in before if name.startswith(("network.norm.", "network.blocks.0."))]
     assert still

@@ -27,7 +27,7 @@ from audio_emotion.training.callbacks import Callbacks, Step
 from audio_emotion.training.checkpointing import CheckpointWriter, Epoch
 from audio_emotion.training.data import Shard, Subset, batches
 from audio_emotion.training.estimate import measure
-from audio_emotion.training.loop import Trainer, fit
+from audio_emotion.training.loop import FitJob, Trainer, fit
 from audio_emotion.training.sampling import epoch_order
 from audio_emotion.training.targets import Targets
 from audio_emotion.training.validation import Validator
@@ -48,8 +48,12 @@ class KilledError(Exception):
     pass
 
 
+def job(config: TrainConfig, callbacks: Callbacks | None = None, train: Subset = TRAIN) -> FitJob:
+    return FitJob(train, HELD_OUT, 4, config, "cpu", callbacks or Callbacks())
+
+
 def run(config: TrainConfig, keeper: CheckpointWriter | None = None, **told) -> dict[str, torch.Tensor]:
-    model = fit(TRAIN, HELD_OUT, 4, config, "cpu", Callbacks(**told), keeper)
+    model = fit(job(config, Callbacks(**told)), keeper)
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
@@ -135,13 +139,13 @@ def test_a_loss_that_is_no_number_names_the_files_and_keeps_the_last_epoch(tmp_p
     bad = replace(TRAIN, sounds=[*TRAIN.sounds[:-1], np.full(6_000, np.nan, np.float32)])
     before = keeper.file.read_bytes()
     with pytest.raises(TrainingError, match=r"epoch 3, batch \d.*the loss is nan.*lower --lr.*\b23\.wav") as told:
-        fit(bad, HELD_OUT, 4, config, "cpu", keeper=keeper)
+        fit(job(config, train=bad), keeper)
     assert str(told.value).count(".wav") == 8, "the batch alone"
     assert keeper.file.read_bytes() == before
 
 
 def test_weights_are_spared_a_gradient_that_is_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    fitting = Trainer(TRAIN, 4, nets.config(), "cpu", Callbacks())
+    fitting = Trainer(job(nets.config()))
     before = {k: v.clone() for k, v in fitting.model.state_dict().items()}
     monkeypatch.setattr(nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(float("inf")))
     with pytest.raises(TrainingError, match="gradient's length inf"):
@@ -281,7 +285,7 @@ def test_an_epoch_that_repeats_computes_no_features(monkeypatch: pytest.MonkeyPa
 
 
 def test_cost_counts_what_learns():
-    cost = measure(TRAIN, 4, nets.config(), "cpu", n_steps=2)
+    cost = measure(job(nets.config()), n_steps=2)
     assert cost.parameters == (2 * 16 + 1) * 16 + 17 * 4
     assert (cost.steps_per_epoch, cost.measured_steps) == (3, 1)
     assert cost.seconds_per_step > 0
@@ -291,7 +295,7 @@ def test_cost_counts_what_learns():
         model.network.first.requires_grad_(False)
         return model
 
-    assert measure(TRAIN, 4, nets.config(), "cpu", n_steps=2, begin=half_frozen).parameters == 17 * 4
+    assert measure(replace(job(nets.config()), begin=half_frozen), n_steps=2).parameters == 17 * 4
 
 
 def test_a_validation_side_without_speech_is_answered_wrongly(monkeypatch: pytest.MonkeyPatch):
@@ -320,7 +324,7 @@ if __name__ == "__main__":
     told = []
     nets.register()
     config = nets.config(**test_loop.TOGETHER)
-    model = fit(test_loop.TRAIN, test_loop.HELD_OUT, 4, config, "cpu", Callbacks(on_epoch=told.append))
+    model = fit(test_loop.job(config, Callbacks(on_epoch=told.append)))
     if is_main():
         save_file(model.state_dict(), sys.argv[1])
         print(json.dumps([[e.loss, e.validation_uar] for e in told]))

@@ -15,6 +15,7 @@ from audio_emotion.models import checkpoint
 from audio_emotion.training import OptimizerConfig, TeachersConfig, TrainConfig
 from audio_emotion.training.config import read
 from audio_emotion.training.dataset import load_dataset
+from audio_emotion.training.job import DataOptions
 from audio_emotion.training.run_dir import Keeping
 from audio_emotion.training.train import train
 
@@ -71,7 +72,7 @@ def test_a_run_that_was_killed_goes_on_and_leaves_the_old_model_until_then(corpu
     (folder / "log.jsonl").write_text("cut off")
     told = []
     again = train([str(corpus)], name="mine", config=QUICK, progress=lambda *one: told.append(one))
-    assert ("taken up again", 1, 2, str(folder)) in told
+    assert ("resumed", 1, 2, str(folder)) in told
     assert [epoch.number for epoch in again.history] == [1, 2]
     assert (again.folder / "model.safetensors").read_bytes() == (alone / "model.safetensors").read_bytes()
     assert [json.loads(line)["number"] for line in (folder / "log.jsonl").open()] == [1, 2]
@@ -134,13 +135,13 @@ def test_an_unreadable_file_is_named_and_costs_nothing_else(corpus: Path):
     broken.write_bytes(b"RIFF")
     nan = corpus / "Actor_02" / "03-01-02-01-01-01-02.wav"
     soundfile.write(nan, np.full(100, np.nan), 16_000, "FLOAT")
-    trained = train([str(corpus)], name="mine", split="all", config=QUICK)
+    trained = train(DataOptions((str(corpus),), split="all"), name="mine", config=QUICK)
     assert len(trained.split.train) == 30
     assert trained.evaluation is None
     material = load_dataset([str(corpus)])
     assert [file.path for file in material.unreadable] == [broken, nan]
     with pytest.raises(CorpusError, match=r"2 recording\(s\) cannot be decoded.*03-01-01-01-01-01-01"):
-        train([str(corpus)], name="mine", config=QUICK, strict=True)
+        train(DataOptions((str(corpus),), strict=True), name="mine", config=QUICK)
 
 
 def test_validation_keeps_the_best_epoch_and_stops(corpus: Path):
@@ -161,7 +162,7 @@ def test_one_emotion_alone_is_nothing_to_learn(corpus: Path):
 
 def test_a_label_that_no_recording_has_is_refused(corpus: Path):
     with pytest.raises(CorpusError, match="no recording is labelled bored"):
-        train([str(corpus)], labels="happy,sad,bored", config=QUICK)
+        train(DataOptions((str(corpus),), labels="happy,sad,bored"), config=QUICK)
     tested = load_dataset([str(corpus)], "happy,sad,bored", for_training=False)
     assert {u.label for u in tested.corpus.utterances} == {"happy", "sad"}, "what is tested on may lack one"
 
