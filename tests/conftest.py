@@ -11,6 +11,14 @@ from tests.sounds import RATE, voice
 
 ROOT = Path(__file__).parent.parent
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests half an hour; the others have the five minutes of ``pyproject.toml``."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(1800))
+
+
 # librosa's compiled functions are cached beside it; two processes that first write there at once leave a cache that
 # crashes whoever loads it. So each of the test processes has a cache of its own.
 if WORKER := os.environ.get("PYTEST_XDIST_WORKER"):

@@ -4,7 +4,7 @@
 
 The model folder contains a short card (``audio_emotion/models/card.py``). The figures come from the test sides that
 ``compare.py`` recorded on EmoBox folds 1-5, and from ``bundle.py``, ``robustness.py``, ``int8.py``,
-``cross_corpus.py``, ``savee.py``, ``fine_tune.py`` and ``benchmarks/export.py``.
+``cross_corpus.py``, ``fine_tune.py`` and ``benchmarks/export.py``.
 """
 
 import csv

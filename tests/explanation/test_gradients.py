@@ -16,7 +16,7 @@ def model() -> Model:
     return load_model(device="cpu", backend="torch")
 
 
-@pytest.mark.parametrize(("seconds", "index"), [(1.5, 0), (5.0, 3)])
+@pytest.mark.parametrize(("seconds", "index"), [(1.5, 0), pytest.param(5.0, 3, marks=pytest.mark.slow)])
 def test_contributions_add_up_to_the_change_of_the_log_odds(model: Model, seconds: float, index: int):
     sound = np.concatenate([np.zeros(RATE // 4, np.float32), voice(seconds)])
     sound += 1e-4 * np.random.default_rng(0).standard_normal(len(sound)).astype(np.float32)
@@ -31,6 +31,7 @@ def test_contributions_add_up_to_the_change_of_the_log_odds(model: Model, second
     assert (len(found.hertz), len(found.edges)) == (1 + len(found.heat), 1 + len(found.over_time))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["study-base", "acnt"])
 def test_other_models_of_a_log_mel_spectrogram(name: str):
     torch.manual_seed(0)

@@ -20,14 +20,14 @@ from tests.models.contract import (
 )
 
 QUICK = ("two-channel-cnn", "cnn-1d", "speech-embedding")
+LONG = (it_learns_sixteen_clips_by_heart, what_is_stored_comes_back_and_the_graph_agrees)
 
 
 def cases() -> Iterator[object]:
-    """Every check of every architecture; exporting takes seconds each, and all but three are left to the slow tests."""
+    """Every check of every architecture; learning and exporting take long, and are slow tests for all but three."""
     for name in architectures():
         for check in CHECKS:
-            dear = check is what_is_stored_comes_back_and_the_graph_agrees and name not in QUICK
-            marks = pytest.mark.slow if dear else ()
+            marks = pytest.mark.slow if check in LONG and name not in QUICK else ()
             yield pytest.param(name, check, id=f"{name}-{check.__name__}", marks=marks)
 
 
