@@ -65,7 +65,7 @@ class Split:
         validation: chooses the epoch and the temperature.
         test: reported on.
         remark: what a reader of its figures must know beside its name, as actors that were missing.
-        heard: speakers that the base model was trained on.
+        base_speakers: speakers that the base model was trained on.
 
     Raises:
         CorpusError: a recording stands on two sides, or, unless the split is random, a speaker; or nothing is
@@ -77,7 +77,7 @@ class Split:
     validation: tuple[Utterance, ...]
     test: tuple[Utterance, ...]
     remark: str = ""
-    heard: tuple[str, ...] = ()
+    base_speakers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.train:
@@ -118,8 +118,8 @@ class Split:
     @property
     def protocol(self) -> str:
         """How the figures of this split may be called."""
-        heard = {speaker_key(speaker) for speaker in self.heard}
-        known = sorted({u.speaker for u in self.test if speaker_key(u.speaker) in heard})
+        known_speakers = {speaker_key(speaker) for speaker in self.base_speakers}
+        known = sorted({u.speaker for u in self.test if speaker_key(u.speaker) in known_speakers})
         kind = "speaker-dependent" if self.speaker_dependent or known else "speaker-independent"
         unnamed = f"speakers of {', '.join(self._unnamed)} have no names" if self._unnamed else ""
         base = f"the base model was trained on {', '.join(known)}" if known else ""
@@ -276,14 +276,14 @@ def folds(
     groups = _speaker_groups(name, utterances, seed)
     validation = _by_corpus if name in ACROSS_CORPORA else _validation_speakers
     speakers = {u.speaker for u in utterances}
-    chosen = {number: group for number, group in enumerate(groups, start=1) if only in (None, number)}
-    missing = {number: sorted(set(group) - speakers) for number, group in chosen.items()}
+    wanted = {number: group for number, group in enumerate(groups, start=1) if only in (None, number)}
+    missing = {number: sorted(set(group) - speakers) for number, group in wanted.items()}
     if any(missing.values()) and not allow_missing:
-        told = "; ".join(f"fold {number}: {', '.join(gone)}" for number, gone in missing.items() if gone)
-        raise CorpusError(f"{name}: actors are missing from the data ({told}); --allow-missing runs without them")
+        absent = "; ".join(f"fold {number}: {', '.join(gone)}" for number, gone in missing.items() if gone)
+        raise CorpusError(f"{name}: actors are missing from the data ({absent}); --allow-missing runs without them")
     return [
         _by_speaker(f"{name}-{number}", utterances, group, validation if validate else None, seed + 1)
-        for number, group in chosen.items()
+        for number, group in wanted.items()
         if speakers & set(group)
     ]
 
@@ -374,8 +374,8 @@ def _test_recordings(utterances: Sequence[Utterance], count: int, seed: int) -> 
     parts: list[set[str]] = [set() for _ in range(count)]
     for label in sorted(set(label_of.values())):
         recordings = rng.permutation(sorted(r for r, own in label_of.items() if own == label))
-        for part, chosen in zip(parts, np.array_split(recordings, count), strict=True):
-            part.update(chosen.tolist())
+        for part, members in zip(parts, np.array_split(recordings, count), strict=True):
+            part.update(members.tolist())
     return parts
 
 

@@ -140,8 +140,8 @@ class Evaluation:
     @property
     def only_answer(self) -> str | None:
         """The label that the model always predicts, although several labels occur; None if answers differ."""
-        said = set(self.answers)
-        return self.answers[0] if len(said) == 1 < len(self.occurring) and said <= set(self.labels) else None
+        given = set(self.answers)
+        return self.answers[0] if len(given) == 1 < len(self.occurring) and given <= set(self.labels) else None
 
     @property
     def uar(self) -> float:
@@ -316,17 +316,17 @@ def evaluate_utterances(
         CorpusError: no utterance has a label of the model.
     """
     labels = model.config.labels
-    asked = tuple(u for u in utterances if u.label in labels)
+    tested = tuple(u for u in utterances if u.label in labels)
     left_out = Counter(u.label for u in utterances if u.label not in labels)
-    if not asked:
+    if not tested:
         raise CorpusError(
             f"nothing to test: the model has the labels {', '.join(labels)}, and the {len(utterances)} utterance(s) "
             f"are "
             f"{', '.join(sorted(left_out)) or 'none'}; use recordings with the model's labels"
         )
     answers, problems = [], []
-    probabilities = np.full((len(asked), len(labels)), 1 / len(labels))
-    for row, utterance in zip(probabilities, asked, strict=True):
+    probabilities = np.full((len(tested), len(labels)), 1 / len(labels))
+    for row, utterance in zip(probabilities, tested, strict=True):
         try:
             prediction = model.predict_waveform(sound(utterance, model.config.sampling_rate))
         except AudioError as error:
@@ -339,7 +339,7 @@ def evaluate_utterances(
         advance()
     for _ in range(left_out.total()):
         advance()
-    return Evaluation(labels, asked, tuple(answers), probabilities, dict(sorted(left_out.items())), tuple(problems))
+    return Evaluation(labels, tested, tuple(answers), probabilities, dict(sorted(left_out.items())), tuple(problems))
 
 
 def pool(evaluations: Sequence[Evaluation]) -> Evaluation:

@@ -118,15 +118,15 @@ def _section(report: Report, folder: Path) -> str:
     )
 
 
-def _cautions(found: Sequence[str]) -> str:
-    if not found:
+def _cautions(cautions: Sequence[str]) -> str:
+    if not cautions:
         return ""
-    return f'<div class="caution" role="note">{"".join(f"<p>{_text(caution)}</p>" for caution in found)}</div>'
+    return f'<div class="caution" role="note">{"".join(f"<p>{_text(caution)}</p>" for caution in cautions)}</div>'
 
 
 def _cards(report: Report) -> str:
     notes = _NOTES | {"uar": f"chance is {percent(1 / len(report.evaluation.occurring))} %"}
-    notes |= {name: f"95 % interval {told}; {notes[name]}" for name in notes if (told := report.interval(name))}
+    notes |= {name: f"95 % interval {interval}; {notes[name]}" for name in notes if (interval := report.interval(name))}
     cards = (
         f"<div><dt>{FIGURE_NAMES[name]}</dt><dd class='value'>{figure(name, value)}</dd>"
         f"<dd class='note'>{_text(notes[name])}</dd></div>"
@@ -169,14 +169,14 @@ def _confusion(report: Report) -> str:
 
 def _reliability(report: Report) -> str:
     bins = report.evaluation.reliability()
-    told = ", ".join(
+    description = ", ".join(
         f"{percent(b.mean_score)} % in {b.count} answers of which {percent(b.accuracy)} % are right"
         for b in bins
         if b.mean_score is not None and b.accuracy is not None
     )
     return _plot(
         "Reliability",
-        f"Reliability diagram of score against accuracy. Mean score of each bin: {told}.",
+        f"Reliability diagram of score against accuracy. Mean score of each bin: {description}.",
         "A bar that ends below the dashed line: there the model is surer than it is right. Below: how many answers "
         f"have such a score. ECE {percent(report.scores['ece'])} %.",
         lambda theme: plots.reliability_diagram(bins, theme),
@@ -185,13 +185,13 @@ def _reliability(report: Report) -> str:
 
 def _training(histories: Mapping[str, History]) -> str:
     runs = {name: history for name, history in histories.items() if history}
-    told = "; ".join(
+    description = "; ".join(
         f"{name or 'the run'}: {len(history)} epochs, loss {history[0]['loss']:.3f} to {history[-1]['loss']:.3f}"
         for name, history in runs.items()
     )
     plot = _plot(
         "Training curves",
-        f"Training curves of loss and validation UAR over the epochs. {told}.",
+        f"Training curves of loss and validation UAR over the epochs. {description}.",
         f"{len(runs)} runs, a line for each." if len(runs) > 1 else "",
         lambda theme: plots.training_curves(runs, theme),
     )

@@ -129,14 +129,14 @@ def search_slices(scores: Mapping[int, float], full: set[int], slices: Mapping[s
     n_rows = -(-len(slices) // n_columns)
     figure = _figure(3.2 * n_columns, 2.6 * n_rows)
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    for axes, (name, one) in zip(panels, slices.items(), strict=False):
-        places = {n: one.choices.index(v) if one.choices else v for n, v in one.values.items()}
-        if one.log:
+    for axes, (name, trials) in zip(panels, slices.items(), strict=False):
+        places = {n: trials.choices.index(v) if trials.choices else v for n, v in trials.values.items()}
+        if trials.log:
             axes.set_xscale("log")
         _dots(axes, places, scores, full, theme)
         axes.set(xlabel=name, ylabel="UAR, %")
-        if one.choices:
-            axes.set_xticks(range(len(one.choices)), one.choices, rotation=20)
+        if trials.choices:
+            axes.set_xticks(range(len(trials.choices)), trials.choices, rotation=20)
     for axes in panels[len(slices) :]:
         axes.set_visible(False)
     return _svg(figure, theme)

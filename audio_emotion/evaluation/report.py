@@ -271,25 +271,25 @@ class Table:
 def tables(report: Report) -> list[Table]:
     """Return the tables of one set: figures, labels, groups where there are any, and the most-confused pairs."""
     evaluation = report.evaluation
-    found = [headline_table(report), _class_table(evaluation)]
+    made = [headline_table(report), _class_table(evaluation)]
     known = coverage(evaluation.utterances, evaluation.labels).by_corpus
     if len(known) > 1 or any(own != evaluation.labels for own in known.values()):
-        found.append(corpus_table(evaluation))
+        made.append(corpus_table(evaluation))
     for attribute in GROUPS:
         groups = evaluation.by(attribute)
         if groups:
             rows = tuple((g.name, percent(g.uar), percent(g.wa), str(g.n_utterances)) for g in groups)
-            found.append(Table(f"By {attribute}", (attribute, "UAR %", "WA %", "utterances"), rows))
+            made.append(Table(f"By {attribute}", (attribute, "UAR %", "WA %", "utterances"), rows))
     pairs = evaluation.confused()[:N_PAIRS]
     if pairs:
-        found.append(
+        made.append(
             Table(
                 "Most-confused pairs",
                 ("pair", "times", "% of the label"),
                 tuple((f"{p.target} taken for {p.answer}", str(p.count), percent(p.share)) for p in pairs),
             )
         )
-    return found
+    return made
 
 
 def headline_table(report: Report) -> Table:

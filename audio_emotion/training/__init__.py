@@ -1,4 +1,4 @@
-"""Fitting: what a training run is told (:mod:`config`), and the loop that does it. The settings import no torch."""
+"""Training: the settings of a run (:mod:`config`), and the loop. The settings do not import torch."""
 
 from audio_emotion.training.config import (
     LossConfig,

@@ -1,4 +1,4 @@
-"""Where the loop runs: processes and devices by accelerate, the precision of each, and what to do when memory ends."""
+"""Devices and processes (by accelerate), precision, and a hint when memory runs out."""
 
 import os
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def make_accelerator(device: str) -> "Accelerator":
     except ValueError:
         settled = "an accelerator"
     if settled != device:
-        raise DeviceError(f"{device} was asked for, and this process trains on {settled} already; start another one")
+        raise DeviceError(f"{device} is not available: this process already trains on {settled}; start another process")
     return accelerator
 
 
@@ -65,11 +65,11 @@ def all_reduce_sum(accelerator: "Accelerator", number: Tensor) -> Tensor:
     return summed
 
 
-def any_process(accelerator: "Accelerator", said: bool) -> bool:
-    """Whether any process says so."""
+def any_process(accelerator: "Accelerator", is_set: bool) -> bool:
+    """Whether it is set in any process."""
     if accelerator.num_processes == 1:
-        return said
-    return bool(all_reduce_sum(accelerator, torch.tensor(float(said), device=accelerator.device)))
+        return is_set
+    return bool(all_reduce_sum(accelerator, torch.tensor(float(is_set), device=accelerator.device)))
 
 
 def precision(config: TrainConfig, device: str) -> torch.dtype | None:
@@ -104,6 +104,6 @@ def oom_hint(config: TrainConfig, device: str) -> Iterator[None]:
             raise
         half = max(2, config.batch_size // 2)
         raise TrainingError(
-            f"{device} has no memory left at batch_size {config.batch_size}; try --batch-size {half} with "
-            f"--set accumulation={2 * config.accumulation}, which makes the same steps of smaller batches"
+            f"{device} is out of memory at batch_size {config.batch_size}; try --batch-size {half} with "
+            f"--set accumulation={2 * config.accumulation}, which takes the same steps with smaller batches"
         ) from error

@@ -15,7 +15,7 @@ from audio_emotion.training.config import TrainConfig
 
 
 class Average:
-    """What is validated and kept of a model: the mean that the config asks for, else the model itself."""
+    """The model that is validated and stored: the mean that the config asks for, or the model itself."""
 
     def __init__(self, model: EmotionModel, config: TrainConfig) -> None:
         self._model, self._decay = model, config.ema
@@ -34,12 +34,12 @@ class Average:
         return self._mean.module  # type: ignore[return-value]
 
     def after_step(self) -> None:
-        """Take up the weights of a step, for a running mean."""
+        """Add the weights after a step, for a running mean."""
         if self._mean is not None and self._decay:
             self._mean.update_parameters(self._model)
 
     def after_epoch(self, number: int) -> None:
-        """Take up the weights of an epoch, from 1, if it is one of the last ones that are averaged."""
+        """Add the weights after an epoch (from 1), if it is one of the last ones that are averaged."""
         if self._mean is not None and not self._decay and number >= self._first:
             self._mean.update_parameters(self._model)
 
@@ -48,20 +48,20 @@ class Average:
         return self._mean.state_dict() if self._mean is not None else {}
 
     def restore(self, state: Tensors) -> None:
-        """Go on with a mean where it stood."""
+        """Restore what :meth:`state` returned."""
         if self._mean is not None:
             self._mean.load_state_dict(state)
 
 
-def update_batchnorm(model: EmotionModel, heard: Iterator[FloatArray], dtype: torch.dtype | None) -> None:
-    """Make batch normalisation's means and variances those of windows (batch, window_samples) as they are.
+def update_batchnorm(model: EmotionModel, batches: Iterator[FloatArray], dtype: torch.dtype | None) -> None:
+    """Compute batch normalization's means and variances from windows (batch, window_samples) without augmentation.
 
     Those that training leaves are of sounds augmented, mixed and with units dropped, and of other weights than a mean
     of weights. Nothing is dropped here, so that each layer sees what it will see (Li et al. 2019, "Understanding the
     disharmony between dropout and batch normalization by variance shift"). What is frozen keeps its own.
     """
     still = set(map(id, model.still))
-    norms = [one for one in model.modules() if isinstance(one, _BatchNorm) and id(one) not in still]
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and id(module) not in still]
     if not norms:
         return
     device, momenta = next(model.parameters()).device, [norm.momentum for norm in norms]
@@ -71,7 +71,7 @@ def update_batchnorm(model: EmotionModel, heard: Iterator[FloatArray], dtype: to
         norm.momentum = None  # the mean of all batches
         norm.train()
     with torch.no_grad(), torch.autocast(device.type, dtype, enabled=dtype is not None):
-        for windows in heard:
+        for windows in batches:
             model(torch.from_numpy(windows).to(device))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
@@ -79,7 +79,7 @@ def update_batchnorm(model: EmotionModel, heard: Iterator[FloatArray], dtype: to
 
 
 def clean_batches(sounds: Sequence[FloatArray], config: TrainConfig) -> Iterator[FloatArray]:
-    """Yield the windows of utterances as an answer reads them, in batches of mixed utterances."""
+    """Yield the windows of utterances as prediction reads them, in batches of mixed utterances."""
     order = np.random.default_rng(config.seed).permutation(len(sounds))
     for first in range(0, len(order), config.batch_size):
         numbers = order[first : first + config.batch_size]

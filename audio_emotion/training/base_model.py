@@ -1,6 +1,6 @@
-"""Where a training run begins when it does not begin anew: a model at hand, what it settles, and what it passes on.
+"""The model that a run starts from: which settings it determines, and what its record passes on.
 
-This part needs no torch; :mod:`transfer` makes the network.
+This part needs no torch; :mod:`fine_tuning` builds the network.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from audio_emotion.models import checkpoint
 from audio_emotion.models.checkpoint import ModelConfig
 
 FEW_CLIPS: Mapping[str, Any] = {"epochs": 20, "patience": 0, "batch_size": 16, "optimizer": {"lr": 5e-4}}
-"""What a run that begins with a model takes where it is told nothing else: some twenty clips a label are too few to
-set a validation side apart, and enough to learn from in few short steps (see training/fine_tune.py)."""
+"""The defaults of a run that starts from a model: some twenty clips per label are too few for a validation side, and
+enough to learn from in a few short epochs (see training/fine_tune.py)."""
 
 _WITHOUT = ["freeze is given without an origin, and new layers have nothing to keep; name a model with --from"]
 
 
 def describe(name: str) -> ModelConfig:
-    """Return what a model at hand says of itself.
+    """Return the description of an available model.
 
     Raises:
         ModelError: there is none of that name, or it cannot be read.
@@ -28,7 +28,7 @@ def describe(name: str) -> ModelConfig:
 
 
 def completed(table: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return a config's table with what its ``origin`` settles, and what in it contradicts that.
+    """Return a config's table with the settings that its ``origin`` determines, and what contradicts them.
 
     Architecture, sizes, frontend, sampling rate and window are the model's; shares that are dropped may differ, since
     no weight depends on them. Without an origin the table is returned as it is.
@@ -49,7 +49,7 @@ def completed(table: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     }
     given = {key: table[key] for key in settled if table.get(key)}
     problems = [
-        f"{key} is {value!r}, and the model {name!r}, which is trained on, has {has!r}: leave it out"
+        f"{key} is {value!r}, and the model {name!r}, which is trained further, has {has!r}: remove it"
         for key, value, has in _differing(given, settled)
     ]
     merged = {**FEW_CLIPS, **settled, **table} | {key: settled[key] for key in settled if key not in given}
@@ -62,12 +62,12 @@ def completed(table: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 def merge_provenance(name: str, training: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a model's record of its training takes from the model it was made from.
 
-    Corpora and speakers are those of both, so that a test on either's is told of; the licence is both together.
+    Corpora, speakers and licence are those of both.
     """
     before = describe(name).training
     return {
         "corpora": list(dict.fromkeys([*before.get("corpora", ()), *training["corpora"]])),
-        "licence": joined(*(str(one.get("licence", "unknown")) for one in (before, training))),
+        "licence": joined(*(str(record.get("licence", "unknown")) for record in (before, training))),
         "speakers": dict(training["speakers"])
         | {
             side: sorted({*training_recordings(name, side), *training["speakers"][side]})
@@ -82,7 +82,7 @@ def joined(*licences: str) -> str:
     >>> joined("CC-BY-4.0 AND ODbL-1.0", "", "CC-BY-4.0")
     'CC-BY-4.0 AND ODbL-1.0'
     """
-    return " AND ".join(dict.fromkeys(word for one in licences if one for word in one.split(" AND ")))
+    return " AND ".join(dict.fromkeys(word for licence in licences if licence for word in licence.split(" AND ")))
 
 
 def training_recordings(name: str, side: str = "train") -> tuple[str, ...]:
@@ -90,27 +90,27 @@ def training_recordings(name: str, side: str = "train") -> tuple[str, ...]:
     return tuple(describe(name).training.get("speakers", {}).get(side, ()))
 
 
-def _optimizer(said: Any) -> Any:
+def _optimizer(table: Any) -> Any:
     """Return the optimizer's table with the default of few clips; what is no table is left to be refused."""
-    if said is not None and not isinstance(said, Mapping):
-        return said
-    return {**FEW_CLIPS["optimizer"], **(said or {})}
+    if table is not None and not isinstance(table, Mapping):
+        return table
+    return {**FEW_CLIPS["optimizer"], **(table or {})}
 
 
 def _differing(given: Mapping[str, Any], settled: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """Return (key, given, settled) of what is not the model's."""
-    found = []
+    differing = []
     for key, value in given.items():
         has = settled[key]
         if isinstance(has, Mapping) and isinstance(value, Mapping):
-            found += [
-                (f"{key}.{name}", one, has[name])
-                for name, one in value.items()
-                if name in has and _plain(one) != _plain(has[name]) and not name.endswith("dropout")
+            differing += [
+                (f"{key}.{name}", setting, has[name])
+                for name, setting in value.items()
+                if name in has and _plain(setting) != _plain(has[name]) and not name.endswith("dropout")
             ]
         elif not (isclose(value, has, rel_tol=1e-6) if isinstance(value, float) else value == has):
-            found.append((key, value, has))
-    return found
+            differing.append((key, value, has))
+    return differing
 
 
 def _plain(value: Any) -> Any:

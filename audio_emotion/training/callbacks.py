@@ -1,4 +1,4 @@
-"""Who is told how far a run is."""
+"""Functions that a run calls with its progress."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from audio_emotion.training.checkpointing import Epoch
 
 
 def _nothing(_: object) -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Callbacks:
-    """Who is told: after each step, after each epoch (its state is kept by then), and of long preparations."""
+    """What is called after each step, after each epoch (when its state was saved), and during long preparations."""
 
     on_step: Callable[[Step], None] = _nothing
     on_epoch: Callable[[Epoch], None] = _nothing

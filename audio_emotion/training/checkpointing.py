@@ -1,4 +1,4 @@
-"""All that a stopped run needs to go on: tensors and plain numbers, in one file that is replaced at once."""
+"""The state from which a stopped run continues: tensors and plain numbers in one file, replaced atomically."""
 
 import json
 import time
@@ -18,15 +18,15 @@ Tensors = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch left.
+    """The figures of one epoch.
 
     Attributes:
         number: from 1.
         loss: mean over its utterances.
         validation_uar: 0 to 1; None without a validation side.
-        seconds: what it took, validation included.
+        seconds: its duration, with validation.
         lr: the learning rate at its end.
-        waiting_s: seconds of it that the network waited for sounds.
+        waiting_s: seconds in which the network waited for data.
     """
 
     number: int
@@ -39,40 +39,40 @@ class Epoch:
 
 @dataclass
 class TrainState:
-    """How far a run has come.
+    """The progress of a run.
 
     Attributes:
         epoch: the epoch it is in.
         batches: how many of that epoch's it has done.
-        loss_sum: of the utterances heard in it.
-        n_heard: how many those are.
-        seconds: what it has taken so far.
-        waiting_s: what of that was waiting for sounds.
+        loss_sum: of the utterances read in it.
+        n_utterances: how many those are.
+        seconds: its duration so far.
+        waiting_s: the part of it spent waiting for data.
         history: the epochs before.
     """
 
     epoch: int = 1
     batches: int = 0
     loss_sum: float = 0.0
-    n_heard: int = 0
+    n_utterances: int = 0
     seconds: float = 0.0
     waiting_s: float = 0.0
     history: list[Epoch] = field(default_factory=list)
 
     def finish_epoch(self, validation_uar: float | None, lr: float) -> Epoch:
-        """Enter the epoch into the history and begin the next one."""
-        loss = self.loss_sum / max(1, self.n_heard)
+        """Add the epoch to the history and start the next one."""
+        loss = self.loss_sum / max(1, self.n_utterances)
         done = Epoch(self.epoch, loss, validation_uar, round(self.seconds, 3), lr, round(self.waiting_s, 3))
         self.history.append(done)
-        self.epoch, self.batches, self.loss_sum, self.n_heard = self.epoch + 1, 0, 0.0, 0
+        self.epoch, self.batches, self.loss_sum, self.n_utterances = self.epoch + 1, 0, 0.0, 0
         self.seconds = self.waiting_s = 0.0
         return done
 
     @property
     def best(self) -> int:
         """The number of the epoch with the best validation UAR, the first of equals; 0: none."""
-        heard = [epoch for epoch in self.history if epoch.validation_uar is not None]
-        return max(heard, key=lambda e: (e.validation_uar, -e.number)).number if heard else 0
+        validated = [epoch for epoch in self.history if epoch.validation_uar is not None]
+        return max(validated, key=lambda e: (e.validation_uar, -e.number)).number if validated else 0
 
     def is_over(self, epochs: int, patience: int) -> bool:
         """Whether every epoch is run, or the best one is too long ago."""
@@ -81,24 +81,24 @@ class TrainState:
 
 
 class CheckpointWriter:
-    """Writes a run's state into a file, at once or not at all, and reads it.
+    """Writes a run's state to a file, completely or not at all, and reads it.
 
     Attributes:
         file: safetensors; its metadata hold the numbers as JSON.
     """
 
     def __init__(self, file: Path, minutes: float = 10.0) -> None:
-        """Keep the state in ``file`` after each epoch and, within one, every so many minutes (0: not)."""
+        """Save the state in ``file`` after each epoch, and within an epoch every ``minutes`` (0: never)."""
         self.file = file
         self._every_s = 60 * minutes
         self._last = time.monotonic()
 
-    def beside(self, name: str) -> "CheckpointWriter":
-        """Return one that keeps another run's state as often, in a file of that name in the same folder."""
+    def sibling(self, name: str) -> "CheckpointWriter":
+        """Return a writer for another run, with a file of that name in the same folder."""
         return CheckpointWriter(self.file.with_name(name), self._every_s / 60)
 
     def is_due(self) -> bool:
-        """Whether the last state is old enough for another one within an epoch."""
+        """Whether it is time to save the state within an epoch."""
         return bool(self._every_s) and time.monotonic() - self._last >= self._every_s
 
     def save(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
@@ -129,7 +129,7 @@ class CheckpointWriter:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
                 return tensors, json.loads(file.metadata()["numbers"])
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            raise StorageError(f"{self.file}: cannot be continued ({error}); --restart begins anew") from error
+            raise StorageError(f"{self.file}: cannot be read ({error}); use --restart to start again") from error
 
 
 def pack_optimizer(optimizer: torch.optim.Optimizer) -> tuple[Tensors, list[dict[str, Any]]]:
@@ -154,7 +154,7 @@ def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors, groups:
     optimizer.load_state_dict({"state": state, "param_groups": restored})
 
 
-def standing_of(numbers: Mapping[str, Any]) -> TrainState:
+def read_state(numbers: Mapping[str, Any]) -> TrainState:
     """Read a :class:`TrainState` from JSON."""
     return TrainState(**{**numbers, "history": [Epoch(**epoch) for epoch in numbers["history"]]})
 
@@ -165,10 +165,10 @@ def add_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
 
 
 def strip_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
-    """Return those tensors whose names :func:`under` made, without the prefix."""
+    """Return those tensors whose names :func:`add_prefix` made, without the prefix."""
     return {name.removeprefix(f"{prefix}/"): t for name, t in tensors.items() if name.startswith(f"{prefix}/")}
 
 
-def as_numbers(standing: TrainState) -> dict[str, Any]:
-    """Return a standing for JSON."""
-    return asdict(standing)
+def as_numbers(state: TrainState) -> dict[str, Any]:
+    """Return a state for JSON."""
+    return asdict(state)

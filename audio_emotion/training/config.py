@@ -1,4 +1,4 @@
-"""What a training run is told, but for its data: frozen dataclasses, read from TOML and from options."""
+"""The settings of a training run: frozen dataclasses, read from TOML and from options."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from audio_emotion.training.schema import choice, number
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """How weights are changed.
+    """The optimizer.
 
     Attributes:
         name: adamw, adam or sgd (with Nesterov momentum).
@@ -33,7 +33,7 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """How the learning rate moves.
+    """The learning rate's schedule.
 
     Attributes:
         name: one-cycle (rises for 30 % of the steps, then falls along a cosine), cosine (falls to 0 at the last
@@ -51,13 +51,13 @@ class ScheduleConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """What is made small.
+    """The loss.
 
     Attributes:
         name: cross-entropy, or focal (Lin et al. 2017, "Focal loss for dense object detection").
         label_smoothing: share of the target spread over all labels.
         class_weights: whether a label counts by the inverse of its frequency on the training side.
-        gamma: how much less focal counts what is answered well already.
+        gamma: focal's exponent: the larger, the less utterances count that are predicted well already.
         missing_labels: what labels that a corpus lacks mean for its utterances, where several corpora are trained on:
             neutral-or-calm (neutral of a corpus without calm counts as either), mask (only a corpus's own labels count
             for its utterances) or none (every label counts against all).
@@ -89,11 +89,11 @@ class SamplingConfig:
 
 @dataclass(frozen=True)
 class TeachersConfig:
-    """Networks that are trained first, on the same recordings, for their answers to be learnt beside the labels.
+    """Networks that are trained first, on the same recordings, whose predictions become part of the targets.
 
     Attributes:
         count: how many; 0: none.
-        share: of the target that is the mean of their answers; the rest is the label's.
+        share: of the target that is the mean of their predictions; the rest is the label's.
         parameters: their sizes, where they differ from the architecture's defaults.
     """
 
@@ -104,10 +104,10 @@ class TeachersConfig:
 
 @dataclass(frozen=True)
 class AveragingConfig:
-    """A run's last epochs, at one learning rate, of whose weights the mean is kept.
+    """The mean of the weights of a run's last epochs, which have a constant learning rate.
 
-    Izmailov et al. 2018, "Averaging weights leads to wider optima and better generalization". Batch normalisation's
-    means are then made anew, of the utterances as they are.
+    Izmailov et al. 2018, "Averaging weights leads to wider optima and better generalization". Batch normalization's
+    statistics are then computed again, from the utterances without augmentation.
 
     Attributes:
         epochs: how many of the run's; 0: the weights of the last one are kept. The schedule spans those before.
@@ -120,7 +120,7 @@ class AveragingConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A training run, but for its data.
+    """All settings of a training run.
 
     Attributes:
         architecture: a registered name.
@@ -128,11 +128,11 @@ class TrainConfig:
             are averaged.
         patience: epochs without a better validation UAR after which training stops; 0: no validation side is
             set apart, every epoch is run, and the last one's weights are kept.
-        batch_size: utterances read at once, over all processes together.
+        batch_size: utterances of a batch, over all processes.
         seed: of every random draw.
         sampling_rate: Hz; None: the architecture's.
         window_s: seconds of sound that the model reads at once; None: the architecture's.
-        clip_norm: the longest gradient; 0: any.
+        clip_norm: the largest norm of the gradient; 0: no limit.
         accumulation: batches whose gradients are added up to one step.
         precision: auto (bf16 on the CPU and on GPUs that have it, else fp32), fp32, bf16 or fp16.
         ema: decay of the running mean of weights that is validated and kept, as 0.999; 0: none.
@@ -140,9 +140,9 @@ class TrainConfig:
         frontend: the frontend's, likewise.
         optimizer, schedule, loss, sampling, teachers, averaging: tables of their own.
         augment: each transform of the sound by name with its parameters, these and no others; None: the default set.
-        origin: a model at hand that the run begins with, by name or path; it settles the architecture, its sizes,
-            the frontend, the sampling rate and the window. None: new weights.
-        freeze: layers of the origin that stay as they are, as globs over their names; None: none.
+        origin: an available model that the run starts from, by name or path; it determines the architecture, its
+            sizes, the frontend, the sampling rate and the window. None: new weights.
+        freeze: layers of the origin that are not trained, as globs over their names; None: none.
 
     Raises:
         UsageError: every problem at once.
@@ -185,7 +185,7 @@ class TrainConfig:
         return round((self.window_s or models.entry(self.architecture).window_s) * self.rate)
 
     def resolved(self) -> "TrainConfig":
-        """Return the same run with everything said that was left to the architecture."""
+        """Return the same run with the architecture's defaults written out."""
         sizes, features = models.config_classes(self.architecture)
         return replace(
             self,
@@ -213,7 +213,7 @@ def read(path: Path | None, changes: Mapping[str, Any] | None = None) -> TrainCo
     """Read a TOML file (None: the defaults) and apply ``changes``, nested alike; they win.
 
     Raises:
-        UsageError: every problem of what it says.
+        UsageError: every problem of its content.
         StorageError: it cannot be read.
     """
     table: dict[str, Any] = {}
@@ -221,7 +221,7 @@ def read(path: Path | None, changes: Mapping[str, Any] | None = None) -> TrainCo
         try:
             table = tomllib.loads(paths.content(path, "a TOML file for --config").decode("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path}: not TOML ({error}); see docs/training.md for what it may say") from error
+            raise UsageError(f"{path}: not TOML ({error}); see docs/training.md for what it may contain") from error
     return from_table(merged(table, changes or {}), str(path) if path else "")
 
 
@@ -246,7 +246,7 @@ def merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 
 
 def changes(assignments: Iterable[str]) -> dict[str, Any]:
-    """Read ``KEY=VALUE`` as TOML would, a key as ``optimizer.lr``; what is no TOML value is text.
+    """Read ``KEY=VALUE`` as TOML, with keys such as ``optimizer.lr``; a value that is not TOML is a string.
 
     >>> changes(["optimizer.lr=0.001", "loss.name=focal"])
     {'optimizer': {'lr': 0.001}, 'loss': {'name': 'focal'}}
@@ -271,12 +271,12 @@ def changes(assignments: Iterable[str]) -> dict[str, Any]:
 
 def find_problems(table: Mapping[str, Any]) -> list[str]:
     """Return everything that is wrong with a nested mapping that is to become a :class:`TrainConfig`."""
-    table, found = base_model.completed(table)
-    found += schema.problems(TrainConfig, table)
+    table, problems = base_model.completed(table)
+    problems += schema.problems(TrainConfig, table)
     if isinstance(table.get("augment"), Mapping):
-        found += augmentation.problems(table["augment"])
-    found += _architecture_problems(table)
-    return found or _contradictions(table)
+        problems += augmentation.problems(table["augment"])
+    problems += _architecture_problems(table)
+    return problems or _contradictions(table)
 
 
 def _architecture_problems(table: Mapping[str, Any]) -> list[str]:
@@ -296,44 +296,46 @@ def _architecture_problems(table: Mapping[str, Any]) -> list[str]:
     if not given and not of_teachers:
         return []
     sizes, features = models.config_classes(name)
-    found = schema.problems(sizes, given.get("parameters", {}), f"{name}'s parameters.")
+    problems = schema.problems(sizes, given.get("parameters", {}), f"{name}'s parameters.")
     if isinstance(of_teachers, Mapping):
-        found += schema.problems(sizes, of_teachers, f"{name}'s teachers.parameters.")
+        problems += schema.problems(sizes, of_teachers, f"{name}'s teachers.parameters.")
     frontend = given.get("frontend", {})
-    found += schema.problems(features, frontend, f"{name}'s frontend.")
+    problems += schema.problems(features, frontend, f"{name}'s frontend.")
     rate = table.get("sampling_rate") or entry.sampling_rate
     if frontend.get("sampling_rate", rate) != rate:
-        found.append(f"frontend.sampling_rate is {frontend['sampling_rate']}, and sampling_rate {rate}: say it once")
-    return found
+        problems.append(f"frontend.sampling_rate is {frontend['sampling_rate']}, and sampling_rate {rate}: set one")
+    return problems
 
 
 def _contradictions(table: Mapping[str, Any]) -> list[str]:
-    """Return what cannot be together, of a table whose single values are good."""
+    """Return the contradictions of a table whose single values are valid."""
     config = {"epochs": TrainConfig.epochs, "patience": TrainConfig.patience} | dict(table)
     schedule = asdict(ScheduleConfig()) | dict(table.get("schedule", {}))
     averaged = dict(table.get("averaging", {})).get("epochs", 0)
-    found = []
+    problems = []
     if averaged and config.get("ema"):
-        found.append("averaging.epochs and ema are two means of the same weights: leave one of them out")
+        problems.append("averaging.epochs and ema are two means of the same weights: remove one of them")
     if averaged and config["patience"]:
-        found.append("averaging.epochs needs all of a run's epochs, and patience may end it before: set patience to 0")
+        problems.append(
+            "averaging.epochs needs all of a run's epochs, and patience may end it before: set patience to 0"
+        )
     sampling = asdict(SamplingConfig()) | dict(table.get("sampling", {}))
     if sampling["corpus_power"] and "corpus" not in sampling["balance"]:
-        found.append(f"sampling.corpus_power is given, and balance is {sampling['balance']}, which reads none")
+        problems.append(f"sampling.corpus_power is given, and balance is {sampling['balance']}, which reads none")
     if config.get("origin") and config.get("teachers", {}).get("count"):
-        found.append("teachers.count is given with an origin, whose sizes they need not have: leave one of them out")
+        problems.append("teachers.count is given with an origin, whose sizes they need not have: remove one of them")
     if schedule["name"] == "plateau" and not config["patience"]:
-        found.append(
+        problems.append(
             "schedule.name is plateau, which goes by the validation UAR, and patience 0 leaves no validation side"
         )
     scheduled = config["epochs"] - averaged
     if scheduled < 1:
-        found.append(f"averaging.epochs is {averaged}, and of {config['epochs']} epochs one at least comes before")
+        problems.append(f"averaging.epochs is {averaged}, and of {config['epochs']} epochs one at least comes before")
     elif schedule["warmup_epochs"] and schedule["warmup_epochs"] >= scheduled:
-        found.append(f"schedule.warmup_epochs is {schedule['warmup_epochs']:g}, and there are {scheduled} epochs")
-    return found
+        problems.append(f"schedule.warmup_epochs is {schedule['warmup_epochs']:g}, and there are {scheduled} epochs")
+    return problems
 
 
-def _refuse(found: list[str], source: str = "") -> None:
-    if found:
-        raise UsageError(f"{source}: {'; '.join(found)}" if source else "; ".join(found))
+def _refuse(problems: list[str], source: str = "") -> None:
+    if problems:
+        raise UsageError(f"{source}: {'; '.join(problems)}" if source else "; ".join(problems))

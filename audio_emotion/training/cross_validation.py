@@ -1,4 +1,4 @@
-"""Folds and seeds: one training run each, side by side, and taken up again after a stop."""
+"""Folds and seeds: one training run each, several at a time, resumed after a stop."""
 
 import json
 import multiprocessing
@@ -32,7 +32,7 @@ _PLAN, _MODEL, _EVALUATION = "plan.json", "model", "evaluation.json"
 
 @dataclass(frozen=True)
 class FoldsPlan:
-    """What is run.
+    """The runs of a cross-validation.
 
     Attributes:
         name: of the folder below ``runs`` in the user's data folder.
@@ -43,11 +43,11 @@ class FoldsPlan:
         config: of each run.
         device: where each runs.
         allow_missing: whether a named fold may lack actors.
-        strict: whether a recording that cannot be decoded ends everything.
-        jobs: runs side by side, each on its share of the cores.
+        strict: whether a recording that cannot be decoded is an error.
+        jobs: runs at a time, each on its share of the cores.
 
     Raises:
-        UsageError: the name is none for a folder.
+        UsageError: a name that is not valid for a folder.
     """
 
     name: str
@@ -72,7 +72,7 @@ class FoldsPlan:
 
 @dataclass(frozen=True)
 class FoldRun:
-    """One fold with one seed: its name, the training seed, and what the model said of the test side."""
+    """One fold with one seed: its name, the training seed, and the evaluation of its test side."""
 
     split: str
     seed: int
@@ -80,7 +80,7 @@ class FoldRun:
 
 
 def run_folds(plan: FoldsPlan, material: Dataset, restart: bool = False, progress: Progress = silent) -> list[FoldRun]:
-    """Train and test every fold with every seed; what an earlier call with this plan has finished is not run again.
+    """Train and test every fold with every seed; runs that an earlier call finished are not repeated.
 
     ``material`` is what :func:`audio_emotion.training.train.load_dataset` makes of the plan's data.
 
@@ -104,24 +104,24 @@ def run_folds(plan: FoldsPlan, material: Dataset, restart: bool = False, progres
 
 
 def reports(plan: FoldsPlan, runs: Sequence[FoldRun], corpora: tuple[str, ...]) -> list[Report]:
-    """Report on each seed: the test sides of all its folds together, every utterance once.
+    """Report on each seed: the test sides of all its folds, every utterance once.
 
-    No fold's model has heard those it was tested on, unless the folds are random: then all have been heard; so have
-    those that the model was trained on with which all folds begin.
+    No fold's model was trained on its test speakers, unless the folds are random
+    or the base model was trained on them.
     """
     made = []
     for seed in dict.fromkeys(run.seed for run in runs):
         evaluation = pool([run.evaluation for run in runs if run.seed == seed])
-        heard = evaluation.speakers if plan.folds.startswith("random") else ()
-        heard += base_model.training_recordings(plan.config.origin) if plan.config.origin else ()
-        model = Provenance(plan.name, plan.config.architecture, corpora, plan.folds, {"train": heard})
+        known = evaluation.speakers if plan.folds.startswith("random") else ()
+        known += base_model.training_recordings(plan.config.origin) if plan.config.origin else ()
+        model = Provenance(plan.name, plan.config.architecture, corpora, plan.folds, {"train": known})
         intervals = evaluation.intervals(np.random.default_rng(seed))
         made.append(Report(f"{plan.folds}, all folds, seed {seed}", model, evaluation, intervals))
     return made
 
 
 def histories(plan: FoldsPlan, runs: Sequence[FoldRun]) -> dict[str, list[dict[str, Any]]]:
-    """Return what each epoch of each run left, for its curves."""
+    """Return the figures of each epoch of each run, for curves."""
     folders = {f"{run.split}, seed {run.seed}": _run_folder(plan, run.split, run.seed) for run in runs}
     return {name: list(checkpoint.read_config(folder / _MODEL).training["history"]) for name, folder in folders.items()}
 
@@ -134,7 +134,7 @@ def fold_means(runs: Sequence[FoldRun]) -> dict[str, Summary]:
 
 
 def _finished(plan: FoldsPlan, left: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
-    """Run what is left, yielding each as it is done."""
+    """Do the remaining runs, yielding each when it is finished."""
     if not left:
         return
     threads = max(1, (os.cpu_count() or 1) // plan.jobs)
@@ -205,7 +205,7 @@ def _open(plan: FoldsPlan, material: Dataset, restart: bool) -> None:
         changed = sorted(key for key in mark.keys() | earlier.keys() if mark.get(key) != earlier.get(key))
         if changed:
             raise UsageError(
-                f"{plan.folder} holds runs with another {', '.join(changed)}; choose another --name, or --restart"
+                f"{plan.folder} has runs with another {', '.join(changed)}; choose another --name, or --restart"
             )
         return
     try:

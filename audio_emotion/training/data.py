@@ -1,4 +1,4 @@
-"""What an epoch reads: utterances in an order of its own, as features with targets, prepared ahead of the network."""
+"""What an epoch reads: utterances in an order of its own, prepared by a thread while the network trains."""
 
 import logging
 import time
@@ -47,7 +47,7 @@ class Subset:
     Attributes:
         sounds: samples without the quiet at their ends, (n_samples,) each.
         targets: their labels' numbers.
-        names: what messages call them; empty: their numbers.
+        names: for messages; empty: their numbers.
         ids: what their random draws depend on; empty: their numbers.
         corpora: the corpus of each; empty: all are of one corpus, which has every label.
         coverage: which labels each corpus has.
@@ -73,7 +73,7 @@ class Subset:
         return labels.index(CALM) if self.coverage.neutral_may_be_calm(self.corpora[index]) else None
 
     def name(self, index: int) -> str:
-        """Return what messages call an utterance."""
+        """Return an utterance's name for messages."""
         return self.names[index] if self.names else f"utterance {index}"
 
 
@@ -88,7 +88,7 @@ class Shard:
 def batches(order: IntArray, batch_size: int, shard: Shard) -> list[IntArray]:
     """Cut an epoch's order into batches.
 
-    A last batch that leaves a process fewer than two is left out: batch normalisation cannot take it.
+    A last batch with fewer than two for a process is left out: batch normalization needs two.
     """
     parts = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
     if len(parts) > 1 and len(parts[-1]) < 2 * shard.of:
@@ -100,7 +100,7 @@ class Loader:
     """The training side as batches: windows of sound, or features that were computed once (``cached`` frontends).
 
     Attributes:
-        waited_s: seconds that the loop has waited for sounds since it was set to 0.
+        waited_s: seconds that the loop has waited for data since it was set to 0.
     """
 
     def __init__(
@@ -164,14 +164,14 @@ class Loader:
         return np.stack([read(int(epoch), int(n)) for epoch, n in zip(epochs, numbers, strict=True)], dtype=np.float32)
 
     def _repeating(self) -> SpectrogramCache | None:
-        """Return what keeps spectrograms, where the table asks for it, the model has any and memory has room."""
+        """Return a cache of spectrograms, if the table asks for it, the model has any, and they fit."""
         table = augmentation.DEFAULT if self._config.augment is None else self._config.augment
         frontend, after = self._model.frontend, int(table.get("repeat_after", 0))
         if not after or not isinstance(frontend, MelMfcc | LogMelSpectrogram):
             return None
         needed = needed_bytes(frontend, self._config.window_samples, len(self._side.sounds), after)
         if needed > spectrogram_cache.LIMIT_BYTES:
-            _LOG.info("no epoch repeats another: %d of them would take %.1f GB of memory", after, needed / 1e9)
+            _LOG.info("no epoch repeats another: spectrograms of %d of them would take %.1f GB", after, needed / 1e9)
             return None
         return SpectrogramCache(self._sounds, frontend, after)
 

@@ -119,8 +119,8 @@ class Dataset:
     @property
     def fingerprint(self) -> str:
         """What changes when a recording, its label or its speaker does."""
-        heard = "\n".join(sorted(f"{u.digest} {u.label} {u.speaker}" for u in self.corpus.utterances))
-        return hashlib.sha256(heard.encode()).hexdigest()
+        content = "\n".join(sorted(f"{u.digest} {u.label} {u.speaker}" for u in self.corpus.utterances))
+        return hashlib.sha256(content.encode()).hexdigest()
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -161,23 +161,23 @@ def load_dataset(
     Raises:
         CorpusError: no recordings, or one that cannot be decoded where ``strict`` asks for all, or none of a label.
     """
-    chosen = label_set(labels)
-    corpus = gather(parse_sources(data), chosen) if data else chosen.restrict(corpora.locate("ravdess"))
+    label_names = label_set(labels)
+    corpus = gather(parse_sources(data), label_names) if data else label_names.restrict(corpora.locate("ravdess"))
     began = time.monotonic()
     decoded, unreadable = made_of_each(corpus.utterances, partial(_decode, sampling_rate), "decoding", progress)
     _LOG.debug("%d recordings decoded or found in the cache in %.1f s", len(decoded), time.monotonic() - began)
     if unreadable and strict:
         raise CorpusError(f"{len(unreadable)} recording(s) cannot be decoded, the first: {unreadable[0]}")
     cache.trim(in_use={stored.entry for _, stored in decoded if stored.entry})
-    missing = sorted(set(chosen.labels) - {utterance.label for utterance, _ in decoded})
-    if for_training and chosen.name == "own" and missing:
+    missing = sorted(set(label_names.labels) - {utterance.label for utterance, _ in decoded})
+    if for_training and label_names.name == "own" and missing:
         raise CorpusError(
             f"no recording is labelled {', '.join(missing)}; check the spelling, leave it out of --labels, or add "
             "recordings"
         )
     utterances = tuple(utterance for utterance, _ in decoded)
     sounds = SoundStore({utterance.digest: stored for utterance, stored in decoded}, sampling_rate)
-    return Dataset(replace(corpus, utterances=utterances), sampling_rate, sounds, chosen, unreadable)
+    return Dataset(replace(corpus, utterances=utterances), sampling_rate, sounds, label_names, unreadable)
 
 
 def _decode(sampling_rate: int, utterance: Utterance) -> tuple[Utterance, StoredSound]:

@@ -1,8 +1,8 @@
-"""Teachers: networks that are trained first, and whose answers a model then learns beside the labels.
+"""Teachers: networks that are trained first, and whose predictions a model then learns along with the labels.
 
 Hinton et al. 2015 ("Distilling the knowledge in a neural network") teach a small network by a large one; by Furlanello
 et al. 2018 ("Born-again neural networks") a network gains by a teacher of its own size too. A teacher learns from the
-same recordings, so that nobody who is tested on has been heard by either.
+same recordings, so neither has seen a test speaker.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _APART = 100_000
 def recipes(config: TrainConfig) -> list[TrainConfig]:
     """Return what each teacher of a run is trained by: the run's own recipe with other sizes, and a seed for each.
 
-    The first has the run's seed; those after it lie far from the seeds of a study.
+    The first has the run's seed; the others have seeds far from those of a study.
     """
     of = config.teachers
     return [
@@ -36,7 +36,7 @@ def recipes(config: TrainConfig) -> list[TrainConfig]:
 
 @dataclass(frozen=True)
 class Teachers:
-    """Trained networks, and the share of each target that is the mean of their answers."""
+    """Trained networks, and the share of each target that is the mean of their predictions."""
 
     models: Sequence[EmotionModel]
     share: float

@@ -1,4 +1,4 @@
-"""What a training run would cost, measured on a few of its steps, before it starts."""
+"""The cost of a training run, measured on a few of its steps before it starts."""
 
 import time
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from audio_emotion.training.loop import FitJob, Trainer
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run takes.
+    """The cost of a run.
 
     Attributes:
         parameters: trainable numbers.
@@ -86,12 +86,12 @@ class Estimate:
         minutes = cost.seconds_per_step * cost.steps_per_epoch * self.config.epochs / 60
         return [
             f"before that {self.config.teachers.count} teacher(s) of {cost.parameters:,} parameters, {minutes:.3g} min "
-            "each; a step takes their answers' time more than was measured"
+            "each; a step then takes longer than measured, by the time of their predictions"
         ]
 
 
 def estimate(dataset: Dataset, split: Split, config: TrainConfig, device: str = "auto") -> Estimate:
-    """Say what a run is made of and, from a few of its steps, what it would cost; what is frozen costs less.
+    """Estimate the cost of a run from a few of its steps; frozen layers cost less.
 
     Raises:
         UsageError: a pattern of ``config.freeze`` that names no layer.

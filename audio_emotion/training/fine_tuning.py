@@ -1,4 +1,4 @@
-"""A model at hand → the network that a run begins with: weights taken over, a new head, layers that stay."""
+"""An available model → the network that a run starts from: its weights, a new head, frozen layers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ _NETWORK = "network."
 
 @dataclass(frozen=True)
 class TransferReport:
-    """What of a network is another model's.
+    """What a network takes from another model.
 
     Attributes:
-        model: that model's name, as it was asked for.
+        model: that model's name, as requested.
         sha256: of its weight file.
-        n_taken: tensors that were taken over whole.
+        n_taken: number of tensors taken over whole.
         new: the names of the others, which are the head's.
-        rows: the labels whose rows in the head were taken over all the same.
+        rows: the labels whose rows in the head were taken over.
         frozen: the names of those that training does not change.
     """
 
@@ -106,9 +106,9 @@ def record(report: TransferReport) -> dict[str, Any]:
 
 
 def freeze(model: EmotionModel, patterns: Sequence[str], head: str = "") -> tuple[str, ...]:
-    """Keep the parameters whose names match any pattern as they are; return the names of all that stay.
+    """Freeze the parameters whose names match any pattern; return the names of all frozen ones.
 
-    What the network itself keeps, as a pretrained block, stays besides.
+    What the network itself freezes, as a pretrained block, stays frozen too.
 
     A pattern is a glob over the names of the network's layers and parameters, as ``norm``, ``blocks.0`` or
     ``blocks.*.weight``; a layer stands for all in it. A batch normalisation that is frozen also keeps its running
@@ -118,27 +118,27 @@ def freeze(model: EmotionModel, patterns: Sequence[str], head: str = "") -> tupl
         UsageError: a pattern matches nothing, or the new ``head``; or nothing is left to be trained.
     """
     names = [name for name, _ in model.network.named_parameters()]
-    chosen: set[str] = set()
+    frozen: set[str] = set()
     for pattern in patterns:
-        found = {name for name in names if any(fnmatchcase(part, pattern) for part in _layers(name))}
-        if not found:
+        matching = {name for name in names if any(fnmatchcase(part, pattern) for part in _layers(name))}
+        if not matching:
             layers = dict.fromkeys(name.split(".")[0] for name in names)
-            raise UsageError(f"freeze: {pattern!r} names no layer; there are: {', '.join(layers)}, and those in them")
-        chosen |= found
-    fresh = sorted(name for name in chosen if head and f"{_NETWORK}{name}".startswith(f"{head}."))
+            raise UsageError(f"freeze: {pattern!r} matches no layer; there are: {', '.join(layers)}, and those in them")
+        frozen |= matching
+    fresh = sorted(name for name in frozen if head and f"{_NETWORK}{name}".startswith(f"{head}."))
     if fresh:
         raise UsageError(f"freeze: {', '.join(fresh)} is new, since the labels differ, and has to be trained")
-    chosen |= {name for name, parameter in model.network.named_parameters() if not parameter.requires_grad}
-    if chosen == set(names):
+    frozen |= {name for name, parameter in model.network.named_parameters() if not parameter.requires_grad}
+    if frozen == set(names):
         raise UsageError("freeze: nothing is left to be trained; leave a layer out, as the head")
     for name, parameter in model.network.named_parameters():
-        parameter.requires_grad_(name not in chosen)
+        parameter.requires_grad_(name not in frozen)
     model.still = [
         module
         for module in model.network.modules()
         if isinstance(module, _BatchNorm) and module.weight is not None and not module.weight.requires_grad
     ]
-    return tuple(f"{_NETWORK}{name}" for name in names if name in chosen)
+    return tuple(f"{_NETWORK}{name}" for name in names if name in frozen)
 
 
 def _layers(name: str) -> list[str]:
@@ -161,13 +161,15 @@ def _head(model: EmotionModel, n_labels: int, name: str) -> str:
 
 def _check(config: TrainConfig, origin: ModelConfig) -> None:
     """Refuse a config that was not completed by its origin, as one made in code may be."""
-    said: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "architecture": config.architecture,
         "sampling_rate": config.rate,
         "window_samples": config.window_samples,
     }
     wrong = [
-        f"{key} {value} and not {getattr(origin, key)}" for key, value in said.items() if value != getattr(origin, key)
+        f"{key} {value} and not {getattr(origin, key)}"
+        for key, value in settings.items()
+        if value != getattr(origin, key)
     ]
     if wrong:
         raise ModelError(

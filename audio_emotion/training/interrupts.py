@@ -12,19 +12,19 @@ def interrupts() -> Iterator[threading.Event]:
 
     Outside the main thread, where signals cannot be caught, it is never set.
     """
-    asked = threading.Event()
+    requested = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield requested
         return
     before = signal.getsignal(signal.SIGINT)
 
     def note(*_: object) -> None:
-        asked.set()
+        requested.set()
         signal.signal(signal.SIGINT, before)
 
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, note)
     try:
-        yield asked
+        yield requested
     finally:
         signal.signal(signal.SIGINT, before)

@@ -73,9 +73,9 @@ class TrainJob:
             raise CorpusError(
                 f"all {len(self.split.train)} utterance(s) to train on are {emotions.pop()}; add another emotion"
             )
-        if self.config.origin and not self.split.heard:
+        if self.config.origin and not self.split.base_speakers:
             known = base_model.training_recordings(self.config.origin)
-            object.__setattr__(self, "split", replace(self.split, heard=known))
+            object.__setattr__(self, "split", replace(self.split, base_speakers=known))
 
     @classmethod
     def named(cls, name: str, dataset: Dataset, split: Split, config: TrainConfig) -> "TrainJob":

@@ -1,7 +1,7 @@
-"""The training loop: decoded utterances in, a fitted network out.
+"""The training loop: decoded utterances in, a trained network out.
 
-What is random is a function of the seed, the epoch, the batch and the process, so that nothing of a generator needs
-to be kept: a run that was stopped and one that was not draw the same.
+All random draws are functions of the seed, the epoch, the batch and the process. So no generator's state needs to be
+saved: a resumed run draws the same as one that was never stopped.
 """
 
 import math
@@ -32,7 +32,7 @@ from audio_emotion.training.checkpointing import (
     add_prefix,
     as_numbers,
     pack_optimizer,
-    standing_of,
+    read_state,
     strip_prefix,
     unpack_optimizer,
 )
@@ -45,7 +45,7 @@ from audio_emotion.training.targets import make_targets
 from audio_emotion.training.validation import Validator
 
 _LAYOUT: dict[str, Any] = {"memory_format": torch.channels_last}
-"""The channels of one place lie together: on a CPU, a step takes a quarter less time so."""
+"""Channels last in memory: a step on a CPU takes a quarter less time."""
 
 Chunk = list[tuple[IntArray, FloatArray]]
 """The batches of one step: the utterances of each, and what this process reads of them."""
@@ -94,31 +94,31 @@ def fit(job: FitJob, writer: CheckpointWriter | None = None) -> EmotionModel:
             trainer.restore(*saved)
         validator = Validator(job.validation, trainer.model, config, device) if job.validation.sounds else None
         with interrupts() as interrupted:
-            while not trainer.standing.is_over(config.epochs, config.patience):
+            while not trainer.state.is_over(config.epochs, config.patience):
                 trainer.epoch(validator, writer, interrupted)
     return trainer.result()
 
 
 class Trainer:
-    """A model with everything that changes while it learns.
+    """A model with everything that changes during training.
 
     Attributes:
         model: what is trained.
-        standing: how far it has come.
+        state: how far it has come.
     """
 
     def __init__(self, job: FitJob) -> None:
         self._job, self._config, self._side = job, job.config, job.train
         config, device = job.config, job.device
         self._accelerator = accelerator.make_accelerator(device)
-        self._share = Shard(self._accelerator.process_index, self._accelerator.num_processes)
+        self._shard = Shard(self._accelerator.process_index, self._accelerator.num_processes)
         self._dtype = accelerator.precision(config, device)
         torch.manual_seed(config.seed)
         new = partial(build, config.architecture, job.n_labels, config.parameters, config.frontend_table)
         self.model = (job.begin or new)()
         self.model.to(self._accelerator.device).to(**_LAYOUT)
         self._average = Average(self.model, config)
-        self._loader = Loader(job.train, self.model, config, self._share, job.callbacks.progress)
+        self._loader = Loader(job.train, self.model, config, self._shard, job.callbacks.progress)
         self._targets = make_targets(job.train, job.n_labels, config.loss.missing_labels)
         self._loss = Loss(config.loss, self._targets, job.train.targets)
         self._optimizer = make_optimizer(config.optimizer, [p for p in self.model.parameters() if p.requires_grad])
@@ -128,7 +128,7 @@ class Trainer:
         self._scaler = torch.amp.GradScaler(device, enabled=self._dtype == torch.float16)
         self._network = self._accelerator.prepare(self.model.network)
         self._best: Tensors = {}
-        self.standing = TrainState()
+        self.state = TrainState()
 
     @property
     def evaluated(self) -> EmotionModel:
@@ -136,27 +136,29 @@ class Trainer:
         return self._average.model
 
     def epoch(self, validator: Validator | None, writer: CheckpointWriter | None, interrupted: threading.Event) -> None:
-        """Go through what is left of an epoch, validate, and keep the state."""
+        """Run the rest of an epoch, validate, and save the state."""
         for _ in self._steps():
             stop = accelerator.any_process(self._accelerator, interrupted.is_set())
             if self._accelerator.is_main_process and writer and (stop or writer.is_due()):
                 self._keep(writer)
             if stop:
-                raise KeyboardInterrupt(f"{writer.file} holds the run; the same command goes on" if writer else "")
+                raise KeyboardInterrupt(
+                    f"{writer.file} has the run's state; the same command continues it" if writer else ""
+                )
         began = time.monotonic()
-        self._average.after_epoch(self.standing.epoch)
+        self._average.after_epoch(self.state.epoch)
         score = self._validate(validator) if validator else None
         self._schedule.after_epoch(score)
-        self.standing.seconds += time.monotonic() - began
-        done = self.standing.finish_epoch(score, self._lr)
-        if self._config.patience and self.standing.best == done.number:
+        self.state.seconds += time.monotonic() - began
+        done = self.state.finish_epoch(score, self._lr)
+        if self._config.patience and self.state.best == done.number:
             self._best = {name: t.detach().clone() for name, t in self.evaluated.state_dict().items()}
         if self._accelerator.is_main_process and writer:
             self._keep(writer)
         self._job.callbacks.on_epoch(done)
 
     def times(self) -> list[float]:
-        """Go once through the data and return the seconds of each batch, what was waited for sounds included."""
+        """Go through the data once and return the seconds of each batch, with the time spent waiting for data."""
         marks = [time.monotonic()] + [time.monotonic() for _ in self._steps()]
         return [(b - a) / self._config.accumulation for a, b in pairwise(marks)]
 
@@ -168,21 +170,21 @@ class Trainer:
         return self.evaluated
 
     def restore(self, tensors: Tensors, numbers: dict[str, Any]) -> None:
-        """Go on where a run was kept."""
+        """Restore a saved state."""
         self.model.load_state_dict(strip_prefix("model", tensors))
         self._average.restore(strip_prefix("average", tensors))
         unpack_optimizer(self._optimizer, strip_prefix("optimizer", tensors), numbers["optimizer"])
         self._schedule.restore(numbers["schedule"])
         self._scaler.load_state_dict(numbers["scaler"])
         self._best = strip_prefix("best", tensors)
-        self.standing = standing_of(numbers["standing"])
+        self.state = read_state(numbers["state"])
 
     def _keep(self, writer: CheckpointWriter) -> None:
         of_optimizer, groups = pack_optimizer(self._optimizer)
         tensors = add_prefix("model", self.model.state_dict()) | add_prefix("average", self._average.state())
         tensors |= add_prefix("optimizer", of_optimizer) | add_prefix("best", self._best)
         numbers = {
-            "standing": as_numbers(self.standing),
+            "state": as_numbers(self.state),
             "optimizer": groups,
             "schedule": self._schedule.state(),
             "scaler": self._scaler.state_dict(),
@@ -190,34 +192,34 @@ class Trainer:
         writer.save(tensors, numbers)
 
     def _steps(self) -> Iterator[None]:
-        """Do the steps that are left of the epoch, pausing after each."""
-        standing = self.standing
+        """Do the remaining steps of the epoch, yielding after each."""
+        state = self.state
         self.model.train()
-        batches = self._loader.epoch(standing.epoch, standing.batches)
+        batches = self._loader.epoch(state.epoch, state.batches)
         began = time.monotonic()
         while chunk := list(islice(batches, self._config.accumulation)):
             n = sum(len(group) for group, _ in chunk)
             loss_sum = self._step(chunk, n)
-            standing.batches += len(chunk)
-            standing.loss_sum += loss_sum
-            standing.n_heard += n
-            standing.waiting_s, self._loader.waited_s = standing.waiting_s + self._loader.waited_s, 0.0
+            state.batches += len(chunk)
+            state.loss_sum += loss_sum
+            state.n_utterances += n
+            state.waiting_s, self._loader.waited_s = state.waiting_s + self._loader.waited_s, 0.0
             now = time.monotonic()
-            standing.seconds, began = standing.seconds + now - began, now
-            where = standing.epoch, standing.batches, self._n_batches
+            state.seconds, began = state.seconds + now - began, now
+            where = state.epoch, state.batches, self._n_batches
             self._job.callbacks.on_step(Step(*where, loss_sum / n, self._lr))
             yield
 
     def _step(self, chunk: Chunk, n: int) -> float:
-        """Change the weights once by ``n`` utterances; return the sum of their losses."""
+        """Update the weights once from ``n`` utterances; return the sum of their losses."""
         self._optimizer.zero_grad()
         loss_sum = torch.zeros((), device=self._accelerator.device)
-        for number, (group, heard) in enumerate(chunk):
+        for number, (group, inputs) in enumerate(chunk):
             is_last = number == len(chunk) - 1
             with nullcontext() if is_last else self._accelerator.no_sync(self._network):
-                loss = self._forward(group, heard, self.standing.batches + number)
+                loss = self._forward(group, inputs, self.state.batches + number)
                 # The launcher's processes take the mean of their gradients, and each has read its share of n alone.
-                self._accelerator.backward(self._scaler.scale(loss * (self._share.of / n)))
+                self._accelerator.backward(self._scaler.scale(loss * (self._shard.of / n)))
             loss_sum += loss.detach()
         total = float(accelerator.all_reduce_sum(self._accelerator, loss_sum))
         self._scaler.unscale_(self._optimizer)
@@ -230,12 +232,12 @@ class Trainer:
         self._average.after_step()
         return total
 
-    def _forward(self, group: IntArray, heard: FloatArray, batch: int) -> Tensor:
+    def _forward(self, group: IntArray, inputs: FloatArray, batch: int) -> Tensor:
         """Return the sum of the losses of this process's share of a batch."""
-        seeds = np.random.SeedSequence([self._config.seed, self.standing.epoch, batch, self._share.number])
+        seeds = np.random.SeedSequence([self._config.seed, self.state.epoch, batch, self._shard.number])
         torch.manual_seed(int(seeds.generate_state(1)[0]))  # dropout's
         rows = self._targets.rows[self._loader.own(group)]
-        features, targets = self._loader.features(heard, rows, np.random.default_rng(seeds))
+        features, targets = self._loader.features(inputs, rows, np.random.default_rng(seeds))
         if teachers := self._job.teachers:
             targets = self._targets.blend(targets, teachers.answers(features), teachers.share)
         with torch.autocast(features.device.type, self._dtype, enabled=self._dtype is not None):
@@ -245,13 +247,13 @@ class Trainer:
     def _no_number(self, chunk: Chunk, loss: float, norm: float) -> TrainingError:
         files = [self._side.name(int(i)) for group, _ in chunk for i in group]
         return TrainingError(
-            f"epoch {self.standing.epoch}, batch {self.standing.batches + 1}: the loss is {loss:g} and its gradient's "
-            f"length {norm:g}, so training stopped and the state of the last epoch stays; look at the recordings of "
-            f"the batch, or take a lower --lr (now {self._lr:g}) or precision fp32: {', '.join(files)}"
+            f"epoch {self.state.epoch}, batch {self.state.batches + 1}: the loss is {loss:g} and its gradient's "
+            f"norm {norm:g}, so training stopped, with the state of the last epoch; check the recordings of the batch, "
+            f"or use a lower --lr (now {self._lr:g}) or precision fp32: {', '.join(files)}"
         )
 
     def _validate(self, validator: Validator) -> float:
-        """Let the main process judge: batch normalisation's means differ a little between processes."""
+        """Validate in the main process only: batch normalization's means differ a little between processes."""
         score = torch.zeros((), device=self._accelerator.device)
         if self._accelerator.is_main_process:
             self._refresh()
@@ -259,7 +261,7 @@ class Trainer:
         return float(accelerator.all_reduce_sum(self._accelerator, score))
 
     def _refresh(self) -> None:
-        """Give a mean of the last epochs' weights what batch normalisation needs: it has none of its own."""
+        """Compute batch normalization's statistics for a mean of weights, which has none of its own."""
         if self._config.averaging.epochs and self.evaluated is not self.model:
             update_batchnorm(self.evaluated, clean_batches(self._side.sounds, self._config), self._dtype)
 

@@ -1,4 +1,4 @@
-"""What the loop minimises and how: loss, optimizer and schedule, as a config names them."""
+"""Loss, optimizer and learning-rate schedule, as a config names them."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -48,7 +48,7 @@ def make_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter]) 
 
 
 class Schedule:
-    """The learning rate, told of every step and of every epoch's validation UAR."""
+    """The learning rate, updated after every step and with every epoch's validation UAR."""
 
     def __init__(self, run: TrainConfig, optimizer: torch.optim.Optimizer, steps: int) -> None:
         """Make the schedule of a run whose epochs have ``steps`` each."""
@@ -75,7 +75,7 @@ class Schedule:
             self._scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
 
     def after_step(self) -> None:
-        """Move on after a step of the optimizer."""
+        """Update the learning rate after a step of the optimizer."""
         self._done += 1
         if self._averaged.epochs and self._done >= self._span:
             for group in self._optimizer.param_groups:
@@ -84,7 +84,7 @@ class Schedule:
             self._scheduler.step()
 
     def after_epoch(self, validation_uar: float | None) -> None:
-        """Move on after an epoch."""
+        """Update the learning rate after an epoch."""
         if self._by_epoch and validation_uar is not None:
             self._scheduler.step(validation_uar)  # type: ignore[arg-type]
 
@@ -94,6 +94,6 @@ class Schedule:
         return {"done": self._done, "scheduler": plain}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where the schedule stood."""
+        """Restore what :meth:`state` returned."""
         self._done = state["done"]
         self._scheduler.load_state_dict(state["scheduler"])

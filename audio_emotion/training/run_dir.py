@@ -1,11 +1,11 @@
-"""A run's folder: what reruns it, what it has told so far, and the state that a stopped run goes on from.
+"""A run's folder: its config and data, its log so far, and the state from which a stopped run continues.
 
 config.toml              the resolved config
 data.json                which recordings, by content, are on which side with which label
 log.jsonl                a line for each epoch
 curves.svg               loss and validation UAR
 checkpoint/              the state of a run that is not finished
-tensorboard/             where it was asked for
+tensorboard/             with --tensorboard
 """
 
 import json
@@ -19,7 +19,7 @@ from typing import Any
 from audio_emotion.core import paths
 from audio_emotion.core.errors import PackageError, StorageError, UsageError
 from audio_emotion.training import schema
-from audio_emotion.training.checkpointing import CheckpointWriter, Epoch, standing_of
+from audio_emotion.training.checkpointing import CheckpointWriter, Epoch, read_state
 from audio_emotion.training.config import TrainConfig
 
 CONFIG, DATA, LOG, CURVES = "config.toml", "data.json", "log.jsonl", "curves.svg"
@@ -31,11 +31,11 @@ Recordings = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Keeping:
-    """How a run is kept.
+    """How a run's state is kept.
 
     Attributes:
-        restart: whether to begin anew where an unfinished run could go on.
-        minutes: after which its state is kept within an epoch too; 0: after epochs alone.
+        restart: whether to start again even if an unfinished run could continue.
+        minutes: between saves within an epoch; 0: save after epochs only.
         tensorboard: whether to write for TensorBoard.
     """
 
@@ -45,11 +45,11 @@ class Keeping:
 
 
 class Run:
-    """A folder that is open for one run.
+    """The open folder of one run.
 
     Attributes:
         folder: where it is.
-        keeper: where its state is kept.
+        writer: of its state.
         history: the epochs that are finished.
     """
 
@@ -61,7 +61,7 @@ class Run:
         version: str,
         keeping: Keeping,
     ) -> None:
-        """Open a folder: an unfinished run of the same config, recordings and version goes on, else a new one begins.
+        """Open a folder: an unfinished run of the same config, recordings and version continues, else a new one starts.
 
         Raises:
             UsageError: the unfinished run is of another config or other recordings.
@@ -69,7 +69,7 @@ class Run:
             StorageError: the folder cannot be written.
         """
         self.folder, self._board = folder, None
-        self.keeper = CheckpointWriter(folder / CHECKPOINT / STATE, keeping.minutes)
+        self.writer = CheckpointWriter(folder / CHECKPOINT / STATE, keeping.minutes)
         mark = {"version": version, "config": json.loads(json.dumps(schema.table_of(config.resolved())))}
         mark["recordings"] = {key: list(value) for key, value in recordings.items()}
         try:
@@ -81,8 +81,8 @@ class Run:
             raise StorageError(
                 f"cannot write to {folder} ({error.strerror}); make it writable, or set AUDIO_EMOTION_HOME"
             ) from error
-        kept = self.keeper.load()
-        self.history: list[Epoch] = standing_of(kept[1]["standing"]).history if kept else []
+        kept = self.writer.load()
+        self.history: list[Epoch] = read_state(kept[1]["state"]).history if kept else []
         self._write_log()
         if keeping.tensorboard:
             self._board = _board(folder / BOARD)
@@ -90,14 +90,14 @@ class Run:
                 self._show(epoch)
 
     def add(self, epoch: Epoch) -> None:
-        """Enter a finished epoch."""
+        """Add a finished epoch."""
         self.history.append(epoch)
         with (self.folder / LOG).open("a", encoding="utf-8", newline="\n") as file:
             file.write(_line(epoch))
         self._show(epoch)
 
     def draw(self) -> None:
-        """Draw the curves of the epochs so far."""
+        """Plot the curves of the epochs so far."""
         from audio_emotion.evaluation.plots import LIGHT, training_curves
 
         if self.history:
@@ -117,22 +117,24 @@ class Run:
             file.write(json.dumps(mark) + "\n")
 
     def _check(self, mark: Mapping[str, Any]) -> None:
-        """Refuse to go on with another run than the folder's."""
+        """Refuse to continue another run than the folder's."""
         for unfinished in (self.folder / CHECKPOINT).glob(".*"):  # what was being written when a run was killed
             unfinished.unlink(missing_ok=True)
         try:
             earlier = json.loads((self.folder / DATA).read_text("utf-8"))
             changed = differences(earlier, mark)
         except (ValueError, KeyError, AttributeError) as error:
-            raise StorageError(f"{self.folder / DATA}: cannot be read ({error}); --restart begins anew") from error
+            raise StorageError(
+                f"{self.folder / DATA}: cannot be read ({error}); use --restart to start again"
+            ) from error
         if changed:
             raise UsageError(
-                f"{self.folder} holds an unfinished run, and now {'; '.join(changed)}: undo that to go on with it, "
-                "--restart to begin anew, or choose another --name"
+                f"{self.folder} has an unfinished run, and now {'; '.join(changed)}: undo that to continue it, "
+                "use --restart to start again, or choose another --name"
             )
 
     def _write_log(self) -> None:
-        """Write the lines of the epochs that the state knows of: a run may be killed between line and state."""
+        """Write the lines of the epochs that the state has: a run may be killed after a line, before the state."""
         with paths.writing_text(self.folder / LOG) as file:
             file.writelines(_line(epoch) for epoch in self.history)
 
@@ -147,7 +149,7 @@ class Run:
 def clear_old_leftovers() -> None:
     """Remove what killed trainings left a day ago, of any name: half-written models, and half-written states.
 
-    The state that an unfinished run goes on from stays.
+    The state of an unfinished run stays.
     """
     for folder in (paths.models_dir(), paths.runs_dir()):
         paths.clear_old_leftovers(folder)
@@ -158,15 +160,15 @@ def clear_old_leftovers() -> None:
 
 
 def finish(folder: Path) -> None:
-    """Forget the state of a run whose model is stored: the same command then begins anew."""
+    """Remove the state of a run whose model is stored: the same command then starts again."""
     shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
 
 
 def differences(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Say in words how a run's config, recordings and version differ from an earlier one's."""
+    """Describe how a run's config, recordings and version differ from an earlier one's."""
     old, new = ({"version": m["version"], **schema.flat(m["config"])} for m in (earlier, now))
-    told = [
-        f"{key} is {new.get(key, 'not said')} (was {old.get(key, 'not said')})"
+    changes = [
+        f"{key} is {new.get(key, 'not set')} (was {old.get(key, 'not set')})"
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]
@@ -177,7 +179,7 @@ def differences(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
         "with another label or on another side": sum(before[k] != after[k] for k in before.keys() & after.keys()),
     }
     words = [f"{count} {what}" for what, count in counts.items() if count]
-    return told + ([f"of the recordings {', '.join(words)}"] if words else [])
+    return changes + ([f"of the recordings {', '.join(words)}"] if words else [])
 
 
 def _line(epoch: Epoch) -> str:

@@ -1,4 +1,4 @@
-"""A fitted network → its model folder, tested as it is stored."""
+"""A trained network → its model folder, tested as it is stored."""
 
 import platform
 from collections.abc import Sequence

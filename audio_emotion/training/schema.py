@@ -33,22 +33,22 @@ def problems(kind: type, table: Mapping[str, Any], where: str = "") -> list[str]
     """
     known = {f.name: f for f in fields(kind)}
     hints = get_type_hints(kind)
-    chosen = str(table.get("name", known["name"].default)) if "name" in known else ""
-    found = []
+    name = str(table.get("name", known["name"].default)) if "name" in known else ""
+    messages = []
     for key, value in table.items():
         if key not in known:
-            found.append(f"{where}{key} is unknown; {suggestion(key, known)}")
+            messages.append(f"{where}{key} is unknown; {suggestion(key, known)}")
         elif is_dataclass(hints[key]):
             if isinstance(value, Mapping):
-                found += problems(hints[key], value, f"{where}{key}.")
+                messages += problems(hints[key], value, f"{where}{key}.")
             else:
-                found.append(f"{where}{key} is {value!r}, expected a table")
+                messages.append(f"{where}{key} is {value!r}, expected a table")
         else:
-            found += _value_problems(known[key], hints[key], value, f"{where}{key}", chosen)
-    return found
+            messages += _value_problems(known[key], hints[key], value, f"{where}{key}", name)
+    return messages
 
 
-def _value_problems(known: "Field[Any]", hint: Any, value: object, name: str, chosen: str) -> list[str]:
+def _value_problems(known: "Field[Any]", hint: Any, value: object, name: str, table_name: str) -> list[str]:
     expected = mismatch(hint, value)
     if expected:
         return [f"{name} is {value!r}, expected {expected}"]
@@ -58,8 +58,8 @@ def _value_problems(known: "Field[Any]", hint: Any, value: object, name: str, ch
     if low is not None and value is not None and not low <= value <= high:
         return [f"{name} is {value}, expected {low:g} to {high:g}"]
     only = known.metadata.get("only")
-    if only and chosen and chosen not in only and value != known.default:
-        return [f"{name} is {value}, and {chosen} has none: it belongs to {', '.join(only)}"]
+    if only and table_name and table_name not in only and value != known.default:
+        return [f"{name} is {value}, and {table_name} has none: it belongs to {', '.join(only)}"]
     return []
 
 

@@ -1,4 +1,4 @@
-"""Log-mel spectrograms of augmented utterances, kept: an epoch that sounds like an earlier one computes none."""
+"""Log-mel spectrograms of augmented utterances, on disk: an epoch that repeats an earlier one computes none."""
 
 from copy import deepcopy
 
@@ -21,11 +21,11 @@ def needed_bytes(frontend: MelMfcc | LogMelSpectrogram, window_samples: int, n_u
 
 
 class SpectrogramCache:
-    """What the network hears where an epoch sounds like the one ``after`` epochs before it.
+    """The input of epochs that repeat the one ``after`` epochs earlier.
 
-    Each utterance's spectrogram in each of the first ``after`` epochs is computed by itself, on the CPU, when it is
-    first asked for, so that a run which goes on where another stopped has the same, and kept in 16-bit floats,
-    accurate to 0.03 dB. Of several processes each keeps what it reads, which is another share in every epoch.
+    Each utterance's spectrogram in each of the first ``after`` epochs is computed on the CPU when it is first needed,
+    so a resumed run has the same. It is stored as 16-bit floats, accurate to 0.03 dB. Each of several processes stores
+    what it reads, which is another share in every epoch.
     """
 
     def __init__(self, sounds: Sounds, frontend: MelMfcc | LogMelSpectrogram, after: int) -> None:
@@ -35,14 +35,14 @@ class SpectrogramCache:
 
     def spectrogram(self, epoch: int, index: int) -> FloatArray:
         """Return the spectrogram of an utterance in dB, (n_frames, n_mels), as half-precision floats."""
-        spectrogram: FloatArray = self._one(epoch % self._after, index)
+        spectrogram: FloatArray = self._stored(epoch % self._after, index)
         return spectrogram
 
     def features(self, log_mel: torch.Tensor) -> torch.Tensor:
         """Return what the frontend makes of spectrograms, (batch, channels, n_mels, n_frames)."""
         return self._frontend.of_log_mel(log_mel)
 
-    def _one(self, epoch: int, index: int) -> np.ndarray:
+    def _stored(self, epoch: int, index: int) -> np.ndarray:
         key = epoch, index
         if key not in self._kept:
             samples = torch.from_numpy(self._sounds.sound(epoch, index)[None])

@@ -98,7 +98,7 @@ def run_job(job: TrainJob, keep_state: bool = False) -> TrainResult:
     )
     with main_process_first(job.device):  # it may clear the folder, which the others then read
         run = Run(job.run_folder, config, _sides(split), __version__, job.keeping) if is_main() else None
-    writer = run.keeper if run else CheckpointWriter(job.run_folder / run_dir.CHECKPOINT / run_dir.STATE)
+    writer = run.writer if run else CheckpointWriter(job.run_folder / run_dir.CHECKPOINT / run_dir.STATE)
     if run:
         run_dir.clear_old_leftovers()
     labels = job.dataset.labels.labels
@@ -167,7 +167,7 @@ def _fit(job: FitJob, writer: CheckpointWriter | None) -> EmotionModel:
     """
     models = []
     for number, recipe in enumerate(distillation.recipes(job.config), start=1):
-        own_writer = writer.beside(f"teacher-{number}.safetensors") if writer else None
+        own_writer = writer.sibling(f"teacher-{number}.safetensors") if writer else None
         callbacks = _of_teacher(number, job.config, job.callbacks.progress)
         models.append(fit(replace(job, config=recipe, callbacks=callbacks), own_writer))
     if models:

@@ -93,7 +93,9 @@ def test_ctrl_c_ends_with_one_line_and_nothing_half_written(tmp_path: Path, make
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors.splitlines()[-1].startswith("audio-emotion: interrupted; ")
-    assert errors.endswith("speaker-seed-0/checkpoint/state.safetensors holds the run; the same command goes on\n")
+    assert errors.endswith(
+        "speaker-seed-0/checkpoint/state.safetensors has the run's state; the same command continues it\n"
+    )
     assert not (tmp_path / "home" / "models").exists()
 
 
@@ -114,8 +116,8 @@ def test_a_dry_run_prints_a_config_its_data_and_its_cost(cli, tmp_path: Path, ma
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["--folds", "emobox", "--split", "random"], "leave out --split"),
-        (["--seeds", "2", "--jobs", "1"], "--seeds, --jobs: only with --folds"),
+        (["--folds", "emobox", "--split", "random"], "--folds cannot be used with --split"),
+        (["--seeds", "2", "--jobs", "1"], "--seeds, --jobs needs --folds"),
         (["--folds", "speaker"], "there are: emobox, luna-jimenez, leave-one-speaker-out, leave-one-corpus-out, union"),
         (["--name", "../mine"], "'../mine' cannot name a model"),
         (["--folds", "2-fold", "--name", ".", "--restart"], "'.' cannot name a model"),

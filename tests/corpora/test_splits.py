@@ -148,7 +148,7 @@ def test_two_spellings_are_one_speaker_on_two_sides():
     train, test = Utterance(Path("a"), "sad", "k/Anna"), Utterance(Path("b"), "sad", "k/anna")
     with pytest.raises(CorpusError, match="a speaker on two sides: k/Anna, k/anna"):
         Split("x", (train,), (), (test,))
-    split = Split("x", (train,), (), (replace(test, speaker="k/ben"),), heard=("k/Ben",))
+    split = Split("x", (train,), (), (replace(test, speaker="k/ben"),), base_speakers=("k/Ben",))
     assert split.protocol == "x, speaker-dependent, the base model was trained on k/ben"
 
 

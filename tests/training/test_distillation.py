@@ -42,7 +42,7 @@ def test_targets_are_the_labels_and_the_mean_of_the_teachers_answers():
     [
         ({"teachers": {"count": 1, "parameters": {"hiden": 3}}}, "did you mean hidden"),
         ({"teachers": {"share": 2.0}}, "teachers.share is 2.0, expected 0 to 1"),
-        ({"teachers": {"count": 1}, "origin": "default"}, "leave one of them out"),
+        ({"teachers": {"count": 1}, "origin": "default"}, "remove one of them"),
     ],
 )
 def test_what_teachers_cannot_be_is_told(table: dict, problem: str):

@@ -148,7 +148,7 @@ def test_weights_are_spared_a_gradient_that_is_no_number(tmp_path: Path, monkeyp
     fitting = Trainer(job(nets.config()))
     before = {k: v.clone() for k, v in fitting.model.state_dict().items()}
     monkeypatch.setattr(nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(float("inf")))
-    with pytest.raises(TrainingError, match="gradient's length inf"):
+    with pytest.raises(TrainingError, match="gradient's norm inf"):
         next(fitting._steps())
     assert nets.near(before, fitting.model.state_dict()) == 0
 
@@ -182,7 +182,7 @@ def test_a_full_disk_leaves_the_last_state_whole(tmp_path: Path, monkeypatch: py
 
 def test_a_damaged_state_is_one_line(tmp_path: Path):
     (tmp_path / "state").write_bytes(b"half of it")
-    with pytest.raises(StorageError, match="--restart begins anew"):
+    with pytest.raises(StorageError, match="use --restart to start again"):
         run(nets.config(), CheckpointWriter(tmp_path / "state"))
 
 
@@ -197,7 +197,7 @@ def test_ctrl_c_ends_after_the_step_and_the_run_goes_on(tmp_path: Path):
             os.kill(os.getpid(), signal.SIGINT)
 
     try:
-        with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+        with pytest.raises(KeyboardInterrupt, match="the same command continues it"):
             run(config, keeper, on_step=press)
     finally:
         signal.signal(signal.SIGINT, before)

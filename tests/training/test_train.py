@@ -93,7 +93,7 @@ def test_what_killed_runs_of_other_names_left_a_day_ago_is_removed(corpus: Path,
     for path in (old, cached, kept):
         os.utime(path, (0, 0))
     train([str(corpus)], name="mine", config=replace(QUICK, epochs=1))
-    assert set(checkpoint_folder.iterdir()) == {kept, recent}, "what a run goes on from stays"
+    assert set(checkpoint_folder.iterdir()) == {kept, recent}, "the state of an unfinished run stays"
     assert not cached.exists()
 
 

@@ -142,7 +142,7 @@ def findings(name: str) -> Findings:
         mark = json.loads((folder / PLAN).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"no search is called {name!r} in {folder.parent}; begin one with 'tune run'") from error
-    dimensions = (Dimension(**{**one, "choices": tuple(one["choices"])}) for one in mark["search"])
+    dimensions = (Dimension(**{**entry, "choices": tuple(entry["choices"])}) for entry in mark["search"])
     record = Record(folder)
     space = Space(mark["base"], tuple(dimensions))
     return Findings(name, mark["protocol"], space, tuple(record.tried()), record.importances())

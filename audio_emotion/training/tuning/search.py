@@ -99,9 +99,9 @@ def search(plan: SearchPlan, n_trials: int, progress: Progress, restart: bool = 
     record = Record(plan.folder, warmup=max(1, plan.space.most_epochs // 5))
     with record.owner() as owner:
         while True:
-            told = [t for t in record.tried() if t.state in ("complete", "pruned", "failed")]
-            best = max((t.uar for t in told if t.state == "complete" and t.uar is not None), default=None)
-            progress("trials", len(told), n_trials, "" if best is None else f"best UAR {100 * best:.1f} %")
+            finished = [t for t in record.tried() if t.state in ("complete", "pruned", "failed")]
+            best = max((t.uar for t in finished if t.state == "complete" and t.uar is not None), default=None)
+            progress("trials", len(finished), n_trials, "" if best is None else f"best UAR {100 * best:.1f} %")
             trial = record.next_trial(plan.space, plan.sampler, plan.seed, n_trials, owner)
             if trial is None:
                 return record
@@ -156,19 +156,19 @@ class _Work:
         material = self.material(config.rate)
         scores: list[float] = []
         for member in self.members(material):
-            heard: list[float] = []
-            on_epoch = partial(self._after_epoch, trial, scores, heard)
+            uars: list[float] = []
+            on_epoch = partial(self._after_epoch, trial, scores, uars)
             fit_sides(material, member.train, member.test, config, self._device, on_epoch)
-            scores.append(max(heard) if config.patience else heard[-1])
+            scores.append(max(uars) if config.patience else uars[-1])
             trial.set_user_attr("folds", scores)
         return float(np.mean(scores))
 
-    def _after_epoch(self, trial: "Trial", scores: list[float], heard: list[float], epoch: "Epoch") -> None:
+    def _after_epoch(self, trial: "Trial", scores: list[float], uars: list[float], epoch: "Epoch") -> None:
         """Report the mean over this fold so far and those before it; end a trial that others were better than."""
         from optuna import TrialPruned
 
         assert epoch.validation_uar is not None
-        heard.append(epoch.validation_uar)
+        uars.append(epoch.validation_uar)
         step = len(scores) * self._plan.space.most_epochs + epoch.number
         trial.report(float(np.mean([*scores, epoch.validation_uar])), step)
         self._progress(f"trial {trial.number}", step, self._plan.n_folds * self._plan.space.most_epochs, "")

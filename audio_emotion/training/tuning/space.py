@@ -98,24 +98,24 @@ class Space:
 
     def choose(self, pick: Callable[[Dimension], Any]) -> dict[str, Any]:
         """Ask ``pick`` for a value of each dimension that applies to what was picked before it."""
-        chosen: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for dimension in self.dimensions:
-            if _applies(dimension.key, self.table(chosen)):
-                chosen[dimension.key] = pick(dimension)
-        return chosen
+            if _applies(dimension.key, self.table(values)):
+                values[dimension.key] = pick(dimension)
+        return values
 
-    def table(self, chosen: Chosen) -> dict[str, Any]:
+    def table(self, values: Chosen) -> dict[str, Any]:
         """Return the base config with what a trial has chosen."""
         by_key = {dimension.key: dimension for dimension in self.dimensions}
-        return _with(self.base, {key: by_key[key].value(stored) for key, stored in chosen.items()})
+        return _with(self.base, {key: by_key[key].value(stored) for key, stored in values.items()})
 
-    def config(self, chosen: Chosen) -> TrainConfig:
+    def config(self, values: Chosen) -> TrainConfig:
         """Return a trial's config.
 
         Raises:
             UsageError: its settings contradict one another.
         """
-        return from_table(self.table(chosen))
+        return from_table(self.table(values))
 
     def grid(self) -> list[dict[str, Any]]:
         """Return every combination, each once.
@@ -126,12 +126,12 @@ class Space:
         endless = [dimension.key for dimension in self.dimensions if not dimension.points()]
         if endless:
             raise UsageError(f"a grid needs choices, or a step, of {', '.join(endless)}; or take another sampler")
-        found: dict[str, dict[str, Any]] = {}
+        points: dict[str, dict[str, Any]] = {}
         for values in itertools.product(*(dimension.points() for dimension in self.dimensions)):
             at = dict(zip((d.key for d in self.dimensions), values, strict=True))
-            chosen = self.choose(lambda dimension, at=at: at[dimension.key])  # type: ignore[misc]
-            found.setdefault(json.dumps(chosen), chosen)
-        return list(found.values())
+            picked = self.choose(lambda dimension, at=at: at[dimension.key])  # type: ignore[misc]
+            points.setdefault(json.dumps(picked), picked)
+        return list(points.values())
 
 
 def read(path: Path) -> Space:
@@ -194,30 +194,32 @@ def _form_problems(key: str, leaf: Any) -> list[str]:
         return [f"search.{key}: cannot be searched ({_FIXED[key]})"]
     if not isinstance(leaf, Mapping):
         return [f"search.{key} is {leaf!r}, expected {{low = ..., high = ...}} or {{choices = [...]}}"]
-    found = [f"search.{key}.{word} is unknown; {suggestion(word, _WORDS)}" for word in leaf if word not in _WORDS]
+    problems = [f"search.{key}.{word} is unknown; {suggestion(word, _WORDS)}" for word in leaf if word not in _WORDS]
     if "choices" in leaf:
         given = leaf["choices"]
         if len(leaf) > 1:
-            found.append(f"search.{key}: choices stand alone, without {', '.join(w for w in leaf if w != 'choices')}")
-        if not isinstance(given, list) or not given or len({json.dumps(one) for one in given}) < len(given):
-            found.append(f"search.{key}.choices is {given!r}, expected a list of different values")
-        return found
-    found += [f"search.{key}.{word} is missing" for word in ("low", "high") if word not in leaf]
+            problems.append(
+                f"search.{key}: choices stand alone, without {', '.join(w for w in leaf if w != 'choices')}"
+            )
+        if not isinstance(given, list) or not given or len({json.dumps(choice) for choice in given}) < len(given):
+            problems.append(f"search.{key}.choices is {given!r}, expected a list of different values")
+        return problems
+    problems += [f"search.{key}.{word} is missing" for word in ("low", "high") if word not in leaf]
     for word, kind in _RANGE.items():
         if word in leaf and (expected := mismatch(kind, leaf[word])):
-            found.append(f"search.{key}.{word} is {leaf[word]!r}, expected {expected}")
-    return found or _range_problems(key, leaf)
+            problems.append(f"search.{key}.{word} is {leaf[word]!r}, expected {expected}")
+    return problems or _range_problems(key, leaf)
 
 
 def _range_problems(key: str, leaf: Mapping[str, Any]) -> list[str]:
-    low, high, step, found = leaf["low"], leaf["high"], leaf.get("step"), []
+    low, high, step, problems = leaf["low"], leaf["high"], leaf.get("step"), []
     if not low < high:
-        found.append(f"search.{key}: low is {low:g} and high {high:g}, expected a smaller low")
+        problems.append(f"search.{key}: low is {low:g} and high {high:g}, expected a smaller low")
     if leaf.get("log") and low <= 0:
-        found.append(f"search.{key}: low is {low:g}, and a range with log begins above 0")
+        problems.append(f"search.{key}: low is {low:g}, and a range with log begins above 0")
     if step is not None and (leaf.get("log") or not 0 < step <= high - low):
-        found.append(f"search.{key}.step is {step:g}, expected a part of the range, which has no log")
-    return found
+        problems.append(f"search.{key}.step is {step:g}, expected a part of the range, which has no log")
+    return problems
 
 
 def _dimension(key: str, leaf: Mapping[str, Any]) -> Dimension:
@@ -252,11 +254,11 @@ def _value_problems(dimension: Dimension, variants: Sequence[Mapping[str, Any]])
     """Return what is wrong with a dimension's values, each judged in the variant that suits it best."""
     good = [variant for variant in variants if not find_problems(variant)] or variants
     reading = [variant for variant in good if _applies(dimension.key, variant)] or good
-    found: list[str] = []
+    problems: list[str] = []
     for end in dimension.ends:
         fewest: list[str] = min((find_problems(_with(variant, {dimension.key: end})) for variant in reading), key=len)
-        found += fewest
-    return [f"search: {problem}" for problem in found]
+        problems += fewest
+    return [f"search: {problem}" for problem in problems]
 
 
 def _typed(dimension: Dimension, variants: Sequence[Mapping[str, Any]]) -> Dimension:

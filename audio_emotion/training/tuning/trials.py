@@ -181,9 +181,9 @@ class Record:
     def tried(self) -> list[Tried]:
         """Return every trial that was begun, the best first, then those pruned, failed and running."""
         states = self._optuna.trial.TrialState
-        found = [self._read(t) for t in self.study.get_trials(deepcopy=False) if t.state != states.WAITING]
+        trials = [self._read(t) for t in self.study.get_trials(deepcopy=False) if t.state != states.WAITING]
         order = ("complete", "pruned", "failed", "running", "interrupted")
-        return sorted(found, key=lambda t: (order.index(t.state), -(t.uar or 0.0), t.number))
+        return sorted(trials, key=lambda t: (order.index(t.state), -(t.uar or 0.0), t.number))
 
     def importances(self) -> dict[str, float]:
         """Return how much of the UAR's spread each setting explains (PED-ANOVA); empty before four are complete."""
@@ -195,8 +195,8 @@ class Record:
             warnings.simplefilter(
                 "ignore"
             )  # few trials: it says that all settings then count the same, as the table does
-            found: dict[str, float] = get_param_importances(self.study, evaluator=PedAnovaImportanceEvaluator())
-        return found
+            shares: dict[str, float] = get_param_importances(self.study, evaluator=PedAnovaImportanceEvaluator())
+        return shares
 
     def _read(self, trial: "FrozenTrial") -> Tried:
         state, problem = trial.state.name.lower(), trial.user_attrs.get("problem", "")
@@ -222,8 +222,8 @@ class Record:
 
     def _in(self, state: str) -> "list[FrozenTrial]":
         states = (self._optuna.trial.TrialState[state],)
-        found: list[FrozenTrial] = self.study.get_trials(deepcopy=False, states=states)
-        return found
+        trials: list[FrozenTrial] = self.study.get_trials(deepcopy=False, states=states)
+        return trials
 
     def _is_alive(self, trial: "FrozenTrial") -> bool:
         from filelock import FileLock, Timeout
