@@ -1,4 +1,4 @@
-"""Augmentation: waveform transforms, one a file, transforms of a batch of features, and the table that names them.
+"""Augmentation: waveform transforms (one per file), transforms of a batch of features, and recipes.
 
 A waveform transform draws its parameter from a passed generator, apart from applying it, so that a draw can be
 repeated, logged and tested:

@@ -1,4 +1,4 @@
-"""What else was to be heard where somebody spoke: recordings from a folder."""
+"""Background sounds from a folder of recordings."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -29,7 +29,7 @@ class Background:
     """A piece of one of the recordings in ``folder``, sub-folders included, at a drawn signal-to-noise ratio.
 
     As long as before. What is shorter than the utterance is repeated; what is silent adds nothing. The same draw
-    gives the same sound as long as the folder stays as it is. Only the piece is decoded, anew each time.
+    gives the same sound as long as the folder stays as it is. Only the piece is decoded, again each time.
     """
 
     folder: str = field()
@@ -54,12 +54,12 @@ class Background:
 
 @lru_cache(maxsize=8)
 def recordings(folder: str) -> tuple[Path, ...]:
-    """Return the recordings in a folder and those below it, sorted; they are looked for once in a process.
+    """Return the recordings in a folder and those below it, sorted; the folder is searched once per process.
 
     Raises:
         UsageError: there is no such folder, or no recording in it.
     """
     files = tuple(path for path in expand([folder], recursive=True) if path.is_file())
     if not Path(folder).is_dir() or not files:
-        raise UsageError(f"{display_path(folder)}: expected a folder of recordings to hear in the background")
+        raise UsageError(f"{display_path(folder)}: expected a folder with recordings of background sounds")
     return files

@@ -1,4 +1,4 @@
-"""What may be set of a transform: each field's unit and range stand beside its default, and one function reads them.
+"""The settings of transforms: each field has its unit and range next to its default, and one function reads them.
 
 The settings of the feature transforms are here too, since what applies them needs torch.
 """
@@ -60,15 +60,15 @@ def wrong(where: str, expected: Mapping[str, "Field[Any]"], given: Mapping[str, 
             found.append(f"{where}.{name}: no such parameter; {suggestion(name, expected)}")
         elif complaint := _complaint(expected[name], value):
             found.append(f"{where}.{name} is {value!r}, expected {complaint}")
-    for name, one in expected.items():
-        if name not in given and one.default is MISSING:
+    for name, setting in expected.items():
+        if name not in given and setting.default is MISSING:
             found.append(f"{where}.{name} is missing; it has no default")
     return found or _reversed(where, expected, given)
 
 
 def fields_of(kind: type) -> "dict[str, Field[Any]]":
     """Return a dataclass's fields by name."""
-    return {one.name: one for one in fields(kind)}
+    return {setting.name: setting for setting in fields(kind)}
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -78,20 +78,20 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(names) or 'none'}"
 
 
-def _complaint(one: "Field[Any]", value: object) -> str:
+def _complaint(setting: "Field[Any]", value: object) -> str:
     """Return what was expected of a field where ``value`` is not that."""
-    if "range" in one.metadata:
-        low, high = one.metadata["range"]
-        whole = isinstance(one.default, int)
+    if "range" in setting.metadata:
+        low, high = setting.metadata["range"]
+        whole = isinstance(setting.default, int)
         kinds = (int,) if whole else (int, float)
         if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-            unit = one.metadata["unit"]
+            unit = setting.metadata["unit"]
             return f"a {'whole ' if whole else ''}number from {low:g} to {high:g}{' ' if unit else ''}{unit}"
-    elif "among" in one.metadata:
-        several = isinstance(one.default, tuple)
+    elif "among" in setting.metadata:
+        several = isinstance(setting.default, tuple)
         given = value if several and isinstance(value, list | tuple) else [value]
-        if not given or any(each not in one.metadata["among"] for each in given):
-            return f"{'some' if several else 'one'} of {', '.join(one.metadata['among'])}"
+        if not given or any(each not in setting.metadata["among"] for each in given):
+            return f"{'some' if several else 'one'} of {', '.join(setting.metadata['among'])}"
     elif not isinstance(value, str) or not value:
         return "the name of a folder"
     return ""
@@ -100,8 +100,8 @@ def _complaint(one: "Field[Any]", value: object) -> str:
 def _reversed(where: str, expected: Mapping[str, "Field[Any]"], given: Mapping[str, Any]) -> list[str]:
     """Return the pairs of bounds that are the wrong way round."""
     found = []
-    for name, one in expected.items():
-        upper = one.metadata.get("at_most")
-        if upper and (low := given.get(name, one.default)) > (high := given.get(upper, expected[upper].default)):
+    for name, setting in expected.items():
+        upper = setting.metadata.get("at_most")
+        if upper and (low := given.get(name, setting.default)) > (high := given.get(upper, expected[upper].default)):
             found.append(f"{where}.{name} is {low:g}, above {upper}, {high:g}; set both, the smaller one first")
     return found

@@ -18,7 +18,7 @@ Draw = tuple[str, Any]
 class Sounds:
     """Training utterances with their augmentation.
 
-    Everything is drawn anew for every utterance and epoch, except that pitch and tempo have as many ``versions`` of
+    Everything is drawn again for every utterance and epoch, except that pitch and tempo have as many ``versions`` of
     each utterance as the table says, made when first needed and kept on disk. Every draw comes from the seed, the
     utterance's id, the epoch and the transform's name alone: the same sound in any process, whatever the order of
     calls, and a transform more or less leaves the others' draws as they were.

@@ -37,29 +37,29 @@ def preview(
         AudioError: the recording cannot be decoded.
         StorageError: ``out`` cannot be written.
     """
-    chosen = _chosen(only, background)
+    selected = _selected(only, background)
     waveform = audio.load(source, sampling_rate)
     yield _write_sound(out / "clean.wav", waveform.samples, sampling_rate), f"{waveform.duration:.2f} s"
-    for name in chosen:
+    for name in selected:
         rng = np.random.default_rng([seed, crc32(name.encode())])
         if name in FEATURES:
             yield _picture(name, waveform.samples, sampling_rate, rng, out / f"{name}.png")
             continue
         transform = WAVEFORM[name](background) if name == "background" else WAVEFORM[name]()
         drawn = transform.draw(rng)
-        told = transform.tell(drawn)
+        description = transform.tell(drawn)
         changed = transform.apply(waveform.samples, sampling_rate, drawn)
-        slug = re.sub(r"[^\w.+-]+", "-", told)
-        yield _write_sound(out / f"{name}_{slug}.wav", changed, sampling_rate), told
+        slug = re.sub(r"[^\w.+-]+", "-", description)
+        yield _write_sound(out / f"{name}_{slug}.wav", changed, sampling_rate), description
 
 
-def _chosen(only: Sequence[str], background: str | None) -> list[str]:
+def _selected(only: Sequence[str], background: str | None) -> list[str]:
     known = dict.fromkeys([*WAVEFORM, *_PICTURES])
     for name in only:
         if name not in known:
             raise UsageError(f"{name}: no transform that can be previewed; {suggestion(name, known)}")
     if "background" in only and background is None:
-        raise UsageError("background: name a folder of recordings to hear in the background with --background")
+        raise UsageError("background: name a folder of background recordings with --background")
     if background is not None:
         recordings(background)  # complains before anything is written
     return [name for name in only or known if name != "background" or background is not None]
@@ -91,16 +91,16 @@ def _picture(
     if name == "vtlp":
         vtlp = Vtlp()
         factor = float(rng.uniform(vtlp.lowest, vtlp.highest))
-        after, told = warp(before, torch.tensor([factor]), frontend, vtlp.corner_hz), f"{factor:.3f} times"
+        after, description = warp(before, torch.tensor([factor]), frontend, vtlp.corner_hz), f"{factor:.3f} times"
     else:
         mean = before[:, :1].mean()
         after = spec_augment(before - mean, rng, SpecAugment().max_bins, SpecAugment().max_frames) + mean
-        told = f"bands up to {SpecAugment().max_bins} bins, spans up to {SpecAugment().max_frames} frames"
+        description = f"bands up to {SpecAugment().max_bins} bins, spans up to {SpecAugment().max_frames} frames"
     figure = Figure(figsize=(9, 6), layout="constrained")
     for axes, features, title in zip(figure.subplots(2, 1), (before, after), ("before", "after"), strict=True):
         image = axes.imshow(features[0, 0].numpy(), origin="lower", aspect="auto")
-        axes.set(title=f"{title}: {told}" if title == "after" else title, xlabel="frame", ylabel="mel band")
+        axes.set(title=f"{title}: {description}" if title == "after" else title, xlabel="frame", ylabel="mel band")
         figure.colorbar(image, label="dB")
     with paths.writing_file(path) as sibling:
         figure.savefig(sibling, format="png")
-    return path, told
+    return path, description

@@ -66,7 +66,7 @@ def problems(table: Mapping[str, object]) -> list[str]:
     """Return everything that is wrong with a table, a line each; an empty list where nothing is.
 
     A table holds, by a transform's name, the parameters that differ from its defaults, and ``share``, how often
-    it is used (0 to 1, default 0.5; SpecAugment and mixup have none). ``versions`` beside them is how many
+    it is used (0 to 1, default 0.5; SpecAugment and mixup have none). ``versions`` next to them is how many
     results of pitch shift and time stretch are drawn for each utterance and kept on disk; 0: each epoch has new ones.
     ``repeat_after`` is the number of epochs after which an utterance sounds as before, for models that hear mel bands:
     spectrograms are then kept on disk, and later epochs compute none; 0, or where that takes more than 2 GiB: no

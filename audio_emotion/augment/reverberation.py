@@ -41,8 +41,8 @@ class Reverberation:
     def apply(self, samples: FloatArray, sampling_rate: int, drawn: RoomDraw) -> FloatArray:
         from scipy.signal import oaconvolve
 
-        heard: FloatArray = oaconvolve(samples, room_response(sampling_rate, drawn))
-        return heard
+        reverberant: FloatArray = oaconvolve(samples, room_response(sampling_rate, drawn))
+        return reverberant
 
     def tell(self, drawn: RoomDraw) -> str:
         return f"RT60 {drawn.rt60_s:.2f} s, direct to reverberant {drawn.drr_db:.1f} dB"

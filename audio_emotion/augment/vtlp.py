@@ -28,7 +28,7 @@ def warped_hz(hz: npt.NDArray[np.float64], factor: float, corner_hz: float, top_
 
 
 def warp(features: "Tensor", factors: "Tensor", frontend: "MelMfcc | LogMelSpectrogram", corner_hz: float) -> "Tensor":
-    """Warp each clip's log-mel spectrogram by its factor, (batch,), and make the MFCC, if there are any, anew of that.
+    """Warp each clip's log-mel spectrogram by its factor, (batch,), and compute the MFCC, if there are any, from that.
 
     (batch, 1 or 2, n_mels, n_frames) → the same, before any normalisation: a coefficient of the MFCC is no frequency,
     and none can be made of bands whose mean is gone. A factor above 1 moves the spectrum up, as a shorter vocal tract

@@ -1,4 +1,4 @@
-"""A folder that stands by itself: a model in some forms, what it hears and says, and a program that asks it."""
+"""A self-contained folder: a model in several forms, its description, and a program that predicts with it."""
 
 import json
 import time
@@ -28,9 +28,9 @@ class EvalSet:
     """Recordings that a model's forms are compared on.
 
     Attributes:
-        windows: of all of them, (n_windows, window_samples) float32, or the features made of them.
-        of: the number of the recording that each window belongs to, rising from 0.
-        targets: the number of each recording's label; none where nobody labelled them.
+        windows: of all recordings, (n_windows, window_samples) float32, or their features.
+        of: the number of the recording that each window belongs to, ascending from 0.
+        targets: the index of each recording's label; empty if they have none.
     """
 
     windows: FloatArray
@@ -40,17 +40,17 @@ class EvalSet:
 
 @dataclass(frozen=True)
 class Checked:
-    """What one file is worth.
+    """How an exported file compares with the model.
 
     Attributes:
-        kind: which form.
+        kind: the form.
         file: its name.
         size_bytes: on disk.
-        milliseconds: a window, one at a time on one thread, the median.
-        differs_mean: by how much a score differs from the model's own, the largest of each window, over all windows.
-        differs_most: likewise, the largest.
-        same: share of recordings with the model's own answer.
-        uar: unweighted average recall, 0 to 1; None where nobody labelled the recordings.
+        milliseconds: for one window on one thread, the median.
+        differs_mean: mean over windows of the largest difference between a score and the model's own.
+        differs_most: the largest difference.
+        same: share of recordings with the label that the model predicts.
+        uar: unweighted average recall, 0 to 1; None if the recordings have no labels.
         accuracy: likewise.
     """
 
@@ -65,58 +65,61 @@ class Checked:
     accuracy: float | None = None
 
 
-def export(origin: Origin, target: Path, kinds: Sequence[str], heard: EvalSet, expected: FloatArray) -> list[Checked]:
-    """Write a model's forms into the folder ``target``, checked; return what each is worth.
+def export(
+    origin: Origin, target: Path, kinds: Sequence[str], eval_set: EvalSet, expected: FloatArray
+) -> list[Checked]:
+    """Write a model's forms into the folder ``target``, and compare each with the model.
 
     Args:
         origin: the model.
-        target: a new folder, or one that an export wrote.
+        target: a new folder, or one from an earlier export.
         kinds: of :data:`audio_emotion.export.variants.KINDS`.
-        heard: what they are compared on.
-        expected: what the stored model itself says of the windows, probabilities (n_windows, n_labels).
+        eval_set: what they are compared on.
+        expected: the stored model's probabilities of the windows, (n_windows, n_labels).
 
     Raises:
-        StorageError: ``target`` is somebody else's, or cannot be written.
-        UsageError: a form that this model cannot be had in.
+        StorageError: ``target`` holds something else, or cannot be written.
+        UsageError: the model cannot be exported in one of the forms.
     """
     if target.exists() and not (target / ABOUT).is_file() and not (target.is_dir() and not any(target.iterdir())):
         raise StorageError(f"{display_path(target)}: is there already, and is no export; name a new folder")
     with writing(target) as folder:
-        found = [check(kind, write(kind, origin, folder), heard, expected) for kind in kinds]
-        lists = {"labels": list(origin.config.labels), "files": [asdict(one) for one in found]}
+        forms = [check(kind, write(kind, origin, folder), eval_set, expected) for kind in kinds]
+        lists = {"labels": list(origin.config.labels), "files": [asdict(form) for form in forms]}
         about = metadata(origin.config) | _numbers(origin.config) | lists
         (folder / ABOUT).write_text(json.dumps(about, indent=2) + "\n", "utf-8")
         (folder / checkpoint.CARD).write_text((origin.folder / checkpoint.CARD).read_text("utf-8"), "utf-8")
         if origin.config.graph == "waveform" and any(kind in _ASKED for kind in kinds):
-            files = {entry.kind: entry.file for entry in found if entry.kind in _ASKED}
+            files = {form.kind: form.file for form in forms if form.kind in _ASKED}
             first = files.get(backend_for(origin.config, "cpu"), next(iter(files.values())))
             (folder / script.ASK).write_text(script.program(first), "utf-8")
             (folder / script.SPEECH).write_text(script.speech_module(__version__), "utf-8")
-    return found
+    return forms
 
 
-def _numbers(config: checkpoint.ModelConfig) -> dict[str, int | float | bool]:
+def _numbers(config: checkpoint.ModelConfig) -> dict[str, float | bool | None]:
     """Return what an ONNX file's metadata holds as strings, as numbers."""
     return {
         "sampling_rate": config.sampling_rate,
         "window_samples": config.window_samples,
         "temperature": config.temperature,
         "temperature_applied": True,
+        "speech_threshold": config.speech_threshold,
     }
 
 
-def check(kind: str, file: Path, heard: EvalSet, expected: FloatArray) -> Checked:
-    """Say what an exported file is worth, beside what the model itself says of the same windows."""
+def check(kind: str, file: Path, eval_set: EvalSet, expected: FloatArray) -> Checked:
+    """Compare an exported file with the model, on the same windows."""
     run = runner(file)
-    said = np.concatenate([run(heard.windows[i : i + 16]) for i in range(0, len(heard.windows), 16)])
-    differs = np.abs(said - expected).max(axis=1)
-    answers, own = (_answers(probabilities, heard) for probabilities in (said, expected))
-    targets = list(heard.targets)
+    computed = np.concatenate([run(eval_set.windows[i : i + 16]) for i in range(0, len(eval_set.windows), 16)])
+    differs = np.abs(computed - expected).max(axis=1)
+    answers, own = (_answers(probabilities, eval_set) for probabilities in (computed, expected))
+    targets = list(eval_set.targets)
     return Checked(
         kind,
         file.name,
         file.stat().st_size,
-        _milliseconds(run, heard.windows[:1]),
+        _milliseconds(run, eval_set.windows[:1]),
         float(differs.mean()),
         float(differs.max()),
         float(np.mean(answers == own)),
@@ -125,9 +128,9 @@ def check(kind: str, file: Path, heard: EvalSet, expected: FloatArray) -> Checke
     )
 
 
-def _answers(probabilities: FloatArray, heard: EvalSet) -> np.ndarray:
-    """Return the label's number of each recording, by the mean over its windows of the logarithms."""
-    of = np.asarray(heard.of)
+def _answers(probabilities: FloatArray, eval_set: EvalSet) -> np.ndarray:
+    """Return the index of the label of each recording, by the mean of the logarithms over its windows."""
+    of = np.asarray(eval_set.of)
     logs = np.log(np.maximum(probabilities, 1e-12))
     return np.array([logs[of == number].mean(axis=0).argmax() for number in range(of.max() + 1)])
 

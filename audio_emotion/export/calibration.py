@@ -1,4 +1,4 @@
-"""What a model's forms are compared on: recordings, or sounds made here where there are none."""
+"""What a model's forms are compared on: recordings, or generated sounds."""
 
 from collections.abc import Sequence
 
@@ -23,11 +23,11 @@ def recordings(model: Model, utterances: Sequence[Utterance], most: int) -> Eval
     """
     config = model.config
     known = [u for u in utterances if u.label in config.labels]
-    chosen = [known[i] for i in np.unique(np.linspace(0, len(known) - 1, min(most, len(known))).astype(int))]
+    selected = [known[i] for i in np.unique(np.linspace(0, len(known) - 1, min(most, len(known))).astype(int))]
     windows: list[FloatArray] = []
     of: list[int] = []
     targets: list[int] = []
-    for utterance in chosen:
+    for utterance in selected:
         try:
             samples = sound(utterance, config.sampling_rate).samples
         except AudioError:

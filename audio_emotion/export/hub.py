@@ -52,7 +52,7 @@ def push(address: Address, files: Mapping[str, Path | bytes], title: str, privat
         raise UsageError(f"{address} names a revision, and a model is committed to the main branch; leave it out")
     library = _library()
     api = library.HfApi(endpoint=_named_hub(), library_name="audio-emotion")
-    with _told("written", address):
+    with _in_one_line("written", address):
         api.create_repo(address.repository, private=private, exist_ok=True)
         changes = [library.CommitOperationAdd(name, _giveable(content)) for name, content in files.items()]
         return str(api.create_commit(address.repository, changes, commit_message=title).commit_url)
@@ -75,7 +75,7 @@ class Repository:
     def fetch(self, names: Sequence[str], folder: Path) -> None:
         """Download some of its files. Raises :class:`DownloadError` where that fails."""
         library = _library()
-        with _told("read", self.address):
+        with _in_one_line("read", self.address):
             for name in names:
                 library.hf_hub_download(
                     self.address.repository,
@@ -96,14 +96,14 @@ def open_repository(address: Address) -> Repository:
         PackageError: the extra ``hub`` is not installed.
     """
     api = _library().HfApi(endpoint=_named_hub(), library_name="audio-emotion")
-    with _told("read", address):
+    with _in_one_line("read", address):
         found = api.model_info(address.repository, revision=address.revision)
         return Repository(address, found.sha, tuple(file.rfilename for file in found.siblings or ()))
 
 
 @contextmanager
-def _told(what: str, address: Address) -> Iterator[None]:
-    """Make one line of whatever the library and those below it raise, which is of many classes."""
+def _in_one_line(what: str, address: Address) -> Iterator[None]:
+    """Raise every error of the library and its dependencies, which have many classes, as one line."""
     try:
         yield
     except Exception as error:
@@ -124,7 +124,7 @@ def _giveable(content: Path | bytes) -> str | bytes:
 
 
 def _library() -> Any:
-    """Return the package, quiet; it reports usage to its maker unless told not to."""
+    """Return the package, quiet; it reports usage to its maker unless it is switched off."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
         import huggingface_hub

@@ -70,9 +70,15 @@ if len(windows) and margin.divides(windows.shape[1]):  # zeros around a short so
 else:
     batches = [windows] if len(windows) else []
 name = session.get_inputs()[0].name
-parts = [session.run(["probabilities"], {name: batch})[0] for batch in batches]
-probabilities = np.concatenate([np.empty((0, len(about["labels"])), np.float32), *parts])
-probabilities = probabilities[~np.isnan(probabilities).any(axis=1)]  # the network itself may find no speech
+names = [output.name for output in session.get_outputs()]
+parts = [np.empty((0, len(about["labels"])), np.float32)]
+for batch in batches:
+    outputs = dict(zip(names, session.run(names, {name: batch})))
+    probabilities = outputs["probabilities"]
+    if "speech_probability" in names:  # the network itself decides what is speech
+        probabilities = probabilities[outputs["speech_probability"] >= about["speech_threshold"]]
+    parts.append(probabilities)
+probabilities = np.concatenate(parts)
 if not len(probabilities):
     print("no speech")
     sys.exit()

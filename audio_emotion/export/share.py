@@ -18,7 +18,7 @@ from audio_emotion.models import card, checkpoint
 from audio_emotion.models.checkpoint import ADAPTATION, CARD, CONFIG, DEFAULT, GRAPH, INT8_GRAPH, TENSORS, ModelConfig
 
 FILES = (CONFIG, TENSORS, GRAPH, INT8_GRAPH, ADAPTATION, CARD)
-"""All that a model folder may hold; of what lies beside these, nothing is taken."""
+"""All files of a model folder; other files next to them are not copied."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def pull(source: str, name: str | None = None, *, replace: bool = False) -> Pull
 
 
 def _put(source: str, goal: Path, there: tuple[str, ...], fetch: Callable[[list[str], Path], None]) -> Pulled:
-    """Fetch, beside the goal, what of the files that are ``there`` makes a model; check it; and put it in place."""
+    """Fetch the model files among those that are ``there``, check them, and put them at the goal."""
     wanted = [file for file in FILES if file in there]
     if CONFIG not in wanted:
         raise ModelError(f"{source}: holds no {CONFIG}; expected a model folder, as 'models push' writes them")
@@ -123,8 +123,8 @@ def check(folder: Path, called: str) -> ModelConfig:
     except AudioEmotionError as error:
         raise ModelError(f"{str(error).replace(str(folder), called)}; nothing was stored") from error
     except Exception as error:  # ONNX Runtime has a class for each of its complaints
-        told = " ".join(str(error).replace(str(folder), called).split())[:300]
-        raise ModelError(f"{called}: a graph of it cannot be loaded ({told}); nothing was stored") from error
+        reason_text = " ".join(str(error).replace(str(folder), called).split())[:300]
+        raise ModelError(f"{called}: a graph of it cannot be loaded ({reason_text}); nothing was stored") from error
     return config
 
 
@@ -149,8 +149,10 @@ def _goal(name: str, replace: bool) -> Path:
 
 def _check_free(goal: Path, replace: bool) -> None:
     if goal.exists() and not (replace and (goal / CONFIG).is_file()):
-        mend = "add --replace, or use another name" if (goal / CONFIG).is_file() else "it is no model; use another name"
-        raise StorageError(f"{goal} is there already; {mend}")
+        remedy = (
+            "add --replace, or use another name" if (goal / CONFIG).is_file() else "it is no model; use another name"
+        )
+        raise StorageError(f"{goal} is there already; {remedy}")
 
 
 def _copy(source: Path, names: list[str], target: Path) -> None:

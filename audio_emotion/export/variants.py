@@ -1,4 +1,4 @@
-"""A stored model → one file for other programs: waveform in, probabilities out, and what they mean beside them.
+"""A stored model → one file for other programs: waveform in, probabilities out, and a description of them.
 
 ONNX in 32-bit floats, with its convolutions in 16-bit floats or its layers in 8-bit integers; ONNX Runtime's own
 format, which its builds for phones read; and a program of ``torch.export``. The frontend stays in 32-bit floats in all
@@ -9,7 +9,7 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 OUTPUT = "probabilities"
-SHIFT = "shift"
+SHIFT, SPEECH = "shift", "speech_probability"
 
 
 @dataclass(frozen=True)
@@ -164,15 +164,15 @@ _MAKERS: Mapping[str, tuple[str, Callable[[Origin, Path], None]]] = {
 KINDS = tuple(_MAKERS)
 
 
-def plain_graph(graph: Path, config: ModelConfig) -> "ModelProto":
-    """Return a graph of a model folder with one input and the output ``logits`` alone.
+def plain_graph(graph: Path, config: ModelConfig, outputs: Sequence[str] = ("logits",)) -> "ModelProto":
+    """Return a graph of a model folder with one input, and of its outputs those named alone.
 
     The shift of an adapted model becomes part of the graph.
     """
     import onnx
 
     model = onnx.load(graph)
-    for output in [output for output in model.graph.output if output.name != "logits"]:
+    for output in [output for output in model.graph.output if output.name not in outputs]:
         model.graph.output.remove(output)
     for shift in [value for value in model.graph.input if value.name == SHIFT]:
         model.graph.input.remove(shift)
@@ -187,8 +187,9 @@ def _finished(graph: Path, config: ModelConfig) -> "ModelProto":
     """Return a graph that ends in probabilities and says what they mean."""
     from onnx import TensorProto, helper
 
-    model = plain_graph(graph, config)
-    logits = model.graph.output.pop()
+    model = plain_graph(graph, config, ("logits", "speech"))
+    logits = next(output for output in model.graph.output if output.name == "logits")
+    del model.graph.output[:]
     scale = helper.make_tensor("temperature", TensorProto.FLOAT, [], [config.temperature])
     model.graph.initializer.append(scale)
     model.graph.node.extend(
@@ -203,6 +204,9 @@ def _finished(graph: Path, config: ModelConfig) -> "ModelProto":
         window[0].dim_value = config.window_samples
     batch = n_windows.dim_param or "batch"
     model.graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [batch, len(config.labels)]))
+    if config.speech_threshold is not None:
+        model.graph.node.append(helper.make_node("Sigmoid", ["speech"], [SPEECH], name="sigmoid"))
+        model.graph.output.append(helper.make_tensor_value_info(SPEECH, TensorProto.FLOAT, [batch]))
     model.doc_string = "Speech emotion recognition: a window in, the probability of each label out."
     opset = next(entry.version for entry in model.opset_import if not entry.domain)
     helper.set_model_props(model, metadata(config) | margin | {"opset": str(opset)})

@@ -119,7 +119,7 @@ def new_folder(name: str) -> Path:
 
 
 def stored() -> tuple[str, ...]:
-    """Return the names of all models at hand, the bundled one first."""
+    """Return the names of all available models, the bundled one first."""
     folder = _models_dir()
     own = sorted(p.name for p in folder.iterdir() if (p / CONFIG).is_file()) if folder and folder.is_dir() else []
     return (DEFAULT, *(name for name in own if not name.startswith(".")))
@@ -134,7 +134,7 @@ def _models_dir() -> Path | None:
 
 
 def default_model() -> str:
-    """Return the name of the model to take where none is named: what :func:`choose` was told, else ``default``.
+    """Return the name of the model that is used when none is named: what :func:`choose` has set, else ``default``.
 
     Raises:
         ModelError: there is no such model any more, or the choice cannot be read.
@@ -149,7 +149,7 @@ def default_model() -> str:
 
 
 def _choice() -> str:
-    """Return what :func:`choose` was told, else ``default``."""
+    """Return what :func:`choose` has set, else ``default``."""
     try:
         file = paths.chosen_model_file()
     except NoHomeError:  # nothing can have been chosen
@@ -163,7 +163,7 @@ def _choice() -> str:
 
 
 def choose(name: str) -> None:
-    """Set the model to take where none is named, a stored one or ``default``.
+    """Set the model that is used when none is named: a stored one or ``default``.
 
     Raises:
         ModelError: no such model is stored.
@@ -194,7 +194,7 @@ def own(name: str) -> Path:
 
 
 def remove(name: str) -> None:
-    """Remove a model of the user's; one that was chosen to be taken where none is named is so no longer.
+    """Remove one of the user's models; if it was set with :func:`choose`, ``default`` is used again.
 
     Raises:
         UsageError: it is the bundled one.
@@ -290,7 +290,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def write(folder: Path, config: ModelConfig, card: str) -> None:
-    """Write ``config.json`` and the card beside the weight files that are in ``folder`` already."""
+    """Write ``config.json`` and the card into a folder that has the weight files already."""
     finished = asdict(config) | {
         "tensors": _shapes(folder / TENSORS),
         "sha256": {name: _sha256(folder / name) for name in config.weight_files},

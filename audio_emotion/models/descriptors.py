@@ -79,9 +79,9 @@ def _each(windows: FloatArray, config: Frames, n_rows: int, rows: Callable[[Floa
     """Describe each window's sound from the first frame on; ``n_frames = 1 + window_samples // hop``."""
     described = np.zeros((len(windows), 1, n_rows, 1 + windows.shape[1] // config.hop), np.float32)
     for window, target in zip(windows, described[:, 0], strict=True):
-        heard = np.flatnonzero(window)
-        if len(heard):
-            sound = window[heard[0] : heard[-1] + 1]
+        nonzero = np.flatnonzero(window)
+        if len(nonzero):
+            sound = window[nonzero[0] : nonzero[-1] + 1]
             values = rows(np.pad(sound, (0, max(0, config.n_fft - len(sound)))))  # librosa needs a frame at least
             n_frames = min(values.shape[1], target.shape[1])
             target[:, :n_frames] = values[:, :n_frames]

@@ -10,5 +10,5 @@ def measured(name: str) -> str | None:
     """Return an architecture's figures in words, with the protocol; None if it has not been measured."""
     if not FIGURES_PATH.exists():
         return None
-    said: dict[str, str] = json.loads(FIGURES_PATH.read_text("utf-8"))
-    return said.get(name)
+    figures: dict[str, str] = json.loads(FIGURES_PATH.read_text("utf-8"))
+    return figures.get(name)

@@ -184,7 +184,7 @@ class EncoderLayer(nn.Module):
     """A transformer encoder layer, normalised before each part: (B, T, D) → (B, T, D). Vaswani et al. 2017.
 
     Not torch's own: that has layer normalisation alone, and in evaluation goes another way than in training and
-    export, with masks of its own. No frame listens to what is outside ``frames`` (B, 1, T).
+    export, with masks of its own. No frame attends to what is outside ``frames`` (B, 1, T).
     """
 
     def __init__(
@@ -204,6 +204,6 @@ class EncoderLayer(nn.Module):
     def forward(self, x: Tensor, frames: Tensor) -> Tensor:
         parts = self.query_key_value(self.before_attention(x)).unflatten(2, (3, self.n_heads, -1))
         query, key, value = parts.permute(2, 0, 3, 1, 4)  # (B, heads, T, D / heads) each
-        heard = F.scaled_dot_product_attention(query, key, value, attn_mask=_no_weight(frames)[:, None])
-        x = x + self.dropout(self.joined(heard.transpose(1, 2).flatten(2)))
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=_no_weight(frames)[:, None])
+        x = x + self.dropout(self.joined(attended.transpose(1, 2).flatten(2)))
         return torch.add(x, self.mlp(self.before_mlp(x)))

@@ -26,12 +26,15 @@ def integers(windows: FloatArray, tmp_path_factory: pytest.TempPathFactory) -> P
     return target
 
 
-def test_every_layer_but_the_first_and_nothing_else_is_in_integers(integers: Path) -> None:
+def test_every_layer_between_the_first_and_the_pooling_and_nothing_else_is_in_integers(integers: Path) -> None:
     graph = onnx.load(integers).graph
     kinds = {value.name: value.data_type for value in graph.initializer}
     made_of = {output: node for node in graph.node for output in node.output}
-    first, *layers = [node for node in graph.node if node.op_type in {"Conv", "Gemm"}]
-    assert kinds[first.input[1]] == onnx.TensorProto.FLOAT
+    first, *layers = [node for node in graph.node if node.op_type == "Conv"]
+    head = [node for node in graph.node if node.op_type == "Gemm"]  # a shift moves what it reads out of any range
+    assert len(head) == 2
+    for node in (first, *head):
+        assert kinds[node.input[1]] == onnx.TensorProto.FLOAT
     assert len(layers) > 7
     for node in layers:
         source = made_of[node.input[1]]  # the weights' DequantizeLinear
@@ -58,7 +61,7 @@ def test_it_says_nearly_the_same(integers: Path, windows: FloatArray) -> None:
 
 
 def test_it_is_smaller(integers: Path) -> None:
-    assert integers.stat().st_size < 0.5 * (paths.bundled_model_dir() / checkpoint.GRAPH).stat().st_size
+    assert integers.stat().st_size < 0.6 * (paths.bundled_model_dir() / checkpoint.GRAPH).stat().st_size
 
 
 def test_the_quantizer_is_silent(windows: FloatArray, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
@@ -181,6 +182,20 @@ def test_an_exported_graph_of_an_adapted_model_has_its_shift(model: Model, tmp_p
     for kind in ("onnx", "torch"):
         file = write(kind, Origin(folder, checkpoint.read(folder)), tmp_path)
         np.testing.assert_allclose(runner(file)(cut), odds / odds.sum(axis=1, keepdims=True), atol=1e-4)
+
+
+def test_an_exported_graph_says_how_likely_a_window_is_speech(network: tuple[TorchRuntime, Path], tmp_path: Path):
+    torch_runtime, folder = network
+    bundled = checkpoint.read(paths.bundled_model_dir())
+    config = replace(bundled, window_samples=WINDOW, adaptation={}, speech_threshold=0.5)
+    expected = torch_runtime.outputs(windows())
+    assert expected.speech is not None
+    for kind in ("onnx", "onnx-int8"):
+        session = onnxruntime.InferenceSession(write(kind, Origin(folder, config), tmp_path))
+        assert [value.name for value in session.get_inputs()] == ["samples"]
+        probabilities, speech = session.run(["probabilities", "speech_probability"], {"samples": windows()})
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+        np.testing.assert_allclose(speech, 1 / (1 + np.exp(-expected.speech)), atol=0.02)
 
 
 class Decider:

@@ -1,4 +1,4 @@
-"""Where a model runs: windows → logits, behind one protocol. Choosing a device imports no torch where there is none."""
+"""Backends that run a model, behind one protocol. Choosing a device only imports torch if there may be one."""
 
 import ctypes
 import os
@@ -89,11 +89,11 @@ class FullRuntime(OutputsRuntime, Protocol):
 
 
 def choose_device(name: str = "auto") -> str:
-    """Turn ``auto`` into cuda, else mps, else cpu, as found; check that a device asked for by name is there.
+    """Turn ``auto`` into cuda, else mps, else cpu, as found; check that a device requested by name is available.
 
     Raises:
         UsageError: the name is not one of :data:`DEVICES`.
-        DeviceError: its device is not on this machine.
+        DeviceError: the device is not available on this machine.
     """
     if name not in DEVICES:
         raise UsageError(f"no device is called {name!r}; choose one of {', '.join(DEVICES)}")

@@ -50,7 +50,7 @@ class OnnxRuntime:
         Raises:
             ModelError: ONNX Runtime rejects the graph.
         """
-        # Its builds report usage to their maker unless told not to, before they are imported.
+        # Its builds report usage to their maker unless this is set before they are imported.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
 

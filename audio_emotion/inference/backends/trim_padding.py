@@ -1,4 +1,4 @@
-"""Windows without most of the silence that a short sound stands in, where a graph's answer does not change by that."""
+"""Windows without most of the silence around a short sound, for graphs whose output does not depend on it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -11,11 +11,11 @@ from audio_emotion.core.types import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class Margin:
-    """How much of the silence around a sound a graph has to read.
+    """How much silence around a sound a graph must read.
 
     Attributes:
-        samples: what of it, on either side, can change an answer.
-        step: a window begins and ends at a multiple of so many samples; 0: the graph reads whole windows alone.
+        samples: silence on either side that can change the output.
+        step: a window starts and ends at a multiple of this many samples; 0: the graph only reads whole windows.
     """
 
     samples: int = 0
@@ -23,7 +23,7 @@ class Margin:
 
     @classmethod
     def of(cls, metadata: Mapping[str, str]) -> Self:
-        """Read what :meth:`told` wrote into a graph."""
+        """Read what :meth:`to_metadata` wrote into a graph."""
         return cls(*(int(metadata.get(f"margin_{name}", "0")) for name in ("samples", "step")))
 
     def to_metadata(self) -> dict[str, str]:

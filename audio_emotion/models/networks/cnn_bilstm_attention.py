@@ -100,8 +100,8 @@ class SelfAttention(nn.Module):
         q, k, v = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (B, heads, T, C / heads) each
         bias = -1e4 * (1 - frames[:, None])  # (B, 1, 1, T): no attention to padding
         drop = self.dropout if self.training else 0.0
-        heard = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=drop)
-        mixed: Tensor = self.norm(x + self.out(heard.transpose(1, 2).flatten(2)))
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=drop)
+        mixed: Tensor = self.norm(x + self.out(attended.transpose(1, 2).flatten(2)))
         return mixed
 
 
