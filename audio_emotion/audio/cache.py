@@ -1,8 +1,8 @@
 """Decoded recordings on disk, so that a second epoch or run decodes nothing.
 
 An entry is one ``.npy`` file of float32 samples, named by the content of the recording and the decode settings, so a
-recording that moves keeps its entry and one that changes gets another. Entries are written beside their place and
-renamed, so any number of processes may share the folder; one that cannot be read is made anew.
+recording that moves keeps its entry and one that changes gets another. Entries are written under a temporary name and
+renamed, so any number of processes may share the folder; one that cannot be read is written again.
 """
 
 import hashlib

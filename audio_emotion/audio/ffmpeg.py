@@ -68,7 +68,7 @@ class FfmpegDecoder:
         self._container.close()
 
     def header(self) -> Header:
-        """Return what the file says of itself."""
+        """Return what the file states about itself."""
         stream, container = self._stream, self._container
         ticks = stream.duration * stream.time_base if stream.duration else None
         seconds = ticks if ticks is not None else container.duration and container.duration / 1e6
@@ -181,7 +181,7 @@ def _selected(container: Any, name: str, stream: int | None) -> tuple[int, Any]:
         defaults = [n for n, item in enumerate(streams, start=1) if "default" in _dispositions(item)]
         stream = defaults[0] if defaults else 1
     if stream > len(streams):
-        raise AudioError(f"{name}: has {len(streams)} audio stream(s), and stream {stream} was asked for")
+        raise AudioError(f"{name}: has {len(streams)} audio stream(s), and stream {stream} was requested")
     selected = streams[stream - 1]
     if selected.codec_context is None:
         raise AudioError(f"{name}: its sound is in a code that is not known here; convert it to WAV or FLAC")

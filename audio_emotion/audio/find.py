@@ -1,4 +1,4 @@
-"""Which recordings are meant: folders, patterns and lists of names → files."""
+"""Folders, patterns and lists of names → the files of recordings."""
 
 import codecs
 import glob

@@ -1,4 +1,4 @@
-"""The mel scale of what is looked at: pictures, and the bands that are turned down to explain an answer.
+"""The mel scale of plots, and of the bands that are attenuated to explain a prediction.
 
 What models read has Slaney's scale, as librosa; see :mod:`audio_emotion.models.frontends`.
 """

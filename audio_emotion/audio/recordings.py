@@ -46,7 +46,7 @@ class Recording:
 
     @cached_property
     def header(self) -> Header:
-        """What the recording says of itself; a fraction of a millisecond for most formats.
+        """What the recording states about itself; it takes a fraction of a millisecond for most formats.
 
         Raises:
             AudioError: as :meth:`blocks`, so far as the header shows.
@@ -74,7 +74,7 @@ class Recording:
 
         Raises:
             AudioError: the recording is of an unknown format, encrypted, without sound or samples, without the
-                channel or stream asked for, ends before ``part`` starts, or holds samples that are no numbers.
+                requested channel or stream, ends before ``part`` starts, or holds samples that are no numbers.
         """
         for _, samples in self.rated_blocks(sampling_rate, part):
             yield samples
@@ -122,7 +122,7 @@ class Recording:
         if part.stream in {None, self._stream}:
             _ = self.header  # the decoder that is opened for it goes on with the frames
         skipped = part.start
-        found, problem = False, None
+        has_frames, problem = False, None
         for number, piece in enumerate(self._pieces):
             # pieces   |---- 0 ----|------ 1 ------|
             # start                     ^            `skipped` counts from the beginning of the present piece
@@ -133,12 +133,12 @@ class Recording:
                 continue
             try:
                 for rate, frames in self._piece_frames(piece, skipped, part.stream):
-                    found = True
+                    has_frames = True
                     yield rate, frames
             except AudioError as error:
                 problem = problem or error
             skipped = 0.0
-        if problem is not None and not found:
+        if problem is not None and not has_frames:
             raise problem
 
     def _seconds(self, piece: _File) -> float:
@@ -255,7 +255,7 @@ def blocks(
 
 
 def probe(source: AudioSource, stream: int | None = None, *, name: str | None = None) -> Header:
-    """Return what a recording says of itself. Raises :class:`AudioError` as :func:`blocks`, as far as it shows."""
+    """Return the header of a recording. Raises :class:`AudioError` as :func:`blocks`, as far as it shows."""
     with open_recording(source, stream, name=name) as recording:
         return recording.header
 

@@ -1,4 +1,4 @@
-"""Which recording is meant, which part of it, and what its header says."""
+"""A part of a recording, and what the header of a recording states."""
 
 import os
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ AudioSource = Union[str, os.PathLike[str], bytes, BinaryIO, "Recording"]
 
 @dataclass(frozen=True, slots=True)
 class AudioRegion:
-    """Which part of a recording is meant.
+    """A part of a recording.
 
     Attributes:
         start: seconds from its beginning.
@@ -48,12 +48,12 @@ FULL = AudioRegion()
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a recording says of itself, before anything is decoded; a damaged one may say what is not so.
+    """What a recording states about itself before anything is decoded. A damaged one may be wrong.
 
     Attributes:
         duration: seconds, in a WAV file those that are there; None where it is not stated.
         sampling_rate: Hz.
-        n_channels: of the stream asked for.
+        n_channels: of the selected stream.
         missing: seconds that the header of a WAV file counts and the file, which was cut off, does not hold.
         counted: seconds of sound that the header of FLAC, MP4, or Matroska without pictures states, whether the file
             holds them or not; None elsewhere.

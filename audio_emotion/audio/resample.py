@@ -55,7 +55,7 @@ def mono(frames: npt.NDArray[Any], channel: int | None, name: str = "array") -> 
     if frames.ndim == 1:
         frames = frames[:, None]
     if channel is not None and channel > frames.shape[1]:
-        raise AudioError(f"{name}: has {frames.shape[1]} channel(s), and channel {channel} was asked for")
+        raise AudioError(f"{name}: has {frames.shape[1]} channel(s), and channel {channel} was requested")
     selected = _as_floats(frames if channel is None else frames[:, channel - 1 : channel])
     with np.errstate(over="ignore", invalid="ignore"):
         samples = selected[:, 0] if selected.shape[1] == 1 else selected.mean(axis=1, dtype=np.float32)

@@ -37,7 +37,7 @@ class SndfileDecoder:
         self._sound.close()
 
     def header(self) -> Header:
-        """Return what the file says of itself."""
+        """Return what the file states about itself."""
         sound = self._sound
         stated = sound.frames / sound.samplerate if 0 < sound.frames < 2**62 else None
         place = self._file.tell()  # libsndfile reads from where the file stands

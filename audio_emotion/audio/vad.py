@@ -52,7 +52,7 @@ _local = threading.local()  # a detector keeps a state: each thread has its own
 def speech_mask(windows: FloatArray, sampling_rate: int, gate: bool = True, vad: bool = False) -> npt.NDArray[np.bool_]:
     """Tell which of ``windows`` (n_windows, window_samples) hold speech, (n_windows,).
 
-    Without ``gate`` all do. With ``vad`` the second gate is asked about those that pass the first.
+    Without ``gate`` all do. With ``vad``, those that pass the first gate must pass the second one too.
 
     Raises:
         PackageError: ``vad`` without its package.
@@ -128,7 +128,7 @@ def _change_between(bands: FloatArray, power: FloatArray, reference: float, min_
 
 
 def _holds_voice(window: FloatArray, sampling_rate: int) -> bool:
-    """Tell whether the detector hears a voice in a quarter of a second, all chunks together, of one window."""
+    """Tell whether the detector finds a voice in a quarter of a second of a window, over all chunks."""
     detector = _detector()
     detector.reset()
     if sampling_rate != _VAD_RATE:
@@ -136,10 +136,10 @@ def _holds_voice(window: FloatArray, sampling_rate: int) -> bool:
 
         window = soxr.resample(window, sampling_rate, _VAD_RATE)
     pcm = (window * (_VAD_PEAK * 32767 / max(float(np.abs(window).max()), 1e-9))).astype("<i2")
-    n_heard = 0
+    n_voiced = 0
     for start in range(0, len(pcm) - _VAD_CHUNK + 1, _VAD_CHUNK):
-        n_heard += detector(pcm[start : start + _VAD_CHUNK].tobytes()) > 0.5
-        if n_heard == _VAD_CHUNKS:
+        n_voiced += detector(pcm[start : start + _VAD_CHUNK].tobytes()) > 0.5
+        if n_voiced == _VAD_CHUNKS:
             return True
     return False
 

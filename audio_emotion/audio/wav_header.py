@@ -1,4 +1,4 @@
-"""What the header of a WAV file counts, beside what the file holds: a copy that broke off keeps its header."""
+"""What the header of a WAV file counts and what the file holds: a copy that was cut off keeps its header."""
 
 import os
 import struct
@@ -27,7 +27,7 @@ def sample_bytes(file: BinaryIO | FileIO) -> tuple[int, int]:
 def counts_too_little(file: BinaryIO | FileIO) -> bool:
     """Tell whether a WAV file holds more samples than its header, which ends at 4 GiB, can count.
 
-    Its size then says nothing. What lies behind the samples of another file, one that was made larger, is none.
+    Its size is then meaningless. What lies behind the samples of another file, one that was made larger, is no sound.
     """
     room, size = _data(file)
     return room > 2**32 and (size == 0 or _is_open(size))
@@ -51,5 +51,5 @@ def _data(file: BinaryIO | FileIO) -> tuple[int, int]:
 
 
 def _is_open(size: int) -> bool:
-    """Tell whether a size is one that says nothing."""
+    """Tell whether a size is a placeholder."""
     return any(full - _NEAR <= size <= full for full in _PLACEHOLDERS)

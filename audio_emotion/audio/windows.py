@@ -1,4 +1,4 @@
-"""A sound → the fixed windows that a model reads: levels, the quiet at both ends trimmed, windows that cover the rest.
+"""A sound → the fixed windows that a model reads: silence at both ends is trimmed, windows cover the rest.
 
 The same functions serve training and use, so that a clip meets the network in one form only. What needs no more than
 a sound's blocks takes them one by one, so that little memory is needed however long the recording is.
@@ -43,6 +43,9 @@ class Levels:
 
     def decibels(self) -> npt.NDArray[np.float64]:
         """Return the level of each frame so far in dB re full scale (RMS), (n_samples // 256 + 1,)."""
+        # hops     | 0 | 1 | 2 | 3 | 4 |0..    energies of 256 samples each, with zeros before and behind the sound
+        # frames   | 0 |                       a frame has 512 samples: two hops, so that frame k
+        #              | 1   |                 is centred at the beginning of hop k
         rest = np.pad(self._rest, (0, _HOP - len(self._rest)))  # the last hop, filled up with zeros
         hops = np.concatenate([np.zeros(1), *self._energies, _hop_energies(rest)])
         power = (hops[:-1] + hops[1:]) / (2 * _HOP)
@@ -89,6 +92,11 @@ def window_bounds(n_samples: int, window_samples: int) -> list[tuple[int, int]]:
     Each begins half a window after the last; the last one ends where the sound ends. What is not longer than a
     window is one span by itself.
     """
+    # sound     |=======================|
+    # windows   |--- 0 ---|                 each begins half a window after the one before,
+    #                |--- 1 ---|            the last one ends with the sound
+    #                     |--- 2 ---|
+    #                         |--- 3 ---|
     last = n_samples - window_samples
     if last <= 0:
         return [(0, n_samples)]
@@ -122,6 +130,8 @@ def slice_blocks(sound: Iterable[FloatArray], parts: Iterable[tuple[int, int]]) 
     held, first, more = np.empty(0, np.float32), 0, True
     for start, end in parts:
         while more and first + len(held) < end:
+            # held    first |=======|=========|      what lies before `start` is dropped,
+            # part                  |start    ... end   and blocks are added until `end` is reached
             drop = min(len(held), max(0, start - first))
             block = next(sound, None)
             more = block is not None
@@ -146,10 +156,10 @@ def utterance_windows(
             held.clear()
     start, end = levels.trim()
     parts = [(start + a, start + b) for a, b in window_bounds(end - start, window_samples)]
-    found = slice_blocks(held or read(), parts)
-    return levels.n_samples, _batches((pad(window, window_samples) for window in found), batch)
+    windows = slice_blocks(held or read(), parts)
+    return levels.n_samples, _batches((pad(window, window_samples) for window in windows), batch)
 
 
-def _batches(found: Iterator[FloatArray], size: int) -> Iterator[FloatArray]:
-    while batch := list(itertools.islice(found, size)):
+def _batches(windows: Iterator[FloatArray], size: int) -> Iterator[FloatArray]:
+    while batch := list(itertools.islice(windows, size)):
         yield np.stack(batch)

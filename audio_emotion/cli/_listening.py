@@ -155,7 +155,7 @@ class Lines:
         self._is_waiting = False
 
     def on_result(self, result: LiveResult) -> None:
-        print(self._writer.segment(self._info, result.said), end="", flush=True)
+        print(self._writer.segment(self._info, result.prediction), end="", flush=True)
 
     def moved(self, session: Session) -> None:
         if self._is_waiting:
@@ -175,7 +175,7 @@ class Saved:
         self._writer, self._info, self._file = writer, info, file
 
     def on_result(self, result: LiveResult) -> None:
-        self._file.write(self._writer.segment(self._info, result.said))
+        self._file.write(self._writer.segment(self._info, result.prediction))
 
     def moved(self, session: Session) -> None:
         pass

@@ -85,9 +85,9 @@ class View:
         self._live.stop()
 
     def on_result(self, result: LiveResult) -> None:
-        self._smoothed.take(result.said)
-        self._past.append(result.said)
-        while self._past[0].end < result.said.end - _STRIP_S:
+        self._smoothed.take(result.prediction)
+        self._past.append(result.prediction)
+        while self._past[0].end < result.prediction.end - _STRIP_S:
             self._past.popleft()
         if result.ended_at is not None and time.monotonic() - result.ended_at < _LATE_S:
             self._draw()

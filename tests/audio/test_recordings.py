@@ -99,7 +99,7 @@ def test_channels() -> None:
     assert audio.channel_numbers(file, "each") == (1, 2)
     assert audio.channel_numbers(file, "mix") == (None,)
     assert audio.channel_numbers(file, 2) == (2,)
-    with pytest.raises(AudioError, match=r"has 2 channel\(s\), and channel 3 was asked for"):
+    with pytest.raises(AudioError, match=r"has 2 channel\(s\), and channel 3 was requested"):
         audio.load(file, RATE, AudioRegion(channel=3))
 
 
@@ -108,9 +108,9 @@ def test_streams() -> None:
     for number, seed in ((1, 0), (2, 1)):
         samples = audio.load(file, 48_000, AudioRegion(stream=number)).samples
         assert likeness(samples, voice(3, 48_000, seed)) > 0.99
-    with pytest.raises(AudioError, match=r"has 2 audio stream\(s\), and stream 3 was asked for"):
+    with pytest.raises(AudioError, match=r"has 2 audio stream\(s\), and stream 3 was requested"):
         audio.load(file, RATE, AudioRegion(stream=3))
-    with pytest.raises(AudioError, match="stream 2 was asked for"):
+    with pytest.raises(AudioError, match="stream 2 was requested"):
         audio.load(encoded(VOICE), RATE, AudioRegion(stream=2))
 
 

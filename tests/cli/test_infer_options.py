@@ -109,7 +109,7 @@ def test_what_can_never_be_right_is_one_line_and_two(infer: Run, options: str, w
         ("clip.wav --output-dir clip.wav", "clip.wav: is a file, expected a folder for the results"),
         ("clip.wav --start 5", "holds no samples after 5 s"),
         ("clip.wav --channels 2", "has 1 channel(s)"),
-        ("clip.wav --stream 2", "stream 2 was asked for"),
+        ("clip.wav --stream 2", "stream 2 was requested"),
     ],
 )
 def test_what_is_not_here_is_one_line_and_one(infer: Run, arguments: str, words: str):

@@ -1,4 +1,4 @@
-"""Listening: a microphone, or a file played as if spoken → answers while the sound comes.
+"""Live recognition: a microphone, or a file that is played in real time → predictions during the sound.
 
 A source (:class:`Microphone`, :class:`PlayedFile`) gives blocks of sound, a :class:`Session` answers them, and
 :func:`run` hands the answers to whoever shows or writes them. PortAudio calls from a thread of its own, which copies

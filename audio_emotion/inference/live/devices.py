@@ -1,4 +1,4 @@
-"""What can be listened to: input devices, as PortAudio finds them."""
+"""Input devices, as PortAudio lists them."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from audio_emotion.core.errors import DeviceError, PackageError
 
 BLOCK_S = 0.02
-"""Seconds of sound that a device hands over at once: part of the latency."""
+"""Seconds of sound in each block of a device: part of the latency."""
 
 Int16Array = npt.NDArray[np.int16]
 
@@ -26,11 +26,11 @@ class Device:
     """An input device.
 
     Attributes:
-        number: what it is known by beside its name.
-        name: as the system has it.
+        number: PortAudio's index.
+        name: the system's name for it.
         n_channels: how many it can record.
-        sampling_rate: Hz, its own.
-        is_default: whether it is the one that the system would take.
+        sampling_rate: Hz, its default.
+        is_default: whether it is the system's default.
     """
 
     number: int
@@ -42,7 +42,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a device is opened with.
+    """The format that a device is opened with.
 
     Attributes:
         sampling_rate: Hz.
@@ -90,15 +90,15 @@ def choose(devices: Sequence[Device], wanted: str | None) -> Device:
         DeviceError: there is none, or several have that part in their names.
     """
     if wanted is None:
-        found = [device for device in devices if device.is_default]
-        if not found:
+        defaults = [device for device in devices if device.is_default]
+        if not defaults:
             if not devices:
                 raise DeviceError("no input device is there; connect a microphone, and see whether the system lists it")
             raise DeviceError(
                 f"none of the {len(devices)} input devices is the system's default; choose one with --device-name "
                 "(--list-devices lists them)"
             )
-        return found[0]
+        return defaults[0]
     exact = [device for device in devices if wanted in (str(device.number), device.name)]
     alike = exact or [device for device in devices if wanted.casefold() in device.name.casefold()]
     if not alike:
@@ -162,14 +162,14 @@ class PortAudio:
             default = -1
         return [
             Device(
-                found["index"],
-                found["name"],
-                found["max_input_channels"],
-                round(found["default_samplerate"]),
-                found["index"] == default,
+                entry["index"],
+                entry["name"],
+                entry["max_input_channels"],
+                round(entry["default_samplerate"]),
+                entry["index"] == default,
             )
-            for found in self._library.query_devices()
-            if found["max_input_channels"] > 0
+            for entry in self._library.query_devices()
+            if entry["max_input_channels"] > 0
         ]
 
     def open(self, device: Device, callback: Callback, form: Form | None = None) -> Capture:

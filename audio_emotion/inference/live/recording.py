@@ -1,4 +1,4 @@
-"""Files that are written while the sound comes, and can be read at any time, also after a crash."""
+"""Files that grow during a session and can be read at any time, also after a crash."""
 
 import struct
 from io import FileIO
@@ -65,10 +65,10 @@ class LineFile(GrowingFile):
 
 
 class WavFile(GrowingFile):
-    """16-bit PCM. Its header is brought up to date with each piece, so that a crash loses the last one at most.
+    """A WAV file with 16-bit PCM. The header is updated with each block, so a crash loses the last block at most.
 
-    The header can count to 4 GiB, 12 hours of one channel at 48 kHz; what follows is there, and told by the file's
-    length alone.
+    The header can count to 4 GiB, 12 hours of one channel at 48 kHz. What follows is in the file, but only the length
+    of the file shows it. (The standard library's ``wave`` raises an error there.)
     """
 
     def __init__(self, path: Path, form: Form) -> None:

@@ -1,4 +1,4 @@
-"""A session: blocks of sound → answers, with what there is to say of them at the end."""
+"""A session: blocks of sound → predictions, and a summary of them at the end."""
 
 import threading
 import time
@@ -25,30 +25,30 @@ SILENCE_DB = -96.0
 
 @dataclass(frozen=True, slots=True)
 class LiveResult:
-    """An answer.
+    """A prediction of a live session.
 
     Attributes:
-        said: what the model says.
-        ended_at: when the window behind the answer had sounded, in the clock's seconds; None: it was not heard but
-            read, or is the last one, which the sound did not fill.
+        prediction: for one segment.
+        ended_at: when the last sample of its window was recorded, in the clock's seconds; None: it comes from a file,
+            or from the last window, which the sound did not fill.
     """
 
-    said: Prediction
+    prediction: Prediction
     ended_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a session was.
+    """Figures of a session.
 
     Attributes:
         seconds: of sound.
-        shares: each answered label's share of the time, 0 to 1, the largest first.
-        n_answers: how many answers were given.
-        latencies_s: from the end of each window to its answer, sorted, of the last 1200; none where files are read.
-        cpu: share of one core that was used, 1 being all of it.
-        n_overflows: how often the system lost sound before it came here.
-        lost_s: seconds that stand as silence, because the device was gone or too much waited to be answered.
+        shares: each predicted label's share of the time, 0 to 1, the largest first.
+        n_answers: the number of predictions.
+        latencies_s: from the end of each window to its prediction, sorted, the last 1200; empty for files.
+        cpu: share of one core that was used, 1 is all of it.
+        n_overflows: how often the system lost sound before it arrived here.
+        lost_s: seconds that were replaced by silence, because the device was gone or the queue was full.
     """
 
     seconds: float
@@ -60,15 +60,15 @@ class Summary:
     lost_s: float
 
     def latency_s(self, share: float) -> float | None:
-        """Return what ``share`` of the latencies, 0 to 1, are not above; None where there are none."""
+        """Return the quantile ``share``, 0 to 1, of the latencies; None if there are none."""
         return float(np.quantile(self.latencies_s, share)) if self.latencies_s else None
 
 
 class Session:
-    """Answers blocks of sound, and counts.
+    """Predicts blocks of sound, and counts.
 
     Attributes:
-        stream: what answers.
+        stream: makes the predictions.
         level_db: of the last block, RMS in dB re full scale.
         notes: what there is to know of the sound, once it has ended; a sentence each.
     """
@@ -79,35 +79,38 @@ class Session:
         self._clock = clock
         config = stream.model.config
         window, hop = grid(config.sampling_rate, config.window_samples, stream.config)
-        self._behind_s = (window - hop) / 2 / config.sampling_rate  # of a window, behind its segment
+        # window   |-------------------------|
+        # segment          |- hop -|                a segment is the middle of its window,
+        # behind                   |---------|      so this much sound of the window lies behind its segment
+        self._behind_s = (window - hop) / 2 / config.sampling_rate
         self._seconds: dict[str, float] = {}
         self._latencies: deque[float] = deque(maxlen=_KEPT)
         self._n_answers = self._n_overflows = self._n_lost = 0
         self._began, self._cpu = clock(), time.process_time()
 
     def take(self, block: Block) -> Iterator[LiveResult]:
-        """Take the next block, with silence for what was lost before it; yield what is answered by it."""
+        """Take the next block, with silence for what was lost before it; yield the predictions that it completes."""
         self._n_overflows += block.overflowed
         self._n_lost += block.n_lost
         second = self.stream.sampling_rate
         for start in range(0, block.n_lost, second):
-            yield from self._heard(np.zeros(min(second, block.n_lost - start), np.float32), None)
+            yield from self._push(np.zeros(min(second, block.n_lost - start), np.float32), None)
         self.level_db = level_db(block.frames)
-        yield from self._heard(block.frames, block.ended_at)
+        yield from self._push(block.frames, block.ended_at)
 
     def finish(self) -> Iterator[LiveResult]:
-        """Yield what is left to be answered."""
+        """Yield the remaining predictions."""
         self.notes = self.stream.notes  # the stream begins again
-        for said in self.stream.flush():
-            yield self._counted(said, None)
+        for prediction in self.stream.flush():
+            yield self._counted(prediction, None)
 
-    def note(self, heard: LiveResult) -> None:
-        """Take note of when an answer was shown: now."""
-        if heard.ended_at is not None:
-            self._latencies.append(self._clock() - heard.ended_at)
+    def note(self, result: LiveResult) -> None:
+        """Measure the latency of a prediction that was shown now."""
+        if result.ended_at is not None:
+            self._latencies.append(self._clock() - result.ended_at)
 
     def summary(self) -> Summary:
-        """Return what the session was so far."""
+        """Return the figures of the session so far."""
         total = sum(self._seconds.values())
         ranked = sorted(self._seconds.items(), key=lambda entry: -entry[1])
         wall = max(self._clock() - self._began, 1e-9)
@@ -121,30 +124,31 @@ class Session:
             self._n_lost / self.stream.sampling_rate,
         )
 
-    def _heard(self, frames: npt.NDArray[Any], ended_at: float | None) -> Iterator[LiveResult]:
-        for said in self.stream.push(frames):
-            behind_s = self.stream.position - (said.end + self._behind_s)  # sound that came after the window
-            yield self._counted(said, None if ended_at is None else ended_at - behind_s)
+    def _push(self, frames: npt.NDArray[Any], ended_at: float | None) -> Iterator[LiveResult]:
+        for prediction in self.stream.push(frames):
+            later_s = self.stream.position - (prediction.end + self._behind_s)  # sound that came after the window
+            yield self._counted(prediction, None if ended_at is None else ended_at - later_s)
 
-    def _counted(self, said: Prediction, ended_at: float | None) -> LiveResult:
+    def _counted(self, prediction: Prediction, ended_at: float | None) -> LiveResult:
         self._n_answers += 1
-        self._seconds[said.label] = self._seconds.get(said.label, 0.0) + said.end - said.start
-        return LiveResult(said, ended_at)
+        duration_s = prediction.end - prediction.start
+        self._seconds[prediction.label] = self._seconds.get(prediction.label, 0.0) + duration_s
+        return LiveResult(prediction, ended_at)
 
 
 class Output(Protocol):
-    """Who is told what happens."""
+    """Receives what happens in a session."""
 
-    def on_result(self, heard: LiveResult) -> None:
-        """Show or write an answer."""
+    def on_result(self, result: LiveResult) -> None:
+        """Show or write a prediction."""
         ...
 
     def moved(self, session: Session) -> None:
-        """Show that time went on: called with every block."""
+        """Show how far the session is; called after each block."""
         ...
 
     def waiting(self, waiting: Waiting) -> None:
-        """Show that the device is gone: called now and then while it is."""
+        """Show that the device is gone; called now and then until it is back."""
         ...
 
 
@@ -155,11 +159,10 @@ def run(
     stop: threading.Event,
     record: WavFile | None = None,
 ) -> None:
-    """Listen until the source ends or ``stop`` is set; what was heard until then is answered to its end.
+    """Listen until the source ends or ``stop`` is set, and process all sound until then.
 
     Raises:
-        AudioEmotionError: the source failed, or a file could not be written. Before it is raised, what was heard is
-            answered, as at any other end.
+        AudioEmotionError: the source failed, or a file could not be written. The sound until then is processed first.
     """
     failure = None
     try:
@@ -171,21 +174,21 @@ def run(
             if record is not None:
                 record.write_silence(event.n_lost)
                 record.write(event.frames)
-            _tell(session.take(event), session, outputs)
+            _emit(session.take(event), session, outputs)
             for output in outputs:
                 output.moved(session)
     except AudioEmotionError as error:
         failure = error
-    _tell(session.finish(), session, outputs)
+    _emit(session.finish(), session, outputs)
     if failure is not None:
         raise failure
 
 
-def _tell(answers: Iterator[LiveResult], session: Session, outputs: Sequence[Output]) -> None:
-    for heard in answers:
+def _emit(results: Iterator[LiveResult], session: Session, outputs: Sequence[Output]) -> None:
+    for result in results:
         for output in outputs:
-            output.on_result(heard)
-        session.note(heard)
+            output.on_result(result)
+        session.note(result)
 
 
 def level_db(frames: npt.NDArray[Any]) -> float:

@@ -1,4 +1,4 @@
-"""Where sound comes from while it is answered: a microphone, or a file played as if spoken."""
+"""Sources of live sound: a microphone, or a file that is played in real time."""
 
 import threading
 import time
@@ -26,10 +26,10 @@ from audio_emotion.inference.live.devices import (
 from audio_emotion.inference.model import Model
 
 HELD_S = 30.0
-"""Seconds of sound that wait at most to be answered; what comes while so much waits is lost, and counted."""
+"""Seconds of sound that the queue holds at most. What arrives while it is full is lost, and counted."""
 
 STALL_S = 2.0
-"""A device that gives nothing for so long is taken for gone, whatever the system says of it."""
+"""A device that delivers nothing for so long counts as gone, even if the system reports it as active."""
 
 _TRY_S = 0.5  # from one attempt at a device that is gone to the next
 _PIECE_S = 1.0  # of a file that is not played in real time
@@ -39,13 +39,13 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The next sound.
+    """A block of sound.
 
     Attributes:
-        frames: (n_frames,) or (n_frames, n_channels), floats at full scale ±1 or integers at their type's.
-        ended_at: when its last frame sounded, in the clock's seconds; None: it was not heard but read.
-        n_lost: frames that were lost before it, and stand as silence.
-        overflowed: whether the system lost some sound before it, nobody knows how much.
+        frames: (n_frames,) or (n_frames, n_channels), floats with full scale at ±1 or integers.
+        ended_at: when its last frame was recorded, in the clock's seconds; None: it comes from a file.
+        n_lost: frames that were lost before it, to be replaced by silence.
+        overflowed: whether the system lost an unknown amount of sound before it.
     """
 
     frames: npt.NDArray[Any]
@@ -59,8 +59,8 @@ class Waiting:
     """The device is gone, and may come back.
 
     Attributes:
-        waited_s: seconds since it was last heard.
-        limit_s: seconds after which it is given up.
+        waited_s: seconds since its last sound.
+        limit_s: seconds after which the session ends.
     """
 
     waited_s: float
@@ -68,13 +68,13 @@ class Waiting:
 
 
 class LiveSource(Protocol):
-    """What is listened to; ``form`` is that of its frames."""
+    """A source of sound; ``form`` is that of its frames."""
 
     name: str
     form: Form
 
     def blocks(self, stop: threading.Event) -> Iterator[Block | Waiting]:
-        """Yield what comes until it ends or ``stop`` is set; what was heard before that is still given."""
+        """Yield blocks until the source ends or ``stop`` is set, and then those that are still in the queue."""
         ...
 
 
@@ -164,7 +164,7 @@ class Microphone:
         raise problem
 
     def _take(self, frames: Int16Array, age_s: float, overflowed: bool) -> None:
-        """Copy what the device gives. PortAudio's thread is here: it must not wait for anything."""
+        """Copy a block into the queue. PortAudio's thread calls this: it must not wait for anything."""
         if self._queue.qsize() >= HELD_S / BLOCK_S:
             self._n_dropped += len(frames)
             return
@@ -189,29 +189,31 @@ class Microphone:
         return replace(block, frames=self._converter.push(block.frames), n_lost=n_lost)
 
     def _while_open(self, stop: threading.Event) -> Iterator[Block | Waiting]:
-        heard_s = since_s = self._clock()  # the end of the last block; from when on nothing came
+        last_s = since_s = self._clock()  # the end of the last block; since when nothing has arrived
         is_back = False
         while not stop.is_set():
             try:
                 block = self._queue.get(timeout=0.1)
             except Empty:
                 if not self._capture.is_active() or self._clock() - since_s > STALL_S:
-                    yield from self._reopen(stop, heard_s)
+                    yield from self._reopen(stop, last_s)
                     since_s, is_back = self._clock(), True
                 continue
             block = self._converted(block)
-            ended_s = block.ended_at or heard_s
+            ended_s = block.ended_at or last_s
             if is_back:
-                missing = (ended_s - heard_s) * self.form.sampling_rate - len(block.frames)
+                # last block |======|      away      |====== first block that is back
+                #                   ^ last_s                ^ ended_s
+                missing = (ended_s - last_s) * self.form.sampling_rate - len(block.frames)
                 block, is_back = replace(block, n_lost=max(0, round(missing))), False
-            heard_s, since_s = ended_s, self._clock()
+            last_s, since_s = ended_s, self._clock()
             yield block
 
-    def _reopen(self, stop: threading.Event, heard_s: float) -> Iterator[Waiting]:
+    def _reopen(self, stop: threading.Event, last_s: float) -> Iterator[Waiting]:
         """Wait for the device, and open it again, in the same form if it can."""
         self._capture.close()
         while not stop.is_set():
-            waited_s = self._clock() - heard_s
+            waited_s = self._clock() - last_s
             if waited_s > self._wait_s:
                 raise DeviceError(
                     f"{self.name}: the device is gone, and did not come back within {self._wait_s:g} s; connect it and "
@@ -237,7 +239,7 @@ class Microphone:
 
 
 class PlayedFile:
-    """A recording, as fast as it can be answered or, in ``realtime``, as if it were spoken now.
+    """A recording, as fast as it can be processed or, with ``realtime``, at the speed of speech.
 
     Attributes:
         name: the file's.

@@ -94,7 +94,7 @@ def test_a_session_says_what_infer_says_of_its_recording(model: Model, tmp_path:
 
 
 def said_by(heard: LiveResult) -> Prediction:
-    return heard.said
+    return heard.prediction
 
 
 def test_latency_counts_from_the_end_of_the_window(model: Model):
@@ -119,7 +119,9 @@ def test_the_summary_shares_the_time_out(model: Model):
     events[3] = Block(events[3].frames, overflowed=True)
     run(Scripted(events), session, [heap], threading.Event())
     summary = session.summary()
-    expected = sum(one.said.end - one.said.start for one in heap.answers if one.said.label == NO_SPEECH) / 10
+    expected = (
+        sum(one.prediction.end - one.prediction.start for one in heap.answers if one.prediction.label == NO_SPEECH) / 10
+    )
     assert 0 < expected < 1
     assert summary.shares[NO_SPEECH] == pytest.approx(expected)
     assert sum(summary.shares.values()) == pytest.approx(1)
@@ -137,7 +139,7 @@ def test_a_source_that_fails_loses_no_answer(model: Model):
     session, heap = Session(Stream(model, RATE, CONFIG)), Heap()
     with pytest.raises(DeviceError, match="gone"):
         run(Scripted(blocks(pcm(voice(4))), DeviceError("gone")), session, [heap], threading.Event())
-    assert heap.answers[-1].said.end == 4.0
+    assert heap.answers[-1].prediction.end == 4.0
 
 
 def test_the_level_is_the_last_blocks(model: Model):
@@ -153,4 +155,4 @@ def test_channels_out_of_phase_are_noted_at_the_end(model: Model):
     session, heap = Session(Stream(model, RATE, CONFIG)), Heap()
     run(Scripted(blocks(np.concatenate([frames, -frames], axis=1))), session, [heap], threading.Event())
     assert session.notes == ("the channels are out of phase, so channel 1 was used instead of their mix",)
-    assert any(one.said.label != NO_SPEECH for one in heap.answers)
+    assert any(one.prediction.label != NO_SPEECH for one in heap.answers)
