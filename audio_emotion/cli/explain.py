@@ -99,18 +99,18 @@ def _json(explanation: "Explanation", file: Path, model: str, device: str) -> st
     from audio_emotion.formats.json_writers import as_dict
     from audio_emotion.formats.result import Source
 
-    weighed = explanation.weighed
-    found = {
+    attribution = explanation.attribution
+    explained = {
         "label": explanation.label,
         "method": explanation.method,
-        "log_odds": weighed.log_odds,
-        "background_log_odds": weighed.background,
+        "log_odds": attribution.log_odds,
+        "background_log_odds": attribution.background,
         "times": explanation.times.round(4).tolist(),
-        "over_time": weighed.over_time.round(4).tolist(),
-        "frequencies": weighed.hertz.round(1).tolist(),
-        "importance": weighed.heat.round(4).tolist(),
+        "over_time": attribution.over_time.round(4).tolist(),
+        "frequencies": attribution.hertz.round(1).tolist(),
+        "importance": attribution.heat.round(4).tolist(),
     }
-    return json.dumps(as_dict(Source(str(file), model, device), explanation.prediction, explained=found), indent=2)
+    return json.dumps(as_dict(Source(str(file), model, device), explanation.prediction, explained=explained), indent=2)
 
 
 def _text(explanation: "Explanation") -> str:
@@ -119,7 +119,7 @@ def _text(explanation: "Explanation") -> str:
     lines = [f"Predicted emotion: {prediction.label} with {100 * prediction.score:.2f}% confidence"]
     if label != prediction.label:
         lines.append(f"Explained: {label}, {100 * prediction.scores[label]:.2f}%")
-    lines.append(f"Log-odds of {label}: {explanation.weighed.log_odds:+.2f}")
+    lines.append(f"Log-odds of {label}: {explanation.attribution.log_odds:+.2f}")
     lines += [
         f"Strongest evidence {side} it: {_strongest(explanation, side == 'against')}" for side in ("for", "against")
     ]

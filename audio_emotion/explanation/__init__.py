@@ -47,36 +47,38 @@ class Explanation:
         prediction: the model's prediction.
         label: the explained label: the predicted one, unless another was requested.
         method: one of :data:`METHODS`.
-        weighed: the importance of each time span and band in log-odds; above 0 it speaks for the label.
+        attribution: the importance of each time span and band in log-odds; above 0 it speaks for the label.
     """
 
     waveform: Waveform
     prediction: Prediction
     label: str
     method: str
-    weighed: Attribution
+    attribution: Attribution
 
     @property
     def times(self) -> npt.NDArray[np.float64]:
         """The borders of the time spans, (n_spans + 1,), in seconds from the start of the recording."""
-        return self.waveform.start + self.weighed.edges / self.waveform.sampling_rate
+        return self.waveform.start + self.attribution.edges / self.waveform.sampling_rate
 
-    def regions(self, least: float = 0.5, against: bool = False) -> list[tuple[float, float, float]]:
+    def regions(self, minimum: float = 0.5, against: bool = False) -> list[tuple[float, float, float]]:
         """Return the time regions that speak for the label (or ``against`` it), the strongest first.
 
-        A region is a run of spans above ``least`` times the strongest span. Each is (start, end, importance of its
+        A region is a run of spans above ``minimum`` times the strongest span. Each is (start, end, importance of its
         strongest span), with times in seconds from the start of the recording. Regions below :data:`NOISE` are
         included.
         """
-        over_time = -self.weighed.over_time if against else self.weighed.over_time
+        over_time = -self.attribution.over_time if against else self.attribution.over_time
         if over_time.max() <= 0:
             return []
-        inside = np.concatenate([[False], over_time >= least * over_time.max(), [False]])
+        # Padded with False at both ends, each run of spans has a change where it starts and one behind its end.
+        inside = np.concatenate([[False], over_time >= minimum * over_time.max(), [False]])
         changes = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
-        found = [(a, b, float(over_time[a:b].max())) for a, b in changes]
+        runs = [(a, b, float(over_time[a:b].max())) for a, b in changes]
         sign = -1 if against else 1
         return [
-            (float(self.times[a]), float(self.times[b]), sign * top) for a, b, top in sorted(found, key=lambda s: -s[2])
+            (float(self.times[a]), float(self.times[b]), sign * top)
+            for a, b, top in sorted(runs, key=lambda run: -run[2])
         ]
 
 
@@ -109,48 +111,48 @@ def explain(
 
     >>> from audio_emotion import explain, load_model
     >>> explanation = explain(load_model(device="cpu"), "inference/samples/sad.wav")
-    >>> explanation.label, explanation.weighed.heat.shape
+    >>> explanation.label, explanation.attribution.heat.shape
     ('sad', (12, 22))
     """
     check_method(method)
     index = _index(model, label)
-    told = audio.name_of(source, name or ("array" if isinstance(source, np.ndarray) else None))
+    shown_name = audio.name_of(source, name or ("array" if isinstance(source, np.ndarray) else None))
     config = model.config
-    samples = _samples(model, source, sampling_rate, part, told)
-    heard = window_audio(samples, config.sampling_rate, config.window_samples, gate)
-    if not len(heard.windows):
-        raise AudioError(_NO_SPEECH.format(told))
-    (logits,) = forward_ragged(model.runtime.logits, [heard.windows], BATCH)
-    if gate and model.config.speech_threshold is not None and np.isnan(model.logits(heard.windows)).all():
-        raise AudioError(_NO_SPEECH.format(told))
+    samples = _samples(model, source, sampling_rate, part, shown_name)
+    windowed = window_audio(samples, config.sampling_rate, config.window_samples, gate)
+    if not len(windowed.windows):
+        raise AudioError(_NO_SPEECH.format(shown_name))
+    (logits,) = forward_ragged(model.runtime.logits, [windowed.windows], BATCH)
+    if gate and model.config.speech_threshold is not None and np.isnan(model.logits(windowed.windows)).all():
+        raise AudioError(_NO_SPEECH.format(shown_name))
     end = part.start + len(samples) / config.sampling_rate
-    said = to_prediction(logits, config, part.start, end, part.channel)
-    index = config.labels.index(said.label) if index is None else index
+    prediction = to_prediction(logits, config, part.start, end, part.channel)
+    index = config.labels.index(prediction.label) if index is None else index
     if method == "gradients":
         from audio_emotion.explanation.gradients import integrate
 
-        weighed = integrate(model.runtime, heard, index, config.temperature)
+        attribution = integrate(model.runtime, windowed, index, config.temperature)
     else:
-        weighed = occlude(model.runtime, heard, logits, index, config.temperature)
+        attribution = occlude(model.runtime, windowed, logits, index, config.temperature)
     waveform = Waveform(samples, config.sampling_rate, config.sampling_rate, part.start)
-    return Explanation(waveform, said, config.labels[index], method, weighed)
+    return Explanation(waveform, prediction, config.labels[index], method, attribution)
 
 
 def check_method(name: str) -> str:
     """Return the name of a method.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is no such method.
     """
     if name not in METHODS:
-        raise UsageError(f"no method is called {name!r}; choose one of {', '.join(METHODS)}")
+        raise UsageError(f"unknown method {name!r}; available: {', '.join(METHODS)}")
     return name
 
 
 def _index(model: Model, label: str | None) -> int | None:
-    """Return the number of the label that is asked for."""
+    """Return the index of the requested label; None for the predicted one."""
     if label is not None and label not in model.config.labels:
-        raise UsageError(f"the model has no label {label!r}; choose one of {', '.join(model.config.labels)}")
+        raise UsageError(f"the model has no label {label!r}; available: {', '.join(model.config.labels)}")
     return None if label is None else model.config.labels.index(label)
 
 
@@ -161,8 +163,5 @@ def _samples(model: Model, source: Input, sampling_rate: int | None, part: Audio
         blocks.append(block)
         n_samples += len(block)
         if n_samples > MAX_S * model.config.sampling_rate:
-            raise AudioError(
-                f"{name}: is longer than {MAX_S:g} s, the longest that can be explained; choose a part of it "
-                "with --start and --end"
-            )
+            raise AudioError(f"{name}: is longer than {MAX_S:g} s, the limit; select a part with --start and --end")
     return np.concatenate(blocks)

@@ -1,4 +1,4 @@
-"""What a model heard of a recording, with the place of each window, and what an explanation finds in it."""
+"""The windows of a recording with their places, and the importance of its parts."""
 
 from dataclasses import dataclass
 
@@ -10,20 +10,20 @@ from audio_emotion.audio.windows import frame, trim, window_bounds
 from audio_emotion.core.types import FloatArray, IntArray
 
 BACKGROUND = 0.1
-"""The share of a recording's time that is quieter, in a band, than its background."""
+"""The background of a band is the level that it falls below for this share of the recording's time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowedAudio:
-    """A recording as :func:`~audio_emotion.audio.windows.windows_of` cuts it.
+    """A recording divided into windows by :func:`~audio_emotion.audio.windows.windows_of`.
 
     Attributes:
         samples: all of it, (n_samples,).
         sampling_rate: Hz.
-        start: the sample at which the utterance begins, the quiet before it being left out.
-        end: the sample at which it ends.
-        windows: those that hold speech, (n_windows, window_samples).
-        firsts: which sample each window begins with, (n_windows,); below ``start`` where it is padded.
+        start: the first sample of the utterance, after the quiet before it.
+        end: the sample after the utterance.
+        windows: the windows with speech, (n_windows, window_samples).
+        firsts: the first sample of each window, (n_windows,); less than ``start`` if it is padded.
     """
 
     samples: FloatArray
@@ -39,12 +39,12 @@ class Attribution:
     """The importance of each part of a recording for one label, in log-odds.
 
     Attributes:
-        edges: where spans begin and end, in samples, (n_spans + 1,).
-        hertz: where bands begin and end, (n_bands + 1,).
-        heat: of each span in each band, the lowest band first, (n_bands, n_spans).
-        over_time: of each span in all bands together, (n_spans,).
-        log_odds: of the label, the recording being as it is.
-        background: the same of its background alone.
+        edges: the edges of the spans in samples, (n_spans + 1,).
+        hertz: the edges of the bands in Hz, (n_bands + 1,).
+        heat: the importance of each span in each band, the lowest band first, (n_bands, n_spans).
+        over_time: the importance of each span in all bands at once, (n_spans,).
+        log_odds: the label's log-odds for the recording.
+        background: the label's log-odds for its background alone.
     """
 
     edges: IntArray
@@ -56,9 +56,10 @@ class Attribution:
 
 
 def window_audio(samples: FloatArray, sampling_rate: int, window_samples: int, gate: bool) -> WindowedAudio:
-    """Cut a recording into the windows that hold speech; maybe none."""
+    """Return the windows of a recording that contain speech; there may be none."""
     start, end = trim(samples)
     windows = frame(samples[start:end], window_samples)
+    # A window that is longer than its part of the utterance has half of the padding before it.
     firsts = np.array(
         [start + a - max(0, window_samples - (b - a)) // 2 for a, b in window_bounds(end - start, window_samples)]
     )

@@ -1,9 +1,8 @@
-"""Integrated gradients: the answer is followed from the recording's background to the recording.
+"""Integrated gradients: the prediction is followed from the recording's background to the recording.
 
-The way goes through the log-mel spectrogram, in a straight line. What each of its cells contributes is the mean of the
-gradient along the way, times what the cell changes; all contributions add up to the change of the log-odds. Which
-frames are speech, and the statistics of the normalisation, stay those of the recording on the whole way: at a
-threshold the answer would jump, and a gradient sees no jump.
+The path is a straight line in the log-mel spectrogram. A cell contributes the mean gradient along the path, times its
+own change; all contributions add up to the change in log-odds. The speech mask and the statistics of the normalization
+are those of the recording along the whole path: at a threshold the prediction would jump, which no gradient shows.
 """
 
 import numpy as np
@@ -18,28 +17,30 @@ from audio_emotion.inference.backends.torch import TorchRuntime
 from audio_emotion.models.frontends import LogMelSpectrogram, MelMfcc
 
 CELL = 4
-"""Frames, and bands, that are added up: neighbours differ by what strides and pooling happen to favour."""
+"""Frames, and bands, that are added up: single ones depend on how strides and pooling fall."""
 
 STEPS = 64
-"""Gradients along the way; twice as many change a contribution by less than 1 %."""
+"""Gradients along the path; twice as many change a contribution by less than 1 %."""
 
 
-def integrate(runtime: Runtime, heard: WindowedAudio, index: int, temperature: float) -> Attribution:
-    """Weigh each cell of the log-mel spectrogram: four frames in four of the frontend's bands.
+def integrate(runtime: Runtime, windowed: WindowedAudio, index: int, temperature: float) -> Attribution:
+    """Return the importance of each cell of the log-mel spectrogram: four frames by four of the frontend's bands.
 
     Raises:
-        UsageError: the model does not run in torch, or reads no log-mel spectrogram.
+        UsageError: the model does not run in torch, or its input is not a log-mel spectrogram.
     """
     if not isinstance(runtime, TorchRuntime):
-        raise UsageError('gradients need a model in torch: load it with backend="torch", or use the method occlusion')
+        raise UsageError('gradients need a torch model: load it with backend="torch", or use the method occlusion')
     frontend, network = runtime.model.frontend, runtime.model.network
     if not isinstance(frontend, MelMfcc | LogMelSpectrogram):
         raise UsageError(
-            "gradients need a model that reads a log-mel spectrogram; use the method occlusion for this one"
+            "gradients need a model whose input is a log-mel spectrogram; use the method occlusion for this one"
         )
     normalise = network.get_submodule("normalise")
     with torch.no_grad():
-        log_mel, whole = (_log_mel(frontend, samples, runtime) for samples in (heard.windows, heard.samples[None]))
+        log_mel, whole = (
+            _log_mel(frontend, samples, runtime) for samples in (windowed.windows, windowed.samples[None])
+        )
         base = torch.minimum(log_mel, whole.quantile(BACKGROUND, dim=1, keepdim=True))  # (n_windows, n_frames, n_mels)
         like = frontend.of_log_mel(log_mel)
 
@@ -56,7 +57,7 @@ def integrate(runtime: Runtime, heard: WindowedAudio, index: int, temperature: f
         gradient += torch.autograd.grad(odds(mel), mel)[0]
     with torch.no_grad():
         reached, quiet = float(odds(log_mel)), float(odds(base))
-    return _placed(heard, frontend, (change * gradient / STEPS).cpu().numpy(), reached, quiet)
+    return _placed(windowed, frontend, (change * gradient / STEPS).cpu().numpy(), reached, quiet)
 
 
 def _log_mel(frontend: MelMfcc | LogMelSpectrogram, samples: FloatArray, runtime: Runtime) -> Tensor:
@@ -65,15 +66,15 @@ def _log_mel(frontend: MelMfcc | LogMelSpectrogram, samples: FloatArray, runtime
 
 
 def _placed(
-    heard: WindowedAudio, frontend: MelMfcc | LogMelSpectrogram, given: FloatArray, reached: float, quiet: float
+    windowed: WindowedAudio, frontend: MelMfcc | LogMelSpectrogram, given: FloatArray, reached: float, quiet: float
 ) -> Attribution:
-    """Add up the contributions of all windows, (n_windows, n_frames, n_mels), where they are in the recording."""
+    """Add the contributions of all windows, (n_windows, n_frames, n_mels), at their places in the recording."""
     from librosa import mel_frequencies
 
-    config, n_samples = frontend.config, len(heard.samples)
+    config, n_samples = frontend.config, len(windowed.samples)
     n_spans = max(1, round(n_samples / (CELL * config.hop)))
     edges = np.linspace(0, n_samples, n_spans + 1).round().astype(np.int64)
-    centres = heard.firsts[:, None] + config.hop * np.arange(given.shape[1])  # a frame is centred
+    centres = windowed.firsts[:, None] + config.hop * np.arange(given.shape[1])  # a frame is centred
     spans = np.clip(np.searchsorted(edges, centres, side="right") - 1, 0, n_spans - 1)
     heat = np.zeros((n_spans, config.n_mels))
     np.add.at(heat, spans, given)

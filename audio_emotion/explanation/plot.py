@@ -1,4 +1,4 @@
-"""An explanation as a picture: the spectrogram with what spoke for a label and against it, and the probabilities."""
+"""An explanation as a plot: the spectrogram with the parts for and against a label, and the probabilities."""
 
 import textwrap
 from typing import TYPE_CHECKING
@@ -21,15 +21,15 @@ FOR, AGAINST = LIGHT.second, LIGHT.accent
 _OPACITY = 0.8  # of the heat where it is strongest
 
 _HOW = {
-    "occlusion": "Log-odds that the label loses when 0.3 s are turned down to the recording's background: "
-    "three bands of it above, all bands below.",
-    "gradients": "What each cell, and below each span, adds to the log-odds on the way from the recording's "
+    "occlusion": "Log-odds that the label loses when 0.3 s are lowered to the recording's background: "
+    "three bands above, all bands below.",
+    "gradients": "What each cell (above) and each span (below) adds to the log-odds, from the recording's "
     "background to the recording.",
 }
 
 
 def draw_explanation(explanation: Explanation, file: str) -> "Figure":
-    """Draw an explanation; ``file`` is what the recording is called.
+    """Draw an explanation; ``file`` is the recording's name.
 
     The figure belongs to no window and no global state.
     """
@@ -47,12 +47,12 @@ def draw_explanation(explanation: Explanation, file: str) -> "Figure":
     _write(words, explanation)
     for axes in figure.axes:
         colour(axes, LIGHT)
-    figure.suptitle(f"{title_of(file)}: what spoke for “{explanation.label}”", color=LIGHT.ink)
+    figure.suptitle(f"{title_of(file)}: parts that support “{explanation.label}”", color=LIGHT.ink)
     return figure
 
 
 def colours() -> "Colormap":
-    """Return the colours of importance: those of against and for, opaque at the ends, nothing in the middle."""
+    """Return the colors of importance: opaque at both ends, transparent in the middle."""
     from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
     ends = [to_rgba(AGAINST, _OPACITY), to_rgba(AGAINST, 0), to_rgba(FOR, 0), to_rgba(FOR, _OPACITY)]
@@ -60,13 +60,13 @@ def colours() -> "Colormap":
 
 
 def _draw_heat(axes: "Axes", explanation: Explanation) -> "AxesImage":
-    """Lay each cell's importance over a spectrogram."""
-    weighed, times = explanation.weighed, explanation.times
-    rows = BANDS * to_mel(weighed.hertz) / to_mel(explanation.waveform.sampling_rate / 2)
+    """Draw each cell's importance over a spectrogram."""
+    attribution, times = explanation.attribution, explanation.times
+    rows = BANDS * to_mel(attribution.hertz) / to_mel(explanation.waveform.sampling_rate / 2)
     across, up = np.linspace(times[0], times[-1], 4 * len(times)), np.linspace(0, BANDS, 2 * BANDS)
-    lines = np.array([np.interp(across, _middles(times), line) for line in weighed.heat])
+    lines = np.array([np.interp(across, _middles(times), line) for line in attribution.heat])
     shown = np.array([np.interp(up, _middles(rows), line) for line in lines.T]).T
-    most = _most(weighed.heat)
+    most = _most(attribution.heat)
     ends = axes.axis()
     drawn = axes.imshow(
         shown,
@@ -83,7 +83,7 @@ def _draw_heat(axes: "Axes", explanation: Explanation) -> "AxesImage":
 
 
 def _draw_along(axes: "Axes", explanation: Explanation) -> None:
-    over_time, times = explanation.weighed.over_time, explanation.times
+    over_time, times = explanation.attribution.over_time, explanation.times
     for sign, tint in ((1, FOR), (-1, AGAINST)):
         axes.stairs(sign * np.maximum(0, sign * over_time), times, fill=True, color=tint, alpha=_OPACITY)
     axes.axhline(0, color=LIGHT.muted, linewidth=0.8)
@@ -94,7 +94,7 @@ def _draw_along(axes: "Axes", explanation: Explanation) -> None:
 
 
 def _draw_scores(axes: "Axes", explanation: Explanation) -> None:
-    """Draw the probability of each label, the explained one in its colour."""
+    """Draw the probability of each label; the explained one is colored."""
     scores = explanation.prediction.scores
     tints = [FOR if label == explanation.label else LIGHT.muted for label in scores]
     bars = axes.barh(list(scores), [100 * score for score in scores.values()], color=tints, height=0.7)
@@ -105,13 +105,13 @@ def _draw_scores(axes: "Axes", explanation: Explanation) -> None:
 
 
 def _write(axes: "Axes", explanation: Explanation) -> None:
-    """Say what colours and numbers mean."""
+    """Write what the colors and numbers mean."""
     axes.set_axis_off()
-    weighed = explanation.weighed
+    attribution = explanation.attribution
     lines = [
-        ("orange: spoke for it", FOR),
-        ("blue: spoke against it", AGAINST),
-        (f"log-odds {weighed.log_odds:+.2f}, of the background {weighed.background:+.2f}", LIGHT.ink),
+        ("orange: supports the label", FOR),
+        ("blue: speaks against the label", AGAINST),
+        (f"log-odds {attribution.log_odds:+.2f}, of the background {attribution.background:+.2f}", LIGHT.ink),
         (textwrap.fill(_HOW[explanation.method], 42), LIGHT.ink),
     ]
     for line, (words, tint) in enumerate(lines):
@@ -119,7 +119,7 @@ def _write(axes: "Axes", explanation: Explanation) -> None:
 
 
 def _most(numbers: npt.NDArray[np.float64]) -> float:
-    """Return how far colours or an axis reach to either side, in log-odds; what is next to nothing is to look so."""
+    """Return how far colors or an axis reach to either side, in log-odds; noise stays pale."""
     return max(float(np.abs(numbers).max()), NOISE)
 
 

@@ -27,8 +27,8 @@ def happy(model: Model) -> Explanation:
 def test_what_is_explained_is_the_answer(model: Model, happy: Explanation):
     assert happy.prediction == model.predict(SAMPLE)
     assert happy.label == happy.prediction.label == "happy"
-    assert happy.weighed.log_odds == pytest.approx(np.log(happy.prediction.score / (1 - happy.prediction.score)))
-    assert happy.weighed.log_odds > happy.weighed.background
+    assert happy.attribution.log_odds == pytest.approx(np.log(happy.prediction.score / (1 - happy.prediction.score)))
+    assert happy.attribution.log_odds > happy.attribution.background
     assert happy.times[0] == 0
     assert happy.times[-1] == pytest.approx(happy.prediction.end)
 
@@ -36,7 +36,7 @@ def test_what_is_explained_is_the_answer(model: Model, happy: Explanation):
 def test_what_was_said_counts_and_faint_noise_before_it_does_not(model: Model):
     noise = 1e-4 * np.random.default_rng(0).standard_normal(2 * RATE).astype(np.float32)
     sound = np.concatenate([noise, voice(2.0, seed=3)])
-    found = explain(model, sound, RATE).weighed
+    found = explain(model, sound, RATE).attribution
     half = len(found.over_time) // 2
     assert np.abs(found.over_time[half:]).sum() > 0.9 * np.abs(found.over_time).sum() > 0.1
     assert np.abs(found.heat[:, half:]).sum() > 0.9 * np.abs(found.heat).sum()
@@ -45,7 +45,7 @@ def test_what_was_said_counts_and_faint_noise_before_it_does_not(model: Model):
 def test_another_label_can_be_explained(model: Model, happy: Explanation):
     other = explain(model, SAMPLE, label="sad")
     assert (other.label, other.prediction) == ("sad", happy.prediction)
-    assert np.corrcoef(other.weighed.over_time, happy.weighed.over_time)[0, 1] < 0
+    assert np.corrcoef(other.attribution.over_time, happy.attribution.over_time)[0, 1] < 0
 
 
 def test_times_are_those_of_the_recording(model: Model):
@@ -58,10 +58,10 @@ def test_times_are_those_of_the_recording(model: Model):
 def test_stretches_lie_above_half_of_the_strongest(happy: Explanation):
     over_time = np.array([0, 1, 4, 3, 0, 0, -1, 2.5])
     edges = RATE * np.arange(9)
-    made = replace(happy, weighed=replace(happy.weighed, over_time=over_time, edges=edges))
+    made = replace(happy, attribution=replace(happy.attribution, over_time=over_time, edges=edges))
     assert made.regions() == [(2.0, 4.0, 4.0), (7.0, 8.0, 2.5)]
     assert made.regions(against=True) == [(6.0, 7.0, -1.0)]
-    none = replace(made, weighed=replace(made.weighed, over_time=np.abs(over_time)))
+    none = replace(made, attribution=replace(made.attribution, over_time=np.abs(over_time)))
     assert none.regions(against=True) == []
 
 
@@ -69,15 +69,15 @@ def test_silence_can_be_explained_if_it_must(model: Model):
     silence = np.zeros(RATE, np.float32)
     with pytest.raises(AudioError, match="array: has no speech"):
         explain(model, silence, RATE)
-    assert not explain(model, silence, RATE, gate=False).weighed.heat.any()
+    assert not explain(model, silence, RATE, gate=False).attribution.heat.any()
 
 
 def test_what_cannot_be_explained_is_refused(model: Model, tmp_path: Path):
     with pytest.raises(AudioError, match=r"longer than 30 s.*--start"):
         explain(model, np.zeros(round(MAX_S * RATE) + 1, np.float32), RATE)
-    with pytest.raises(UsageError, match="no label 'angri'; choose one of neutral"):
+    with pytest.raises(UsageError, match="no label 'angri'; available: neutral"):
         explain(model, SAMPLE, label="angri")
-    with pytest.raises(UsageError, match="no method is called 'guess'; choose one of occlusion, gradients"):
+    with pytest.raises(UsageError, match="unknown method 'guess'; available: occlusion, gradients"):
         explain(model, SAMPLE, method="guess")
     with pytest.raises(AudioError, match="no such file"):
         explain(model, tmp_path / "absent.wav")
@@ -91,7 +91,7 @@ def test_the_two_methods_agree_about_a_real_clip(model: Model, recordings: Path)
     by_gradient = explain(load_model(device="cpu", backend="torch"), clip, method="gradients")
     grid = np.arange(0, by_sound.times[-1], 0.5)
     one, other = (
-        np.histogram((e.times[1:] + e.times[:-1]) / 2, grid, weights=e.weighed.over_time)[0]
+        np.histogram((e.times[1:] + e.times[:-1]) / 2, grid, weights=e.attribution.over_time)[0]
         for e in (by_sound, by_gradient)
     )
     assert np.corrcoef(one, other)[0, 1] > 0.7

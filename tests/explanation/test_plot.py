@@ -72,7 +72,7 @@ def test_the_probabilities_stand_beside_it():
     assert [round(bar.get_width()) for bar in scores.patches] == [20, 70, 10]
     tints = [bar.get_facecolor()[:3] for bar in scores.patches]
     assert [tint == pytest.approx(to_rgb(FOR)) for tint in tints] == [False, True, False]
-    assert figure.get_suptitle() == r"a\$b.wav: what spoke for “happy”"
+    assert figure.get_suptitle() == r"a\$b.wav: parts that support “happy”"
     assert along.get_xlim() == (0, 2)
 
 
