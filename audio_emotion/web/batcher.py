@@ -14,7 +14,7 @@ from audio_emotion.inference.backends import Outputs, OutputsRuntime, Runtime
 MAX_BATCH = 64
 """Windows put through the model at once: larger batches are no faster on a CPU, and cost memory for good."""
 
-BACKGROUND_BATCH = 16
+BACKGROUND_BATCH = 8
 """Windows of background requests put through the model at once: an urgent one waits for at most so many."""
 
 _Item = tuple[FloatArray, "Future[Outputs]"]

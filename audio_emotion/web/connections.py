@@ -97,7 +97,7 @@ class Connection(H11Protocol):
         super().data_received(data)
         if self._is_stream:
             return
-        if self.conn.their_state is h11.IDLE:  # a head has begun, perhaps the second one of this connection
+        if self.conn.their_state is h11.IDLE:  # a head is incomplete, perhaps the second one of this connection
             self._connections.wait_for_head(self)
         else:
             self._connections.head_is_complete(self)

@@ -153,9 +153,9 @@ def _check_origin(origin: str | None, host: str) -> None:
     try:
         parts = urlsplit(origin.lower())
         default = _DEFAULT_PORTS.get(parts.scheme)
-        asked = urlsplit(f"//{host.lower()}")
-        same_name = parts.hostname is not None and parts.hostname == asked.hostname
-        is_own = default is not None and same_name and (parts.port or default) == (asked.port or default)
+        host_parts = urlsplit(f"//{host.lower()}")
+        same_name = parts.hostname is not None and parts.hostname == host_parts.hostname
+        is_own = default is not None and same_name and (parts.port or default) == (host_parts.port or default)
     except ValueError:  # no port
         is_own = False
     if not is_own:
@@ -267,7 +267,7 @@ def _name(host: str) -> str:
 
 
 def _refusal(error: RequestError, scope: Scope | None = None) -> Response:
-    """Return an error as a response; a person without a token is asked for it."""
+    """Return an error as a response; browsers without a token get the login page."""
     headers = dict(error.headers or {})
     if error.status_code == 401:
         headers["WWW-Authenticate"] = "Bearer"

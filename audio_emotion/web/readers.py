@@ -47,16 +47,16 @@ def read(
 
     If the region is longer than ``duration_s``, the last chunk's note is ``{"too_long": True}``.
     """
-    chosen = AudioRegion(**region)
+    part = AudioRegion(**region)
     if task == "header":
-        yield WindowChunk(np.empty((0, window_samples), np.float32), 0.0, _header(path, chosen))
+        yield WindowChunk(np.empty((0, window_samples), np.float32), 0.0, _header(path, part))
         return
     timeline = TimelineConfig(**config)
     picture = Overview(sampling_rate) if overview else None
 
     def blocks() -> Iterator[FloatArray]:
         n_samples, first_pass = 0, picture is not None and not picture.n_samples
-        for block in audio.blocks(path, sampling_rate, chosen):
+        for block in audio.blocks(path, sampling_rate, part):
             n_samples += len(block)
             if n_samples > duration_s * sampling_rate:
                 raise _TooLongError
@@ -64,7 +64,7 @@ def read(
                 picture.push(block)
             yield block
 
-    shape = (sampling_rate, window_samples, chosen.start)
+    shape = (sampling_rate, window_samples, part.start)
     try:
         if task == "samples":
             yield from _samples(blocks(), sampling_rate)

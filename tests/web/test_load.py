@@ -13,7 +13,7 @@ from tests.web.conftest import SAMPLE
 
 def test_fifty_clients_are_answered_or_told_to_wait():
     with live(max_queue=20) as address:
-        told = load(urlsplit(address).port, 50, 3.0, SAMPLE.read_bytes())
-    assert set(told.statuses) <= {"200", "429"}
-    assert told.statuses["200"] > 0
-    assert told.statuses["429"] > 0
+        responses = load(urlsplit(address).port, 50, 3.0, SAMPLE.read_bytes())
+    assert set(responses.statuses) <= {"200", "429"}
+    assert responses.statuses["200"] > 0
+    assert responses.statuses["429"] > 0

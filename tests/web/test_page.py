@@ -369,6 +369,15 @@ def test_every_message_exists_in_every_language():
         assert holes[0] == holes[1], key
 
 
+def test_the_name_of_a_button_holds_what_it_shows(page, spoken):
+    """Otherwise people who speak to their computer cannot press it (WCAG 2.5.3)."""
+    choose(page, spoken, SAMPLES / "calm.wav")
+    pairs = page.execute_script("""return [...document.querySelectorAll('button[aria-label], a[aria-label]')]
+        .map(e => [e.textContent, e.getAttribute('aria-label')])""")
+    assert len(pairs) > 10
+    assert not [pair for pair in pairs if pair[0] not in {"−", "+"} and pair[0] not in pair[1]]
+
+
 def test_forced_colours_keep_everything_visible(page, spoken):
     choose(page, spoken)
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "forced-colors", "value": "active"}]})

@@ -39,7 +39,7 @@ export async function useLanguage(wanted) {
   } catch { /* private windows may refuse storage */ }
 }
 
-/** Return the language chosen before, else the browser's. */
+/** Return the language that was selected before, else the browser's. */
 export function preferredLanguage() {
   let stored = null;
   try {

@@ -35,7 +35,7 @@ function row(segment, play, withLanes) {
   const [start, end] = [segment.start, segment.end].map((seconds) => number(seconds, 2));
   button.type = "button";
   button.textContent = `${start} – ${end} s`;
-  button.setAttribute("aria-label", t("segments.play", { start, end }));
+  button.setAttribute("aria-label", t("segments.play", { time: button.textContent }));
   button.addEventListener("click", () => play(segment.start, segment.end));
   line.insertCell().append(button);
   if (withLanes) line.insertCell().textContent = segment.lane;

@@ -30,7 +30,7 @@ export function onPoint(wanted) {
   handlers = wanted;
 }
 
-/** Show lanes ({ name, segments, overview? or picture? }) over the seconds `start` to `end`; the view stays if asked to. */
+/** Show lanes ({ name, segments, overview? or picture? }) over the seconds `start` to `end`; `keepView` keeps the visible part. */
 export function showTimeline(start, end, lanes, keepView = false) {
   shown = { start, end: Math.max(end, start + 0.01), lanes: lanes.map(prepare) };
   lanesBox.replaceChildren(...shown.lanes.map(({ block }) => block));
