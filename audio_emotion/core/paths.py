@@ -112,6 +112,11 @@ def pretrained_weights(name: str) -> Path:
     return _PACKAGE / "weights" / name / "model.safetensors"
 
 
+def speaker_encoder() -> Path:
+    """Return the graph of the speaker encoder that comes with the package."""
+    return _PACKAGE / "weights" / "speaker-encoder" / "model.onnx"
+
+
 def display_path(name: str | os.PathLike[str]) -> str:
     r"""Return a file name as one printable line, with control characters and undecodable bytes escaped.
 
