@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from audio_emotion.inference.config import TimelineConfig
     from audio_emotion.inference.model import Model, load_model
     from audio_emotion.inference.pipeline import pipeline
+    from audio_emotion.inference.speakers import diarize
     from audio_emotion.inference.timeline import Stream, timeline
     from audio_emotion.training import TrainConfig
     from audio_emotion.training.train import train
@@ -39,6 +40,7 @@ __all__ = [
     "TimelineConfig",
     "TrainConfig",
     "Waveform",
+    "diarize",
     "evaluate",
     "explain",
     "load_model",
@@ -64,6 +66,7 @@ __getattr__, __dir__ = lazy_names(
         "TimelineConfig": "inference.config",
         "TrainConfig": "training.config",
         "Waveform": "core.types",
+        "diarize": "inference.speakers",
         "evaluate": "evaluation.evaluate",
         "explain": "explanation",
         "load_model": "inference.model",

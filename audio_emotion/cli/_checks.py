@@ -92,7 +92,8 @@ def check_fit(
         _refuse("--adapt, which reads every recording twice", {"standard input (-)": from_stdin})
         if request.adapt == "speaker" and request.segments is None and one_channel:
             raise UsageError(
-                "--adapt speaker needs to know who speaks; add --segments FILE with speakers, or --channels each"
+                "--adapt speaker needs to know who speaks; "
+                "add --speakers auto, --segments FILE with speakers, or --channels each"
             )
     if into_folder:
         unfit: dict[str, Any] = {
@@ -113,6 +114,18 @@ def check_fit(
     _check_pictures(recordings, request, pictures)
 
 
+def check_speakers(recordings: FileList, request: Request, is_part: bool) -> None:
+    """Refuse options that conflict with ``--speakers``."""
+    unfit = {
+        "--segments": request.segments is not None,
+        "--timeline": request.along_time,
+        "--channels each": request.channels == "each",
+        "--start or --end": is_part,
+        "standard input (-)": Path(STDIN) in recordings,
+    }
+    _refuse("--speakers", unfit)
+
+
 def _check_pictures(recordings: FileList, request: Request, pictures: Pictures) -> None:
     """Refuse pictures that cannot be drawn or written."""
     if pictures.plot is not None:
@@ -124,7 +137,7 @@ def _check_pictures(recordings: FileList, request: Request, pictures: Pictures) 
 
         check_target(pictures.report)
         if not request.along_time and request.segments is None:
-            raise UsageError("--report shows a recording over time; add --segments FILE or --timeline")
+            raise UsageError("--report shows a recording over time; add --segments FILE, --speakers auto or --timeline")
     if pictures.embed_audio and pictures.report is None:
         raise UsageError("--embed-audio has no effect without --report FILE; add that, or leave --embed-audio out")
     for option, target in (("--plot", pictures.plot), ("--report", pictures.report)):

@@ -74,6 +74,15 @@ def infer(
             rich_help_panel="Input",
         ),
     ] = None,
+    speakers: Annotated[
+        str | None,
+        typer.Option(
+            help="Find out who speaks when, and predict each turn: the number of speakers, or auto to estimate it.",
+            metavar="N",
+            rich_help_panel="Input",
+            autocompletion=one_of("auto", "2", "3", "4"),
+        ),
+    ] = None,
     model: Model = None,
     adapt: Annotated[
         str | None,
@@ -225,6 +234,7 @@ def infer(
         check_fit,
         check_gates,
         check_partners,
+        check_speakers,
         formats_of,
         grouping_of,
     )
@@ -259,6 +269,16 @@ def infer(
     if segments:
         by_path, is_partial = _read_segments(segments, recordings)
         request = replace(request, segments=by_path)
+    if speakers is not None:
+        from audio_emotion.cli._speakers import DiarizedSegments, number_of
+
+        check_speakers(recordings, request, start > 0 or end is not None)
+        found = DiarizedSegments(
+            recordings,
+            number_of(speakers),
+            request.part(request.channels if isinstance(request.channels, int) else None),
+        )
+        request = replace(request, segments=found)
     check_fit(recordings, request, kinds, Pictures(plot, report, embed_audio), output_dir is not None, top_k)
     loaded = load_model(model or default_model(), device, backend)  # type: ignore[arg-type]
     if request.adapt is not None:
