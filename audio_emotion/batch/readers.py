@@ -27,9 +27,9 @@ def whole(
 
     ``part`` holds the fields of :class:`audio_emotion.audio.AudioRegion`; ``name`` is what messages call a file object.
     """
-    chosen = audio.AudioRegion(**(part or {}))
-    blocks = partial(audio.blocks, path, sampling_rate, chosen, name=name)
-    yield from whole_of(blocks, sampling_rate, window_samples, chosen.start, gate, vad)
+    region = audio.AudioRegion(**(part or {}))
+    blocks = partial(audio.blocks, path, sampling_rate, region, name=name)
+    yield from whole_of(blocks, sampling_rate, window_samples, region.start, gate, vad)
 
 
 def whole_of(
@@ -62,9 +62,9 @@ def timeline(
     timeline window is by itself. ``config`` holds the fields of
     :class:`audio_emotion.inference.config.TimelineConfig`.
     """
-    chosen = audio.AudioRegion(**(part or {}))
-    blocks = audio.blocks(path, sampling_rate, chosen, name=name)
-    yield from timeline_of(blocks, sampling_rate, window_samples, chosen.start, TimelineConfig(**(config or {})))
+    region = audio.AudioRegion(**(part or {}))
+    blocks = audio.blocks(path, sampling_rate, region, name=name)
+    yield from timeline_of(blocks, sampling_rate, window_samples, region.start, TimelineConfig(**(config or {})))
 
 
 def timeline_of(

@@ -1,4 +1,4 @@
-"""Recordings → answers: workers decode, and the model reads windows of many recordings together."""
+"""Recordings → results: workers decode, and the model reads windows of many recordings in one batch."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -25,11 +25,11 @@ BATCH = 64  # windows at once; somewhat more where a reader hands over several
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedRecording:
-    """All that is known of a recording when its last window has been through the model.
+    """A recording whose last window has been through the model.
 
     Attributes:
         logits: (n_windows, n_labels).
-        notes: what the reader said beside each part.
+        notes: the reader's notes on each part.
         end_s: how far the reader came, in seconds.
     """
 
@@ -39,34 +39,34 @@ class DecodedRecording:
 
 
 PredictionWithSegments = tuple[Prediction, tuple[Prediction, ...] | None]
-"""The answer for a recording as a whole, and along its time or None."""
+"""The prediction for a recording as a whole, and those over its time or None."""
 
 
 def one_answer(
     part: AudioRegion = FULL, min_confidence: float = 0.0
 ) -> Callable[[DecodedRecording, ModelConfig], PredictionWithSegments]:
-    """Return what answers for a recording as a whole, from the windows of :func:`audio_emotion.batch.readers.whole`."""
+    """Return what predicts a recording as a whole, from windows of :func:`audio_emotion.batch.readers.whole`."""
 
-    def said(heard: DecodedRecording, config: ModelConfig) -> PredictionWithSegments:
-        prediction = to_prediction(heard.logits, config, part.start, heard.end_s, part.channel)
+    def predict(decoded: DecodedRecording, config: ModelConfig) -> PredictionWithSegments:
+        prediction = to_prediction(decoded.logits, config, part.start, decoded.end_s, part.channel)
         return apply_min_confidence(prediction, min_confidence), None
 
-    return said
+    return predict
 
 
 def timeline_answer(
     timeline: TimelineConfig, part: AudioRegion = FULL
 ) -> Callable[[DecodedRecording, ModelConfig], PredictionWithSegments]:
-    """Return what answers over time, from the windows of :func:`~audio_emotion.batch.readers.timeline`."""
+    """Return what predicts over time, from windows of :func:`audio_emotion.batch.readers.timeline`."""
 
-    def said(heard: DecodedRecording, config: ModelConfig) -> PredictionWithSegments:
+    def predict(decoded: DecodedRecording, config: ModelConfig) -> PredictionWithSegments:
         assembler = SegmentBuilder(config, timeline, part.start, part.channel)
-        counts = [count for note in heard.notes for count in note["counts"]]
-        *logits, last = np.split(heard.logits, np.cumsum(counts)[:-1])
-        segments = assembler.take(logits) + assembler.finish(last, heard.notes[-1]["n"])
+        counts = [count for note in decoded.notes for count in note["counts"]]
+        *logits, last = np.split(decoded.logits, np.cumsum(counts)[:-1])
+        segments = assembler.take(logits) + assembler.finish(last, decoded.notes[-1]["n"])
         return overall(segments, config, part.channel), tuple(segments)
 
-    return said
+    return predict
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ class _BatchScheduler:
         del self._open[item]
         config = self._model.config
         none = np.empty((0, len(config.labels)), np.float32)
-        heard = DecodedRecording(np.concatenate([none, *recording.logits]), tuple(recording.notes), recording.end_s)
-        said, segments = self._task.answer(heard, config)
-        answer = Result(Source(self._files[item], config.name, self._model.runtime.device), said, segments)
-        yield Scored(item, answer, heard.end_s)
+        decoded = DecodedRecording(np.concatenate([none, *recording.logits]), tuple(recording.notes), recording.end_s)
+        prediction, segments = self._task.answer(decoded, config)
+        answer = Result(Source(self._files[item], config.name, self._model.runtime.device), prediction, segments)
+        yield Scored(item, answer, decoded.end_s)

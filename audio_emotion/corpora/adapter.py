@@ -90,16 +90,16 @@ def collect(root: Path, read: Reader) -> tuple[tuple[Utterance, ...], tuple[Left
     utterances, left_out = [], []
     seen: dict[tuple[object, ...], Path] = {}
     for path in recordings(root):
-        said = read(path)
-        if isinstance(said, str):
-            left_out.append(LeftOut(path, said))
+        result = read(path)
+        if isinstance(result, str):
+            left_out.append(LeftOut(path, result))
             continue
-        key = (said.speaker, said.label, *sorted(said.attributes.items()))
+        key = (result.speaker, result.label, *sorted(result.attributes.items()))
         if key in seen:
             left_out.append(LeftOut(path, "a second file of the same name"))
         else:
             seen[key] = path
-            utterances.append(said)
+            utterances.append(result)
     return tuple(utterances), tuple(left_out)
 
 

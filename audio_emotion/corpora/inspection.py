@@ -180,8 +180,8 @@ class Inspection:
         ]
 
     def _findings(self) -> list[str]:
-        said = self.as_dict()
-        spread, rates = said["seconds"], said["sampling rates"]
+        report = self.as_dict()
+        spread, rates = report["seconds"], report["sampling rates"]
         lines = []
         if spread:
             lines += [
@@ -189,28 +189,28 @@ class Inspection:
                 f"{spread['total'] / 60:.1f} min in all",
                 f"Sampling rates: {', '.join(f'{rate} Hz ({n})' for rate, n in rates.items())}",
             ]
-        lines += _listed("Unreadable", [f"{file['file']} ({file['reason']})" for file in said["unreadable"]])
-        lines += _listed("Silent", said["silent"])
-        lines += _listed("Clipped", said["clipped"])
-        lines += _listed("Of the same content as another", [" = ".join(group) for group in said["duplicates"]])
-        lines += _listed("Copies of another at another level, rate or codec", [" = ".join(g) for g in said["copies"]])
-        lines += _listed("Abrupt start, as if cut in speech", said["abrupt start"])
-        lines += _listed("Abrupt end, as if cut in speech", said["abrupt end"])
-        lines += _listed("Padded with zeros", said["padded"])
-        hidden = [f"{file} (nothing above {rate / 2:g} Hz)" for file, rate in said["upsampled"].items()]
+        lines += _listed("Unreadable", [f"{file['file']} ({file['reason']})" for file in report["unreadable"]])
+        lines += _listed("Silent", report["silent"])
+        lines += _listed("Clipped", report["clipped"])
+        lines += _listed("Of the same content as another", [" = ".join(group) for group in report["duplicates"]])
+        lines += _listed("Copies of another at another level, rate or codec", [" = ".join(g) for g in report["copies"]])
+        lines += _listed("Abrupt start, as if cut in speech", report["abrupt start"])
+        lines += _listed("Abrupt end, as if cut in speech", report["abrupt end"])
+        lines += _listed("Padded with zeros", report["padded"])
+        hidden = [f"{file} (nothing above {rate / 2:g} Hz)" for file, rate in report["upsampled"].items()]
         lines += _listed("Upsampled from a lower rate", hidden)
         if self.uniform_length:
             count, seconds = self.uniform_length
             lines.append(f"Uniform length: {count} of {len(self.recordings)} last exactly {seconds:g} s: cut or padded")
-        if said["recognizable"]:
-            lines += _listed("Labels that are recognizable without the voice", said["recognizable"])
-        for reason, files in said["left out"].items():
+        if report["recognizable"]:
+            lines += _listed("Labels that are recognizable without the voice", report["recognizable"])
+        for reason, files in report["left out"].items():
             lines += _listed(f"Left out, {reason}", files)
-        if said["published"]:
+        if report["published"]:
             missing = _totals(self.missing, 0)
-            told = [f"{speaker}: {n_files}" for speaker, n_files in missing.items()]
-            lines += [f"Missing of the {said['published']} published: {sum(missing.values())}"]
-            lines += [f"  {', '.join(told)}"] if told else []
+            absent = [f"{speaker}: {n_files}" for speaker, n_files in missing.items()]
+            lines += [f"Missing of the {report['published']} published: {sum(missing.values())}"]
+            lines += [f"  {', '.join(absent)}"] if absent else []
         return lines
 
 
@@ -221,15 +221,15 @@ def inspect(corpus: Corpus, progress: Progress = silent) -> Inspection:
 
 
 def _measure(utterance: Utterance) -> Recording:
-    heard = sound(utterance)
-    original = heard if heard.source_rate == SAMPLING_RATE else sound(utterance, heard.source_rate)
+    decoded = sound(utterance)
+    original = decoded if decoded.source_rate == SAMPLING_RATE else sound(utterance, decoded.source_rate)
     return Recording(
-        replace(utterance, digest=digest(heard.samples)),
+        replace(utterance, digest=digest(decoded.samples)),
         original.duration,
-        heard.source_rate,
-        loudest_db(heard.samples) < SILENCE_DBFS,
+        decoded.source_rate,
+        loudest_db(decoded.samples) < SILENCE_DBFS,
         _is_clipped(original.samples),
-        measure(original.samples, original.sampling_rate, heard.samples),
+        measure(original.samples, original.sampling_rate, decoded.samples),
     )
 
 

@@ -190,7 +190,7 @@ def _coarse(envelope: FloatArray) -> FloatArray:
     return _unit(means.astype(np.float32))
 
 
-def similarity(one: FloatArray, other: FloatArray) -> float:
+def similarity(first: FloatArray, second: FloatArray) -> float:
     """Return the largest correlation of two envelopes over all shifts.
 
     Where they overlap, at least nine tenths of the longer one::
@@ -200,9 +200,9 @@ def similarity(one: FloatArray, other: FloatArray) -> float:
     """
     best = 0.0
     for shift in range(-_LAGS, _LAGS + 1):
-        a, b = one[max(0, shift) :], other[max(0, -shift) :]
+        a, b = first[max(0, shift) :], second[max(0, -shift) :]
         n_frames = min(len(a), len(b))
-        if n_frames >= 0.9 * max(len(one), len(other)):
+        if n_frames >= 0.9 * max(len(first), len(second)):
             best = max(best, float(_unit(a[:n_frames]) @ _unit(b[:n_frames])))
     return best
 

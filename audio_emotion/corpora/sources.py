@@ -67,14 +67,14 @@ def _recognise(path: Path) -> Adapter:
         raise CorpusError(f"{path}: holds no recording; expected files such as *.wav or *.flac, in it or below")
     counts = {name: sum(isinstance(entry.read(file), Utterance) for file in files)
               for name, entry in CORPORA.items() if entry.read}  # fmt: skip
-    found = [name for name, n_files in counts.items() if n_files]
-    if len(found) > 1:
-        told = ", ".join(f"{name} ({counts[name]})" for name in found)
+    matches = [name for name, n_files in counts.items() if n_files]
+    if len(matches) > 1:
+        listed = ", ".join(f"{name} ({counts[name]})" for name in matches)
         raise CorpusError(
-            f"{path}: holds recordings of several corpora: {told}; name those that you want, as {found[0]}={path}"
+            f"{path}: holds recordings of several corpora: {listed}; name those that you want, as {matches[0]}={path}"
         )
-    if found:
-        return CORPORA[found[0]]
+    if matches:
+        return CORPORA[matches[0]]
     if any(isinstance(folders.read(file, path, label_set()), Utterance) for file in files):
         return CORPORA["folders"]
     raise CorpusError(

@@ -1,7 +1,7 @@
-"""Splits: which utterances train, which choose the epoch, which are tested on. Values with names.
+"""Splits: which utterances are for training, for validation and for the test.
 
-Only splits whose name begins with ``random`` may share speakers; any other refuses to be built if one stands on two
-sides, and every split refuses a recording on two sides.
+Only splits whose name starts with ``random`` may share speakers. Any other split is an error if a speaker is on two
+sides, and every split is an error if a recording is on two sides.
 """
 
 import json
@@ -50,7 +50,7 @@ NAMES = f"speaker, random, all; one fold of a set: its name and a number, as emo
 
 SIDES = ("train", "validation", "test")
 DEFAULT_SHARES = (70, 15, 15)
-"""Per cent of the speakers that train, validate and test where nothing else is asked for."""
+"""Percentages of the speakers for training, validation and test, by default."""
 
 _VALIDATION_SHARE = 0.18  # of the speakers that a fold trains on: about the same as in 70 / 15 / 15
 
@@ -64,12 +64,12 @@ class Split:
         train: trained on.
         validation: chooses the epoch and the temperature.
         test: reported on.
-        remark: what a reader of its figures must know beside its name, as actors that were missing.
+        remark: what a reader of its figures must also know, such as missing actors.
         base_speakers: speakers that the base model was trained on.
 
     Raises:
-        CorpusError: a recording stands on two sides, or, unless the split is random, a speaker; or nothing is
-            left to train on.
+        CorpusError: a recording is on two sides, or, unless the split is random, a speaker; or nothing is left to
+            train on.
     """
 
     name: str
@@ -158,7 +158,7 @@ def split_utterances(
         return _random(name, utterances, _test_recordings(utterances, 5, seed)[0], seed, validate)
     member = re.fullmatch(r"(.+)-(\d+)", name)
     if not member or not _is_set(member[1]):
-        raise UsageError(f"no split is called {name!r}; there are: {NAMES}")
+        raise UsageError(f"unknown split {name!r}; there are: {NAMES}")
     for split in folds(member[1], utterances, seed, validate, allow_missing, only=int(member[2])):
         return split
     raise UsageError(f"{name!r}: the set {member[1]!r} has no fold {member[2]} with utterances to test on in this data")
@@ -325,7 +325,7 @@ def _validation_speakers(utterances: Iterable[Utterance], seed: int) -> list[str
     speakers = sorted({u.speaker for u in utterances})
     if len(speakers) < 2:
         raise CorpusError(
-            f"there are {len(speakers)} speaker(s) ({', '.join(speakers)}) beside those tested, and training with a "
+            f"there are {len(speakers)} speaker(s) ({', '.join(speakers)}) besides those tested, and training with a "
             "validation side needs at least 2; add speakers, or train a fixed number of epochs (--patience 0)"
         )
     drawn = np.random.default_rng(seed).permutation(speakers)[: max(1, round(_VALIDATION_SHARE * len(speakers)))]

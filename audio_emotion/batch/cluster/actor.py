@@ -1,4 +1,4 @@
-"""The actor: it holds a model and answers partitions, its decode workers beside it."""
+"""The actor: it has a model and decode workers, and predicts partitions."""
 
 import json
 import tempfile
@@ -21,14 +21,14 @@ from audio_emotion.inference.model import load_model
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked of every actor.
+    """What every actor does.
 
     Attributes:
         folder: the output folder.
         device: where its model runs, ``cpu`` or ``cuda``.
-        timeline: how windows are cut and answered.
-        part: of each recording that is heard.
-        along_time: whether answers along the time are wanted.
+        timeline: how windows are cut and predicted.
+        part: the region of each recording to use.
+        along_time: whether to predict over time.
         backend: as for :func:`audio_emotion.load_model`.
         jobs: decode workers of an actor.
         limits: what one recording may cost.
@@ -55,11 +55,11 @@ class Job:
 
 
 class Scorer:
-    """What each actor of the pool is.
+    """One actor of the pool.
 
-    Decoding goes on in workers of the actor's own and not in tasks of the cluster: what a decoder gives is many
-    times as large as the file that it reads, and stays on its machine so; and a file that crashes its decoder, or
-    hangs, costs itself alone, as in a batch on one machine, whose code this is.
+    Decoding runs in the actor's own worker processes and not in tasks of the cluster. A decoder's output is many times
+    as large as the file, and so it stays on its machine. A file that crashes its decoder, or hangs, affects no other
+    file, as in a batch on one machine, which uses the same code.
     """
 
     def __init__(self, job: Job, model: Any) -> None:
@@ -75,33 +75,40 @@ class Scorer:
             self._model = load_model(folder, job.device, job.backend, threads=1)  # type: ignore[arg-type]
 
     def __call__(self, batch: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-        """Answer partitions, each given as JSON; return what became of each, as JSON."""
+        """Predict partitions, each given as JSON; return the outcome of each, as JSON."""
         return {"done": [json.dumps(self._answer(**json.loads(order))) for order in batch["order"]]}
 
     def _answer(self, name: str, files: Sequence[str]) -> dict[str, Any]:
-        """Answer a partition, or of one that is finished what failed for a reason that may have passed."""
+        """Predict a partition; of a finished one, only the failures that may have been temporary."""
         known, before = self._store.counts(name), self._store.failures(name)
-        lasting = [one for one in before if one.kind == FINAL]
-        again = {one.file for one in before if one.kind != FINAL}
+        lasting = [failure for failure in before if failure.kind == FINAL]
+        again = {failure.file for failure in before if failure.kind != FINAL}
         todo = [file for file in files if encodable(file) in again] if known else files
         answers, failed, sound_s = [], [], 0.0
         job = self._job
-        with closing(score(todo, self._model, job.task(), jobs=job.jobs, limits=job.limits, idle=self._idle)) as said:
-            for one in said:
-                if isinstance(one, Scored):
-                    answers.append(one.answer)
-                    sound_s += one.duration_s
+        with closing(
+            score(todo, self._model, job.task(), jobs=job.jobs, limits=job.limits, idle=self._idle)
+        ) as results:
+            for outcome in results:
+                if isinstance(outcome, Scored):
+                    answers.append(outcome.answer)
+                    sound_s += outcome.duration_s
                 else:
-                    failed.append(Failed(todo[one.item], one.kind, one.reason))
+                    failed.append(Failed(todo[outcome.item], outcome.kind, outcome.reason))
         rows = table(answers, self._model.config.labels)
         if known:
             rows = self._joined(name, rows, again)
             failed = [*lasting, *failed]
-        failed.sort(key=lambda one: one.file)
+        failed.sort(key=lambda failure: failure.file)
         counts = {"answered": len(files) - len(failed), "failed": len(failed), "node": self._node}
         rows = rows.sort_by([("file", "ascending"), ("start", "ascending")])
         self._store.write(name, rows, failed, counts, again=bool(known))
-        return {"name": name, "done": len(answers), "failed": [astuple(one) for one in failed], "sound_s": sound_s}
+        return {
+            "name": name,
+            "done": len(answers),
+            "failed": [astuple(failure) for failure in failed],
+            "sound_s": sound_s,
+        }
 
     def _joined(self, name: str, rows: Any, again: set[str]) -> Any:
         """Return the rows that a partition has with new ones, which replace those of the same files."""

@@ -1,4 +1,4 @@
-"""A batch spread over a cluster: partitions are handed out by Ray Data, and what is finished is not done again."""
+"""A batch on a cluster: Ray Data distributes partitions, and finished ones are not processed again."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ from audio_emotion.inference.model import backend_for
 from audio_emotion.models import checkpoint
 
 _FORMAT = 1
-_AHEAD = 2  # partitions that an actor has: the one it is at, and the next
+_AHEAD = 2  # partitions that an actor has: the current one and the next
 
 
 def run(
@@ -37,7 +37,7 @@ def run(
     progress: Callable[[Progress], None] = lambda progress: None,
     on_failure: Callable[[Failed], None] = lambda failed: None,
 ) -> BatchResult:
-    """Answer an archive into ``job.folder`` on a Ray cluster, and continue where an earlier run into it stopped.
+    """Predict an archive into ``job.folder`` on a Ray cluster, and continue where an earlier run into it stopped.
 
     The cluster is the one that this process is connected to, else the one that ``RAY_ADDRESS`` names, else this
     machine. ``names`` are as for :func:`audio_emotion.batch.cluster.inputs.find`, and ``size`` is how many recordings a
@@ -69,20 +69,20 @@ def run(
     progress(counts)
     if todo:
         with _cluster(), closing(_answers(todo, job, folder)) as answers:
-            for told in answers:
-                failed[told["name"]] = [Failed(*one) for one in told["failed"]]
-                for one in failed[told["name"]]:
-                    on_failure(one)
+            for outcome in answers:
+                failed[outcome["name"]] = [Failed(*failure) for failure in outcome["failed"]]
+                for failure in failed[outcome["name"]]:
+                    on_failure(failure)
                 counts = replace(
                     counts,
-                    done=counts.done + told["done"],
-                    failed=counts.failed + len(told["failed"]),
-                    sound_s=counts.sound_s + told["sound_s"],
+                    done=counts.done + outcome["done"],
+                    failed=counts.failed + len(outcome["failed"]),
+                    sound_s=counts.sound_s + outcome["sound_s"],
                 )
                 progress(counts)
     files = (given.name for partition in partitions for given in partition.inputs)
     store.replaced({partition.name for partition in partitions}, files)
-    named = tuple(one for partition in partitions for one in failed.get(partition.name, ()))
+    named = tuple(failure for partition in partitions for failure in failed.get(partition.name, ()))
     return BatchResult(counts.done, counts.total - counts.done - len(named), named)
 
 
@@ -90,10 +90,10 @@ def _backend(config: checkpoint.ModelConfig, job: Job) -> str:
     """Return what runs the model on every node, so that one machine's ``auto`` is not another's.
 
     Raises:
-        UsageError: the actors cannot be told to run there.
+        UsageError: actors cannot run there.
     """
     if job.device not in ("cpu", "cuda"):
-        raise UsageError(f"on a cluster models run on cpu or cuda, and {job.device!r} was asked for; use one of them")
+        raise UsageError(f"on a cluster models run on cpu or cuda, not on {job.device!r}; use one of them")
     return backend_for(config, job.device) if job.backend == "auto" else job.backend
 
 
@@ -104,7 +104,7 @@ def _left_to_do(partitions: Sequence[Partition], store: Store) -> tuple[list[Par
     todo, n_todo = [], 0
     for partition in partitions:
         known = store.failures(partition.name) if partition.name in with_failures & done else []
-        passing = sum(one.kind != FINAL for one in known)
+        passing = sum(failure.kind != FINAL for failure in known)
         if partition.name not in done or passing:
             todo.append(partition)
             n_todo += passing or len(partition.inputs)
@@ -124,9 +124,9 @@ def _check_installed() -> None:
 
 @contextmanager
 def _cluster() -> Iterator[None]:
-    """Be connected to a cluster; one that was begun for this run ends with it."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers of every cluster
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what fails is told by its error
+    """Connect to a cluster; one that is started for this run ends with it."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # failures are raised as errors
     import ray
     import ray.data
 
@@ -139,8 +139,8 @@ def _cluster() -> Iterator[None]:
     try:
         ray.init(log_to_driver=False, logging_level="error", **ours)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        told = " ".join(str(error).split())
-        raise DeviceError(f"no cluster can be reached ({told}); check RAY_ADDRESS and that Ray runs there") from error
+        problem = " ".join(str(error).split())
+        raise DeviceError(f"no cluster can be reached ({problem}); check RAY_ADDRESS, and that Ray runs") from error
     try:
         yield
     finally:
@@ -148,13 +148,13 @@ def _cluster() -> Iterator[None]:
 
 
 def _answers(todo: Sequence[Partition], job: Job, model_folder: Path) -> Generator[dict[str, Any], None, None]:
-    """Yield what became of each partition as it is finished."""
+    """Yield the outcome of each partition as it is finished."""
     import ray
     from ray.exceptions import RayError
 
     needs = {"CPU": 1.0 + job.jobs, "GPU": float(job.device == "cuda")}
     model = ray.put({file.name: file.read_bytes() for file in model_folder.iterdir() if file.is_file()})
-    orders = [{"order": json.dumps({"name": p.name, "files": [one.name for one in p.inputs]})} for p in todo]
+    orders = [{"order": json.dumps({"name": p.name, "files": [given.name for given in p.inputs]})} for p in todo]
     data = ray.data.from_items(orders, override_num_blocks=len(orders)).map_batches(
         Scorer,
         fn_constructor_args=(job, model),
@@ -178,7 +178,7 @@ def _answers(todo: Sequence[Partition], job: Job, model_folder: Path) -> Generat
 
 
 def _places(needs: Mapping[str, float]) -> int:
-    """Return how many actors there is room for at present.
+    """Return how many actors the cluster has room for at present.
 
     Raises:
         DeviceError: there is none.
@@ -186,10 +186,10 @@ def _places(needs: Mapping[str, float]) -> int:
     import ray
 
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    asked = {name: amount for name, amount in needs.items() if amount}
-    room = sum(min(int(node.get(name, 0) // amount) for name, amount in asked.items()) for node in nodes)
+    required = {name: amount for name, amount in needs.items() if amount}
+    room = sum(min(int(node.get(name, 0) // amount) for name, amount in required.items()) for node in nodes)
     if not room:
-        words = " and ".join(f"{amount:g} {name}" for name, amount in asked.items())
+        words = " and ".join(f"{amount:g} {name}" for name, amount in required.items())
         raise DeviceError(
             f"no node of the cluster has {words}, which one actor needs; use fewer --jobs, or larger nodes"
         )
@@ -197,12 +197,12 @@ def _places(needs: Mapping[str, float]) -> int:
 
 
 def _cause(error: BaseException) -> AudioEmotionError:
-    """Return the error of ours that ended an actor's work, else what Ray says of it."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, AudioEmotionError):
-            return found
-        found = getattr(found, "cause", None) or found.__cause__
+    """Return the error of this package that ended an actor, else Ray's own message."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, AudioEmotionError):
+            return cause
+        cause = getattr(cause, "cause", None) or cause.__cause__
     return AudioEmotionError(
         f"the cluster gave up ({' '.join(str(error).split())[-300:]}); run the same command again to continue"
     )

@@ -41,8 +41,8 @@ def make_partitions(inputs: Iterable[Input], size: int = SIZE) -> Iterator[Parti
     for given in inputs:
         held.append(given)
         n_bytes += max(0, given.stamp.size)
-        chosen = not zlib.crc32(given.name.encode("utf-8", "surrogateescape")) % one_in
-        if (len(held) >= least and chosen) or len(held) >= 2 * size or n_bytes >= _BYTES:
+        is_boundary = not zlib.crc32(given.name.encode("utf-8", "surrogateescape")) % one_in
+        if (len(held) >= least and is_boundary) or len(held) >= 2 * size or n_bytes >= _BYTES:
             yield _partition(held)
             held, n_bytes = [], 0
     if held:
@@ -50,5 +50,5 @@ def make_partitions(inputs: Iterable[Input], size: int = SIZE) -> Iterator[Parti
 
 
 def _partition(inputs: list[Input]) -> Partition:
-    told = json.dumps([[given.name, *astuple(given.stamp)] for given in inputs])
-    return Partition(f"part-{hashlib.sha256(told.encode('ascii')).hexdigest()[:24]}", tuple(inputs))
+    content = json.dumps([[given.name, *astuple(given.stamp)] for given in inputs])
+    return Partition(f"part-{hashlib.sha256(content.encode('ascii')).hexdigest()[:24]}", tuple(inputs))

@@ -1,7 +1,7 @@
 """The output folder of an archive: Parquet, a file for each partition, on a disk or in an object store.
 
-``answers/`` holds the answers, ``failures/`` what has none, each file named after its partition; ``_run.json`` says
-what the answers were made with. Each is there whole or not at all.
+``answers/`` has the results, ``failures/`` the recordings without one, each file named after its partition;
+``_run.json`` says what determines the results. Each file is complete or absent.
 """
 
 import json
@@ -33,7 +33,7 @@ class Store:
         self._renames = not is_address(folder)  # an object appears when it is whole; a file has to be renamed
 
     def header(self) -> dict[str, Any] | None:
-        """Return what the answers here were made with; None where there are none."""
+        """Return what determined the results here; None if there are none."""
         try:
             with self._files.open_input_file(f"{self._root}/{HEADER}") as file:
                 content: dict[str, Any] = json.loads(file.read())
@@ -46,7 +46,7 @@ class Store:
             ) from error
 
     def begin(self, header: Mapping[str, Any]) -> None:
-        """Write what the answers will be made with."""
+        """Write what determines the results."""
         from pyarrow import py_buffer
 
         self._write(f"{self._root}/{HEADER}", py_buffer(json.dumps(header, indent=2).encode("ascii") + b"\n"))
@@ -56,8 +56,8 @@ class Store:
         from pyarrow.fs import FileSelector
 
         listed = self._files.get_file_info(FileSelector(f"{self._root}/{kind}", allow_not_found=True))
-        found = {info.base_name for info in listed}
-        return {name.removesuffix(".parquet") for name in found if name.startswith("part-")}
+        bases = {info.base_name for info in listed}
+        return {name.removesuffix(".parquet") for name in bases if name.startswith("part-")}
 
     def read(self, kind: str, name: str) -> "Table":
         """Return a partition's table."""
@@ -67,7 +67,7 @@ class Store:
             return parquet.read_table(file)
 
     def counts(self, name: str) -> dict[str, Any] | None:
-        """Return what :meth:`write` was told of a partition; None where it has no answers yet."""
+        """Return the counts of a partition as :meth:`write` got them; None if it has no results yet."""
         from pyarrow import parquet
 
         try:
@@ -78,7 +78,7 @@ class Store:
             return None
 
     def failures(self, name: str) -> list[Failed]:
-        """Return what a partition has no answer for; of one without such a file, nothing."""
+        """Return the failures of a partition; of one without such a file, none."""
         try:
             return [Failed(**row) for row in self.read(FAILURES, name).to_pylist()]
         except FileNotFoundError:
@@ -87,15 +87,15 @@ class Store:
     def write(
         self, name: str, answers: "Table", failed: Sequence[Failed], counts: Mapping[str, Any], again: bool
     ) -> None:
-        """Write a partition; what was there is replaced.
+        """Write a partition; an earlier one is replaced.
 
         A partition is finished when it has answers, so they are written last. One that was finished before is done
         ``again`` for what its failures name, so then those are written last.
         """
-        told = {_COUNTS: json.dumps(dict(counts))}
+        metadata = {_COUNTS: json.dumps(dict(counts))}
 
         def write_answers() -> None:
-            self._write(self._path(ANSWERS, name), _parquet(answers.replace_schema_metadata(told)))
+            self._write(self._path(ANSWERS, name), _parquet(answers.replace_schema_metadata(metadata)))
 
         if again:
             write_answers()
@@ -107,14 +107,14 @@ class Store:
             write_answers()
 
     def clear(self) -> None:
-        """Take away every partition."""
+        """Remove every partition."""
         for name in self.names(ANSWERS) | self.names(FAILURES):
             self._discard(name)
 
     def replaced(self, names: Collection[str], files: Iterable[str]) -> None:
-        """Take away the partitions, beside ``names``, that hold any of ``files``, which ``names`` now hold.
+        """Remove the partitions other than ``names`` that have any of ``files``, which ``names`` now have.
 
-        Those that hold none are of recordings that were not meant this time, and stay.
+        Those with none of them are of recordings that are not inputs of this run, and stay.
         """
         now = {encodable(file) for file in files}
         for name in (self.names(ANSWERS) | self.names(FAILURES)) - set(names):
@@ -143,9 +143,9 @@ class Store:
             if self._renames:
                 self._files.move(written, path)
         except OSError as error:
-            told = " ".join(str(error).split())
+            problem = " ".join(str(error).split())
             raise StorageError(
-                f"cannot write to {display_path(self.folder)} ({told}); make it writable or name another: "
+                f"cannot write to {display_path(self.folder)} ({problem}); make it writable or name another: "
                 "what is done is kept"
             ) from error
 
@@ -172,13 +172,13 @@ def table(answers: Iterable[Result], labels: Sequence[str]) -> "Table":
     import pyarrow as pa
 
     rows = [
-        [encodable(answer.source.file), round(said.start * _NS), round(said.end * _NS), said.label]
+        [encodable(answer.source.file), round(prediction.start * _NS), round(prediction.end * _NS), prediction.label]
         + [
-            None if said.label == NO_SPEECH else score
-            for score in (said.score, *(said.scores[label] for label in labels))
+            None if prediction.label == NO_SPEECH else score
+            for score in (prediction.score, *(prediction.scores[label] for label in labels))
         ]
         for answer in answers
-        for said in answer.rows
+        for prediction in answer.rows
     ]
     columns = schema(labels)
     return pa.table([[row[i] for row in rows] for i in range(len(columns))], schema=columns)
@@ -188,7 +188,7 @@ def _failures(failed: Sequence[Failed]) -> "Table":
     import pyarrow as pa
 
     names = ("file", "kind", "reason")
-    columns = [[encodable(getattr(one, name)) for one in failed] for name in names]
+    columns = [[encodable(getattr(failure, name)) for failure in failed] for name in names]
     return pa.table(columns, schema=pa.schema([(name, pa.string()) for name in names]))
 
 

@@ -1,10 +1,9 @@
-"""Decoding in processes of its own, so that a file that crashes, hangs or swallows memory costs no other file.
+"""Decoding in worker processes, so that a file that crashes, hangs or uses up memory affects no other file.
 
-``pool`` is the side that asks for many recordings, ``crew`` the one that asks for one at a time, ``process`` one worker
-as they see it, ``child`` the program in the worker, ``wire`` the form of what passes between them, and ``terms`` what
-both sides call it.
-The workers import numpy and a reader, and never torch or a model. What comes from them is JSON and raw samples, not
-pickles: a decoder that a damaged recording takes over has no way to run code in the process that it talks to.
+``stream`` reads many recordings, ``pool`` one at a time for any thread, ``process`` is one worker as they see it,
+``main`` the program in the worker, ``ipc`` the messages between them, and ``types`` the values that both sides use.
+Workers import numpy and a reader, and never torch or a model. They send JSON and raw samples, not pickles: a decoder
+that a damaged recording takes over cannot run code in the main process.
 """
 
 from audio_emotion.batch.workers.pool import WorkerPool

@@ -1,4 +1,4 @@
-"""Messages between the process that asks and a worker, over pipes: a JSON header, then samples."""
+"""Messages between the main process and a worker, over pipes: a JSON header, then samples."""
 
 import json
 import struct
@@ -20,7 +20,7 @@ class WindowChunk:
     Attributes:
         windows: (n_windows, window_samples) float32 to put to the model; may be none.
         end_s: how far into the recording the reader has come, in seconds.
-        note: what else the answer needs to know, in JSON's terms.
+        note: what else the prediction needs to know, as JSON values.
     """
 
     windows: FloatArray

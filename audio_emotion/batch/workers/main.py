@@ -1,4 +1,4 @@
-"""The program in a decode worker: paths in, windows out, until its input ends."""
+"""The program of a decode worker: it reads paths and writes windows until its input ends."""
 
 import os
 import queue
@@ -17,8 +17,8 @@ from audio_emotion.core.paths import display_path
 
 
 def main() -> None:
-    """Serve the process at the other end of stdin and stdout, which are kept from the decoders' own messages."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks; it ends this one
+    """Serve the main process over stdin and stdout, which are protected from output of the decoders."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends this one
     requests, answers = _pipes()
     hello, _ = receive(requests)
     try:
@@ -36,16 +36,16 @@ def main() -> None:
 
 
 def _pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Return stdin and stdout; what C libraries print from here on goes to stderr."""
+    """Return stdin and stdout; from here on, what C libraries print goes to stderr."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return sys.stdin.buffer, answers
 
 
 def _incoming(requests: IO[bytes]) -> "queue.SimpleQueue[dict[str, Any]]":
-    """Return the queue of what to read; a thread fills it, and ends the process when the one that asks is gone.
+    """Return the queue of requests; a thread fills it, and ends this process when the main process is gone.
 
-    So no worker outlives a killed parent, even while its decoder hangs.
+    So no worker outlives a killed parent, even if its decoder hangs.
     """
     incoming: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
@@ -63,7 +63,7 @@ def _incoming(requests: IO[bytes]) -> "queue.SimpleQueue[dict[str, Any]]":
 def _serve(
     read: Callable[..., Iterator[WindowChunk]], path: str, settings: Mapping[str, Any], answers: IO[bytes]
 ) -> None:
-    """Send a recording's parts, the last one marked, or what is wrong with it."""
+    """Send a recording's parts, the last one marked, or its failure."""
     try:
         last: WindowChunk | None = None
         for part in read(path, **settings):
@@ -82,13 +82,13 @@ def _serve(
                 "reason": f"{display_path(path)}: decoding it needs more memory than a worker may take",
             },
         )
-    except RecordingFailedError as given_up:
-        send(answers, {"failure": given_up.kind, "reason": given_up.reason})
+    except RecordingFailedError as failure:
+        send(answers, {"failure": failure.kind, "reason": failure.reason})
     except AudioEmotionError as error:
         send(answers, {"failure": "decode", "reason": str(error)})
     except BrokenPipeError:
         os._exit(0)
-    except (Exception, SystemExit) as error:  # one file's trouble, whatever it is, is no other's
+    except (Exception, SystemExit) as error:  # no error of one file may affect another
         send(answers, {"failure": "error", "reason": f"{display_path(path)}: {type(error).__name__}: {error}"})
 
 
@@ -97,7 +97,7 @@ def _send_part(answers: IO[bytes], part: WindowChunk, *, last: bool) -> None:
 
 
 def _limit(memory_bytes: int) -> None:
-    """Hold this process to so much more memory than it has now, where the system can (Linux); write no core files."""
+    """Limit this process to so much more memory than it has now (Linux only), and write no core files."""
     if sys.platform == "win32":
         return
     import resource

@@ -1,4 +1,4 @@
-"""Workers at rest that any thread may ask for one recording, as a service does: whom it serves comes when it comes."""
+"""A pool of idle workers from which any thread can have one recording read, as a service does."""
 
 import queue
 import threading
@@ -14,93 +14,93 @@ _WATCH_S = 0.2
 
 
 class WorkerPool:
-    """Decode workers, each lent to one recording at a time and replaced when it ends; for any number of threads."""
+    """Decode workers for any number of threads; each reads one recording at a time, and is replaced when it ends."""
 
     def __init__(self, reader: Reader, jobs: int, limits: Limits) -> None:
         self._reader, self._limits = reader, limits
         self._lock = threading.Lock()
-        self._children: set[WorkerProcess] = set()
-        self._idle: queue.LifoQueue[WorkerProcess | None] = queue.LifoQueue()  # None: a place without a worker so far
+        self._workers: set[WorkerProcess] = set()
+        self._idle: queue.LifoQueue[WorkerProcess | None] = queue.LifoQueue()  # None: a worker that is not started yet
         for _ in range(jobs):
             self._idle.put(None)
         self._closed = threading.Event()
-        self._watch = threading.Thread(target=self._end_the_late, daemon=True)
+        self._watch = threading.Thread(target=self._kill_timed_out, daemon=True)
         self._watch.start()
 
     def start(self) -> None:
-        """Have one worker ready.
+        """Start one worker.
 
         Raises:
             AudioEmotionError: it cannot be started.
         """
-        child = self._idle.get()
+        worker = self._idle.get()
         try:
-            child = child or self._new()
+            worker = worker or self._new()
         finally:
-            self._idle.put(child)
+            self._idle.put(worker)
 
     def read(self, path: str, settings: Mapping[str, Any]) -> Generator[WindowBatch | Failure, None, None]:
-        """Yield what the reader makes of a recording, in order, waiting for a worker to be free; a failure is the last.
+        """Wait for an idle worker and yield the reader's output for a recording, in order; a failure is the last.
 
-        ``settings`` go before the reader's own. A recording that ends a worker which had read others before, without
-        a word on this one, gets a second chance with a worker of its own.
+        ``settings`` override the reader's own. If a worker that has read others ends before any output for this
+        recording, the recording is tried again in a new worker.
         """
-        child = self._idle.get()
+        worker = self._idle.get()
         try:
             check(path, self._limits)
-            used, heard = child is not None, False
+            used, has_output = worker is not None, False
             while True:
-                child = child or self._new()
+                worker = worker or self._new()
                 try:
-                    for windows in child.read(0, path, settings):
-                        heard = True
+                    for windows in worker.read(0, path, settings):
+                        has_output = True
                         yield windows
                     return
-                except RecordingFailedError as given_up:
-                    child = self._kept(child)
-                    if not (used and not heard and given_up.kind in {"crash", "memory"}):
+                except RecordingFailedError as failure:
+                    worker = self._kept(worker)
+                    if not (used and not has_output and failure.kind in {"crash", "memory"}):
                         raise
                     used = False
-        except RecordingFailedError as given_up:
-            yield Failure(0, given_up.kind, " ".join(given_up.reason.split()))
-        except BaseException:  # nobody takes the rest of what this worker has to say
-            if child is not None:
-                child.kill()
+        except RecordingFailedError as failure:
+            yield Failure(0, failure.kind, " ".join(failure.reason.split()))
+        except BaseException:  # the rest of this worker's output has no reader
+            if worker is not None:
+                worker.kill()
             raise
         finally:
-            self._idle.put(self._kept(child))
+            self._idle.put(self._kept(worker))
 
     def close(self) -> None:
         """End all workers."""
         self._closed.set()
         with self._lock:
-            children, self._children = self._children, set()
-        for child in children:
-            child.close()
+            workers, self._workers = self._workers, set()
+        for worker in workers:
+            worker.close()
         self._watch.join()
 
     def _new(self) -> WorkerProcess:
-        child = WorkerProcess(self._reader, self._limits)
+        worker = WorkerProcess(self._reader, self._limits)
         with self._lock:
-            self._children.add(child)
+            self._workers.add(worker)
         try:
-            child.handshake()
+            worker.handshake()
         except AudioEmotionError:
-            self._kept(child)  # a service asks again and again: what cannot start must not add up
+            self._kept(worker)  # a service tries again and again, so failed starts must not add up
             raise
-        return child
+        return worker
 
-    def _kept(self, child: WorkerProcess | None) -> WorkerProcess | None:
-        """Return a worker that can be asked again; where it has ended, give back what it held and return None."""
-        if child is None or not child.ended:
-            return child
-        child.close()
+    def _kept(self, worker: WorkerProcess | None) -> WorkerProcess | None:
+        """Return a worker that can be used again; if it has ended, release its resources and return None."""
+        if worker is None or not worker.ended:
+            return worker
+        worker.close()
         with self._lock:
-            self._children.discard(child)
+            self._workers.discard(worker)
         return None
 
-    def _end_the_late(self) -> None:
+    def _kill_timed_out(self) -> None:
         while not self._closed.wait(_WATCH_S):
             with self._lock:
-                for child in self._children:
-                    child.kill_if_timed_out()
+                for worker in self._workers:
+                    worker.kill_if_timed_out()

@@ -1,4 +1,4 @@
-"""One worker, seen from the process that asks."""
+"""One worker process, as the main process sees it."""
 
 import contextlib
 import json
@@ -17,14 +17,14 @@ from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import FloatArray
 
 _PIPE_BYTES = 2**20  # room for a few windows, so that a worker need not wait for its reader (Linux)
-_START_S = 60.0  # a worker that has not imported its reader by then never will
+_START_S = 60.0  # in which a worker must import its reader
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from audio_emotion.batch.workers.main import main; main()"
 )
 
 
 class WorkerProcess:
-    """One worker process, and the patience with it."""
+    """One worker process, with its time limits."""
 
     def __init__(self, reader: Reader, limits: Limits) -> None:
         self._reader = reader
@@ -48,10 +48,10 @@ class WorkerProcess:
         self._from: IO[bytes] = self._process.stdout
 
     def handshake(self) -> None:
-        """Tell the worker what to read with, and wait until it can.
+        """Send the worker its reader and limits, and wait until it is ready.
 
         Raises:
-            AudioEmotionError: it cannot; it is closed then.
+            AudioEmotionError: it cannot start; it is closed then.
         """
         hello = {
             "reader": self._reader.function,
@@ -68,23 +68,23 @@ class WorkerProcess:
             raise AudioEmotionError(f"a decode worker cannot start: {header['broken']}; check the installation")
 
     def read(self, item: int, path: str, settings: Mapping[str, Any] | None = None) -> Iterator[WindowBatch]:
-        """Yield a recording's windows, while it keeps within the limits; ``settings`` go before the reader's own."""
-        waited_s = heard_s = 0.0
+        """Yield a recording's windows, within the limits; ``settings`` override the reader's own."""
+        waited_s = read_s = 0.0
         last = False
         self._send({"path": path, "settings": dict(settings or {})}, path)
         while not last:
             before = time.monotonic()
-            header, windows = self._answer(self._limits.decode_s * (1 + heard_s // HOUR_S) - waited_s, path)
+            header, windows = self._answer(self._limits.decode_s * (1 + read_s // HOUR_S) - waited_s, path)
             waited_s += time.monotonic() - before
-            heard_s, last = header["end_s"], header["last"]
-            if heard_s > self._limits.duration_s:
+            read_s, last = header["end_s"], header["last"]
+            if read_s > self._limits.duration_s:
                 self.kill()
                 raise RecordingFailedError(
                     "limit",
-                    f"{display_path(path)}: lasts {heard_s:.0f} s or more, "
+                    f"{display_path(path)}: lasts {read_s:.0f} s or more, "
                     f"longer than the {self._limits.duration_s:.0f} s allowed; raise the limit",
                 )
-            yield WindowBatch(item, windows, heard_s, header["note"], last)
+            yield WindowBatch(item, windows, read_s, header["note"], last)
 
     def _send(self, request: Mapping[str, Any], path: str) -> None:
         try:
@@ -92,14 +92,14 @@ class WorkerProcess:
         except OSError:
             raise self._crashed(path) from None
 
-    def _answer(self, patience_s: float, path: str) -> tuple[dict[str, Any], FloatArray | None]:
-        """Return one message on a recording that is being read."""
+    def _answer(self, timeout_s: float, path: str) -> tuple[dict[str, Any], FloatArray | None]:
+        """Return the next message about the recording that is being read."""
         try:
-            header, windows = self._receive(patience_s)
+            header, windows = self._receive(timeout_s)
         except (EOFError, OSError):
             raise self._crashed(path) from None
         if "failure" in header:
-            if header["failure"] == "memory":  # what this worker could not free, the next one has
+            if header["failure"] == "memory":  # a new worker has the memory that this one cannot free
                 self.kill()
             raise RecordingFailedError(header["failure"], header["reason"])
         return header, windows
@@ -113,10 +113,10 @@ class WorkerProcess:
             )
         return RecordingFailedError("crash", f"{display_path(path)}: its decoder {fate}; the file is probably damaged")
 
-    def _receive(self, patience_s: float) -> tuple[dict[str, Any], FloatArray | None]:
-        """Read one message; the pool ends this worker if it has not come in time, and that is an EOFError."""
+    def _receive(self, timeout_s: float) -> tuple[dict[str, Any], FloatArray | None]:
+        """Read one message; if it does not come in time, the worker is killed, which is an EOFError."""
         with self._lock:
-            self._deadline = time.monotonic() + patience_s
+            self._deadline = time.monotonic() + timeout_s
         try:
             message = receive(self._from)
         finally:
@@ -127,7 +127,7 @@ class WorkerProcess:
         return message
 
     def kill_if_timed_out(self) -> None:
-        """End the worker if its message is overdue; called from the thread that takes from the shelf."""
+        """Kill the worker if its message is overdue; called from another thread than the one that reads."""
         with self._lock:
             if self._deadline is not None and time.monotonic() > self._deadline:
                 self._late = True
@@ -139,10 +139,10 @@ class WorkerProcess:
         self._process.kill()
 
     def close(self) -> None:
-        """End the worker and give back what it held."""
+        """End the worker and release its resources."""
         self.kill()
         for pipe in (self._to, self._from):
-            with contextlib.suppress(OSError):  # what was to be flushed has no reader any more
+            with contextlib.suppress(OSError):  # the worker no longer reads
                 pipe.close()
         self._process.wait()
 

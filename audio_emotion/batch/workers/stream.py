@@ -1,4 +1,4 @@
-"""The side that asks: a thread for each worker, and a shelf that they put windows on."""
+"""Many recordings: a thread for each worker, and a bounded queue of their windows."""
 
 import os
 import stat
@@ -14,12 +14,12 @@ from audio_emotion.batch.workers.types import Event, Failure, Limits, Reader, Re
 from audio_emotion.core.errors import AudioEmotionError, reason
 from audio_emotion.core.paths import display_path, is_address
 
-_SHELF = 128  # windows waiting for the model, beyond which workers wait: 25 MB of 3 s windows
+_MAX_WINDOWS = 128  # in the queue, before workers wait: 25 MB of 3 s windows
 
 
 @dataclass(eq=False)
 class _BoundedQueue:
-    """Events between the workers' threads and the model, in order of arrival; full when it holds too many windows."""
+    """Events of the workers' threads for the model, in order of arrival; full if it holds too many windows."""
 
     feeders: int
     n_windows: int = 0
@@ -29,13 +29,13 @@ class _BoundedQueue:
 
     def put(self, event: Event | BaseException) -> None:
         with self.changed:
-            self.changed.wait_for(lambda: self.closed or self.n_windows < _SHELF)
+            self.changed.wait_for(lambda: self.closed or self.n_windows < _MAX_WINDOWS)
             self.n_windows += _count(event)
             self.events.append(event)
             self.changed.notify_all()
 
     def take(self, timeout_s: float) -> list[Event | BaseException] | None:
-        """Return what is there, waiting for something; an empty list after ``timeout_s``, None when all is over."""
+        """Wait for events and return all of them; an empty list after ``timeout_s``, None when all threads are done."""
         with self.changed:
             self.changed.wait_for(lambda: self.events or not self.feeders, timeout_s)
             if not self.events and not self.feeders:
@@ -64,10 +64,10 @@ def _count(event: Event | BaseException) -> int:
 class WorkerStream:
     """Decode workers over a sequence of recordings.
 
-    ``with WorkerStream(...) as pool: for events in pool`` gives lists of what has arrived, each recording's windows
-    in order and the recordings in any; an empty list means that nothing came for a while. Leaving the block ends the
-    workers at once; but where ``idle`` is given, those that have read to the end are put there, for the next pool
-    with the same reader and limits.
+    ``with WorkerStream(...) as stream: for events in stream`` gives lists of the events that have arrived: each
+    recording's windows in order, the recordings in any order. An empty list means that nothing came for a while.
+    Leaving the block ends the workers at once. With ``idle``, workers that have finished are put there, for the next
+    stream with the same reader and limits.
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class WorkerStream:
         self._reader = reader
         self._limits = limits
         self._lock = threading.Lock()
-        self._children: set[WorkerProcess] = set()
+        self._workers: set[WorkerProcess] = set()
         self._idle = idle
-        self._shelf = _BoundedQueue(jobs)
+        self._queue = _BoundedQueue(jobs)
         self._threads = [threading.Thread(target=self._feed, daemon=True) for _ in range(jobs)]
 
     def __enter__(self) -> "WorkerStream":
@@ -90,18 +90,18 @@ class WorkerStream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._shelf.close()
+        self._queue.close()
         with self._lock:
-            for child in self._children:
-                child.kill()
+            for worker in self._workers:
+                worker.kill()
         for thread in self._threads:
             thread.join()
 
     def __iter__(self) -> Iterator[list[Event]]:
-        while (taken := self._shelf.take(timeout_s=0.2)) is not None:
+        while (taken := self._queue.take(timeout_s=0.2)) is not None:
             with self._lock:
-                for child in self._children:
-                    child.kill_if_timed_out()
+                for worker in self._workers:
+                    worker.kill_if_timed_out()
             events: list[Event] = []
             for event in taken:
                 if isinstance(event, BaseException):
@@ -110,83 +110,83 @@ class WorkerStream:
             yield events
 
     def _feed(self) -> None:
-        """Work through the recordings with one worker, and another one after each that had to be ended."""
-        child = self._rested()
+        """Read recordings with one worker, which is replaced when it ends."""
+        worker = self._acquire_idle()
         try:
             while (entry := self._next()) is not None:
-                child = self._read(*entry, child)
-            child = self._put_to_rest(child)
+                worker = self._read(*entry, worker)
+            worker = self._release(worker)
         except BaseException as error:
-            self._shelf.put(error)
+            self._queue.put(error)
         finally:
-            if child is not None:
-                self._forget(child)
-            self._shelf.leave()
+            if worker is not None:
+                self._discard(worker)
+            self._queue.leave()
 
-    def _read(self, item: int, path: str, child: "WorkerProcess | None") -> "WorkerProcess | None":
-        """Put what a worker makes of a recording on the shelf; return the worker, or None where it has ended.
+    def _read(self, item: int, path: str, worker: "WorkerProcess | None") -> "WorkerProcess | None":
+        """Put a worker's output for a recording into the queue; return the worker, or None if it has ended.
 
-        A recording that ends a worker which had read others before, without a word on this one, may not be to blame:
-        it gets a second chance with a worker of its own.
+        If a worker that has read others ends before it gives any output for this recording, another recording may be to
+        blame: this one is tried again in a new worker.
         """
-        used, heard = child is not None, False
+        used, has_output = worker is not None, False
         try:
             check(path, self._limits)
-            child = child or self._start()
-            for windows in child.read(item, path):
-                self._shelf.put(windows)
-                heard = True
-            return child
-        except RecordingFailedError as given_up:
-            if child is not None and child.ended:
-                self._forget(child)
-                child = None
-            if used and not heard and given_up.kind in {"crash", "memory"}:
-                return self._read(item, path, child)
-            self._shelf.put(Failure(item, given_up.kind, " ".join(given_up.reason.split())))
-            return child
+            worker = worker or self._start()
+            for windows in worker.read(item, path):
+                self._queue.put(windows)
+                has_output = True
+            return worker
+        except RecordingFailedError as failure:
+            if worker is not None and worker.ended:
+                self._discard(worker)
+                worker = None
+            if used and not has_output and failure.kind in {"crash", "memory"}:
+                return self._read(item, path, worker)
+            self._queue.put(Failure(item, failure.kind, " ".join(failure.reason.split())))
+            return worker
 
     def _next(self) -> tuple[int, str] | None:
         with self._lock:
-            return None if self._shelf.closed else next(self._paths, None)
+            return None if self._queue.closed else next(self._paths, None)
 
     def _start(self) -> "WorkerProcess":
         with self._lock:
-            if self._shelf.closed:
+            if self._queue.closed:
                 raise AudioEmotionError("the batch was stopped")
-            child = WorkerProcess(self._reader, self._limits)
-            self._children.add(child)
-        child.handshake()
-        return child
+            worker = WorkerProcess(self._reader, self._limits)
+            self._workers.add(worker)
+        worker.handshake()
+        return worker
 
-    def _rested(self) -> "WorkerProcess | None":
-        """Return a worker of an earlier pool, if there is one."""
+    def _acquire_idle(self) -> "WorkerProcess | None":
+        """Return a worker of an earlier stream, if there is one."""
         with self._lock:
-            if not self._idle or self._shelf.closed:
+            if not self._idle or self._queue.closed:
                 return None
-            child = self._idle.pop()
-            self._children.add(child)
-        return child
+            worker = self._idle.pop()
+            self._workers.add(worker)
+        return worker
 
-    def _put_to_rest(self, child: "WorkerProcess | None") -> "WorkerProcess | None":
-        """Keep a worker that can be asked again for the next pool; return what is not kept."""
+    def _release(self, worker: "WorkerProcess | None") -> "WorkerProcess | None":
+        """Keep a worker that can be used again for the next stream; return it if it is not kept."""
         with self._lock:
-            if child is None or child.ended or self._idle is None or self._shelf.closed:
-                return child
-            self._children.discard(child)
-            self._idle.append(child)
+            if worker is None or worker.ended or self._idle is None or self._queue.closed:
+                return worker
+            self._workers.discard(worker)
+            self._idle.append(worker)
         return None
 
-    def _forget(self, child: "WorkerProcess") -> None:
-        child.close()
+    def _discard(self, worker: "WorkerProcess") -> None:
+        worker.close()
         with self._lock:
-            self._children.discard(child)
+            self._workers.discard(worker)
 
 
 def check(path: str, limits: Limits) -> None:
-    """Refuse what is no file to open: decoders would wait for a pipe, or read a device, for ever.
+    """Refuse what is not a regular file: decoders would wait for a pipe, or read a device, for ever.
 
-    What is in an object store is looked at by the reader that fetches it.
+    Objects in an object store are checked by the reader that fetches them.
     """
     if is_address(path):
         return

@@ -1,4 +1,4 @@
-"""What is asked of the workers, and what may come of it."""
+"""The values that pass between the main process and its workers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one recording may cost before it is given up.
+    """What one recording may cost before it fails.
 
     Attributes:
         duration_s: seconds of sound.
         size_bytes: bytes of file.
-        decode_s: seconds of waiting for its decoder, for each hour of sound that it has given so far, begun ones
-            counted: a clip that hangs is given up after this long, a ten-hour recording may take ten times as long.
-        memory_bytes: what its decoder may take beside what a worker needs at rest; Linux only.
+        decode_s: seconds to wait for its decoder, for each started hour of sound so far: a clip that hangs fails after
+            this time, a ten-hour recording may take ten times as long.
+        memory_bytes: memory for its decoder, in addition to that of an idle worker; Linux only.
     """
 
     duration_s: float = 24 * HOUR_S
@@ -35,7 +35,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What runs in a worker: a function ``read(path, **settings)``.
+    """The function that runs in a worker: ``read(path, **settings)``.
 
     It yields at least one :class:`~audio_emotion.batch.workers.ipc.WindowChunk`.
 
@@ -69,7 +69,7 @@ class WindowBatch:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a recording has no answer.
+    """Why a recording has no result.
 
     Attributes:
         item: number of the recording, as given to the pool.
@@ -87,7 +87,7 @@ Event = WindowBatch | Failure
 
 
 class RecordingFailedError(Exception):
-    """A recording is not read further; a reader that knows the kind of a failure raises it too."""
+    """Reading a recording failed; readers that know the kind of a failure raise it too."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)

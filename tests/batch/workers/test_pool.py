@@ -77,5 +77,5 @@ def test_workers_that_cannot_start_do_not_add_up(tmp_path):
     for ask in (crew.start, lambda: list(crew.read(file(tmp_path, "1"), {}))):
         with pytest.raises(AudioEmotionError, match="a decode worker cannot start: "):
             ask()
-        assert not crew._children
+        assert not crew._workers
     crew.close()

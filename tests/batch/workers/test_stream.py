@@ -171,7 +171,7 @@ def test_leaving_early_ends_the_workers(tmp_path: Path):
     begun = time.monotonic()
     with WorkerStream(write(tmp_path, ["hang", "hang"]), READER, 2, Limits()) as pool:
         next(iter(pool))
-        children = list(pool._children)
+        children = list(pool._workers)
     assert time.monotonic() - begun < 10
     assert all(child._process.poll() is not None for child in children)
 
@@ -184,7 +184,7 @@ def test_no_worker_outlives_a_killed_parent(tmp_path: Path):
         "from audio_emotion.batch.workers import Limits, Pool, Reader\n"
         "with Pool(json.loads(sys.argv[1]), Reader('tests.poison:read', {}), 2, Limits()) as pool:\n"
         "    for events in pool:\n"
-        "        print(*[child._process.pid for child in pool._children], flush=True)\n"
+        "        print(*[child._process.pid for child in pool._workers], flush=True)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program, json.dumps(paths)], cwd=ROOT, stdout=subprocess.PIPE)
     while len(workers := parent.stdout.readline().split()) < 2:
