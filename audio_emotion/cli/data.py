@@ -196,7 +196,9 @@ def prepare(
         names = f": {', '.join(speakers)}" if speakers else ""
         print(f"{out / name}.csv\t{prepared.split.sizes[side]} utterances, {len(speakers)} speaker(s){names}")
     for copies in prepared.copies:
-        note(f"{' = '.join(map(display_path, copies))}: one take on two sides of the split? Leave one of them out")
+        more = f" and {len(copies) - 3} more" if copies[3:] else ""
+        shown = " = ".join(map(display_path, copies[:3]))
+        note(f"{shown}{more}: one take on two sides of the split? Leave all but one out")
     _tell_unreadable(prepared.unreadable)
     _end(sum(prepared.split.sizes.values()), prepared.unreadable)
 

@@ -65,12 +65,20 @@ def _speakers(ways: Sequence[deque[str]]) -> tuple[list[str], list[str]]:
     no speakers is dropped, and the next one is looked at.
     """
     dropped: set[str] = set()
-    while skipped := not_speakers(way[0] for way in ways if way):
+    while skipped := not_speakers(way[0] for way in ways if way) or _around_a_split(ways):
         dropped |= skipped
         for way in ways:
             if way and way[0] in skipped:
                 way.popleft()
     return [way[0] if way else NO_SPEAKER for way in ways], sorted(filter(is_split_name, dropped))
+
+
+def _around_a_split(ways: Sequence[deque[str]]) -> set[str]:
+    """Return the one folder that all files are in, if what it holds are parts of a split; else nothing."""
+    first = {way[0] for way in ways if way}
+    second = {way[1] for way in ways if len(way) > 1}
+    in_a_split = all(len(way) > 1 for way in ways) and second <= not_speakers(second)
+    return first if len(first) == 1 and in_a_split else set()
 
 
 def _notes(root: Path, parts: Sequence[str]) -> tuple[str, ...]:

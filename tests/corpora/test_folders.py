@@ -55,6 +55,8 @@ def speakers(root: Path, *names: str) -> dict[str, str]:
         (("sad/anna/1.wav", "sad/ben/1.wav", "sad/val/1.wav"), ["anna", "ben", "val"]),  # Val is a person here
         (("train/train/sad/anna/1.wav", "train/test/sad/ben/1.wav"), ["anna", "ben"]),
         (("training/anna/sad/1.wav", "testing/ben/sad/1.wav"), ["anna", "ben"]),
+        (("corpus/wav/train/anna/sad/1.wav", "corpus/wav/test/ben/sad/1.wav"), ["anna", "ben"]),
+        (("sad/anna/session1/1.wav", "sad/anna/session2/1.wav"), ["anna", "anna"]),
     ],
 )
 def test_parts_of_a_split_are_no_speakers(tmp_path: Path, names: tuple[str, ...], expected: list[str]):
