@@ -1,4 +1,4 @@
-"""What a lossy codec leaves."""
+"""Lossy codecs."""
 
 import io
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _MU = 255.0
 
 
 class CodecDraw(NamedTuple):
-    """A codec and its bit rate in kbit/s; mu-law has none but its own."""
+    """A codec and its bit rate in kbit/s; mu-law has a fixed one."""
 
     kind: str
     kbps: float

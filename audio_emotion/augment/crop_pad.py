@@ -10,7 +10,7 @@ from audio_emotion.core.types import FloatArray
 
 
 class CropDraw(NamedTuple):
-    """How much is kept, where it is cut out, and where it is put: shares of what there is, 0 to 1."""
+    """The kept share of the sound, and its positions in the source and in the window, each 0 to 1."""
 
     kept: float
     place: float

@@ -35,7 +35,7 @@ class Features:
             )
 
     def raw(self, features: Tensor, rng: np.random.Generator) -> Tensor:
-        """Change what the frontend gave, (batch, channels, bins, frames): vocal-tract-length perturbation."""
+        """Apply vocal-tract-length perturbation to the frontend's output, (batch, channels, bins, frames)."""
         if "vtlp" not in self._used or self._frontend is None:
             return features
         share, vtlp = self._used["vtlp"]

@@ -26,7 +26,7 @@ class LowPass:
 
 
 def butterworth(samples: FloatArray, sampling_rate: int, high_hz: float, low_hz: float = 0.0) -> FloatArray:
-    """Filter to a band, with eight poles at each edge; an edge at or beyond half the sampling rate is none."""
+    """Filter to a band, with eight poles at each edge; an edge at or above half the sampling rate is ignored."""
     from scipy.signal import butter, sosfilt
 
     edges = [(low_hz, "highpass"), (high_hz, "lowpass")]

@@ -1,4 +1,4 @@
-"""What the network hears of each training utterance in each epoch."""
+"""The augmented sound of each training utterance in each epoch."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -33,7 +33,7 @@ class Sounds:
         augment: Mapping[str, Any] | None = None,
         ids: Sequence[int | str] | None = None,
     ) -> None:
-        """Take utterances, (n_samples,) each, an augmentation table, and what the utterances are known by.
+        """Store utterances, (n_samples,) each, an augmentation table, and the ids of the utterances.
 
         ``augment`` is :data:`~audio_emotion.augment.DEFAULT` where it is None; ``ids``, digests or numbers, are the
         utterances' places in ``clips``.

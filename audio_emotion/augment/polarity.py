@@ -1,4 +1,4 @@
-"""The sound upside down, as a microphone wired the other way round hears it."""
+"""Inverted polarity, as from a microphone with swapped wires."""
 
 from dataclasses import dataclass
 

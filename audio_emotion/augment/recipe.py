@@ -1,4 +1,4 @@
-"""The table that names what is used: what it may hold, what is wrong with one, and the transforms that it makes.
+"""The augmentation table: its transforms, and its checks.
 
 The transforms stand here in the order in which a sound goes through them, whatever the order of a table:
 tempo and pitch, room, other sounds, the way to the listener, level, place.
@@ -102,7 +102,7 @@ def _no_sounds(name: str, given: Mapping[str, Any]) -> list[str]:
 
 
 def check(table: Mapping[str, object]) -> None:
-    """Raise a :class:`UsageError` that says everything that is wrong with a table, if anything is."""
+    """Raise a :class:`UsageError` with all errors of a table, if there are any."""
     if found := problems(table):
         raise UsageError("; ".join(found))
 

@@ -21,7 +21,7 @@ class RoomDraw(NamedTuple):
 
 @dataclass(frozen=True)
 class Reverberation:
-    """A room whose sound falls by 60 dB in ``min_rt60_s`` to ``max_rt60_s``, heard near or far.
+    """A room whose sound decays by 60 dB in ``min_rt60_s`` to ``max_rt60_s``, near or far from the speaker.
 
     Near or far is the direct-to-reverberant ratio, ``min_drr_db`` to ``max_drr_db``. The response is the direct
     sound and, after it, white noise that decays exponentially (Polack 1988), so no room's shape is assumed. The

@@ -368,7 +368,7 @@ def summarise(evaluations: Iterable[Evaluation]) -> dict[str, Summary]:
 
 
 def fit_temperature(logits: FloatArray, targets: Sequence[int], either: Mapping[int, int] | None = None) -> float:
-    """Return the temperature, 0.1 to 10, that makes ``logits`` (n, n_labels) likeliest (Guo et al. 2017).
+    """Return the temperature, 0.1 to 10, that maximizes the likelihood of ``logits`` (n, n_labels) (Guo et al. 2017).
 
     ``either`` gives, for the rows where two labels are right, the other one; the sum of both probabilities counts.
     """

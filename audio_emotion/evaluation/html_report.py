@@ -1,4 +1,4 @@
-"""What a test found, as one HTML file that needs nothing beside it: no script, no font, no style, no network.
+"""An evaluation as a self-contained HTML file: no external scripts, fonts, styles or network.
 
 Every plot is there twice, for light and for dark, and the reader's own setting chooses.
 """

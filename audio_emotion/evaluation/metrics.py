@@ -1,4 +1,4 @@
-"""Figures of a test: from targets, answers and probabilities to numbers, with no model in sight.
+"""Metrics: from targets, answers and probabilities to numbers.
 
 Shares are 0 to 1. A mean over labels (UAR, macro F1) goes over the labels that occur among the targets: a label that
 the test set lacks has no recall, and answering it wrongly shows in the recall of the others.
@@ -36,7 +36,7 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """How often each target met each answer.
+    """Counts of each pair of target and answer.
 
     Attributes:
         targets: names of the rows: the labels that occur among the targets.
@@ -51,7 +51,7 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Answers whose top score lies above ``lower`` and up to ``upper``; means are None where there is no such one."""
+    """Answers with a top score above ``lower`` and up to ``upper``; means are None if there are none."""
 
     lower: float
     upper: float
@@ -77,7 +77,7 @@ def uar(targets: Sequence[str] | Sequence[int], answers: Sequence[str] | Sequenc
 
 
 def accuracy(targets: Sequence[str] | Sequence[int], answers: Sequence[str] | Sequence[int]) -> float:
-    """Return the share of right answers (weighted accuracy, WA), 0 to 1."""
+    """Return the share of correct answers (weighted accuracy, WA), 0 to 1."""
     from sklearn.metrics import accuracy_score
 
     return float(accuracy_score(targets, answers))
@@ -91,7 +91,7 @@ def f1(targets: Sequence[str], answers: Sequence[str], average: str) -> float:
 
 
 def per_class(targets: Sequence[str], answers: Sequence[str], labels: Sequence[str]) -> tuple[ClassFigures, ...]:
-    """Return the figures of each of ``labels``, in that order; precision is 0 where a label was never answered."""
+    """Return the metrics of each of ``labels``, in that order; precision is 0 if a label is never predicted."""
     from sklearn.metrics import precision_recall_fscore_support
 
     columns = precision_recall_fscore_support(targets, answers, labels=list(labels), zero_division=0.0)
@@ -102,7 +102,7 @@ def per_class(targets: Sequence[str], answers: Sequence[str], labels: Sequence[s
 
 
 def confusion(targets: Sequence[str], answers: Sequence[str], labels: Sequence[str]) -> Confusion:
-    """Count every pair of target and answer; targets must be among ``labels``, answers need not."""
+    """Count every pair of target and answer; answers may be outside ``labels``, targets may not."""
     from sklearn.metrics import confusion_matrix
 
     columns = (*labels, *sorted(set(answers) - set(labels)))
@@ -115,7 +115,7 @@ def confusion(targets: Sequence[str], answers: Sequence[str], labels: Sequence[s
 def reliability(
     top_scores: npt.NDArray[np.float64], correct: npt.NDArray[np.bool_], n_bins: int = N_BINS
 ) -> tuple[Bin, ...]:
-    """Sort answers into bins of equal width by their top score, (n,), and say how many of each are right.
+    """Sort answers into bins of equal width by their top score, (n,), with the accuracy of each bin.
 
     A score on an edge belongs to the lower bin, as in Guo et al. 2017.
     """
@@ -148,7 +148,7 @@ def negative_log_likelihood(probabilities: Probabilities, targets: Sequence[int]
 
 
 def brier(probabilities: Probabilities, targets: Sequence[int]) -> float:
-    """Return the Brier score: the squared distance to the right answer, summed over labels, 0 to 2, and averaged."""
+    """Return the Brier score: the squared distance to the target, summed over labels (0 to 2) and averaged."""
     right = np.eye(probabilities.shape[1])[list(targets)]
     return float(((probabilities - right) ** 2).sum(axis=1).mean())
 

@@ -1,4 +1,4 @@
-"""Plots of a test and of a training run, each as one self-contained SVG in a light or a dark theme.
+"""Plots of an evaluation and of a training run, as self-contained SVG in a light or a dark theme.
 
 Drawn through matplotlib's Figure, without pyplot: nothing global is changed, and no display is needed.
 """
@@ -20,7 +20,7 @@ History = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Colours: of text, of lines beside the data, of the data, of a second series, and of an empty cell."""
+    """Colours of text, of axes and grid, of the data, of a second series, and of an empty cell."""
 
     ink: str
     muted: str
@@ -34,7 +34,7 @@ DARK = Theme(ink="#e4e8ee", muted="#7d8794", accent="#6db1f2", second="#f0a060",
 
 
 def confusion_matrix(confusion: Confusion, theme: Theme) -> str:
-    """Draw the share of each target's utterances that got each answer, in per cent, with the target's number."""
+    """Plot the confusion matrix: the percentage of each target's utterances with each answer."""
     from matplotlib.colors import LinearSegmentedColormap
 
     totals = [sum(row) for row in confusion.counts]
@@ -63,7 +63,7 @@ def confusion_matrix(confusion: Confusion, theme: Theme) -> str:
 
 
 def reliability_diagram(bins: Sequence[Bin], theme: Theme) -> str:
-    """Draw, for each degree of confidence, how often such answers are right, and below it how many there are."""
+    """Plot the accuracy for each range of confidence, and below it the number of answers."""
     figure = _figure(5.0, 4.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     filled = [b for b in bins if b.count]
@@ -173,7 +173,7 @@ def _svg(figure: "Figure", theme: Theme) -> str:
 
 
 def colour(axes: "Axes", theme: Theme) -> None:
-    """Give the lines and words beside the data a theme's colours."""
+    """Set the colours of axes and text."""
     axes.tick_params(which="both", colors=theme.muted, labelcolor=theme.ink)
     axes.xaxis.label.set_color(theme.ink)
     axes.yaxis.label.set_color(theme.ink)

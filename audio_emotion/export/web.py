@@ -1,4 +1,4 @@
-"""A page for any plain file host that hears emotion in the browser: static files, the model, and ONNX Runtime Web.
+"""A static web page that recognizes emotion in the browser: the page, the model, and ONNX Runtime Web.
 
 ONNX Runtime Web is fetched from a registry of npm's kind at a pinned version and checksum, and three of its files are
 kept. The page loads nothing from elsewhere and sends nothing.

@@ -38,7 +38,7 @@ def write_weights(model: EmotionModel, folder: Path, window_samples: int) -> Non
 
 
 def fits_a_graph(model: EmotionModel) -> bool:
-    """Tell whether a model's weights fit into one ONNX file; those of the largest pretrained encoders do not."""
+    """Whether a model's weights fit into one ONNX file; those of the largest pretrained encoders do not."""
     return sum(p.numel() * p.element_size() for p in model.parameters()) < MAX_GRAPH_BYTES
 
 
@@ -91,7 +91,7 @@ def write_graph(model: EmotionModel, path: Path, window_samples: int) -> None:
 
 
 class _Exported(nn.Module):
-    """What a graph computes: the outputs that ``names`` lists."""
+    """A module with the outputs of ``names``."""
 
     def __init__(self, model: EmotionModel, made_outside: bool) -> None:
         super().__init__()

@@ -102,7 +102,7 @@ class Viterbi:
     def __init__(self) -> None:
         self._run: list[Prediction] = []
         self._before: list[IntArray] = []  # for each window but the first: the best label before, for each label
-        self._best = np.empty(0)  # log probability of the likeliest sequence that ends in each label
+        self._best = np.empty(0)  # log probability of the most likely sequence that ends in each label
 
     def push(self, prediction: Prediction) -> list[Prediction]:
         if prediction.label == NO_SPEECH:

@@ -1,4 +1,4 @@
-"""Turns of a conversation: each is answered from its own channel, and a long one over its time as well."""
+"""Turns of a conversation: each is predicted from its own channel, and a long one also over time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,7 +34,7 @@ def score_turns(
     name: str | None = None,
     adapt: bool = False,
 ) -> Iterator[Turn]:
-    """Yield the answer for each segment, in the order of their starts.
+    """Yield the prediction of each segment, in the order of their starts.
 
     A segment is answered as :meth:`~audio_emotion.inference.model.Model.predict` answers a recording: from its own
     channel if the recording has so many, else from the mean of all. ``part`` counts for its stream, and for its
@@ -70,7 +70,7 @@ Timed = tuple[Segment, float]
 def _by_channel(
     source: AudioSource, segments: Sequence[Segment], part: AudioRegion, name: str | None
 ) -> dict[int | None, list[Timed]]:
-    """Return the segments of each channel that is read; None is the mean of all."""
+    """Return the segments of each channel; None is the mean of all channels."""
     by_channel: dict[int | None, list[Timed]] = {}
     n_channels = audio.probe(source, part.stream, name=name).n_channels if part.channel is None else 0
     for segment, overlap_s in zip(segments, overlap_seconds(segments), strict=True):
@@ -86,7 +86,7 @@ def _by_channel(
 
 @dataclass(slots=True)
 class _Scorer:
-    """Answers the segments of one channel at a time.
+    """Predicts the segments of one channel at a time.
 
     ``late`` are those that start after the recording's end. ``shifts`` adapt the model to a speaker on a channel.
     """
@@ -114,7 +114,7 @@ class _Scorer:
         return self.model.with_shift(self.shifts.get((segment.speaker, channel)))
 
     def turns(self, channel: int | None, given: Sequence[Timed]) -> Iterator[Turn]:
-        """Yield the answers for segments of one channel, each with its seconds of overlap."""
+        """Yield the predictions for segments of one channel, each with its seconds of overlap."""
         rate = self.model.config.sampling_rate
         part = AudioRegion(channel=channel, stream=self.stream)
         ordered = sorted(given, key=lambda entry: (entry[0].start, entry[0].end))
@@ -151,7 +151,7 @@ class _Scorer:
     def _short(
         self, model: Model, segment: Segment, samples: FloatArray
     ) -> tuple[Prediction | None, tuple[Prediction, ...]]:
-        """Return the answer for a segment that is in memory, and its timeline."""
+        """Return the prediction for a segment in memory, and its timeline."""
         if not len(samples):
             self.late.append(segment)
             return None, ()
@@ -169,7 +169,7 @@ class _Scorer:
     def _long(
         self, model: Model, segment: Segment, part: AudioRegion
     ) -> tuple[Prediction | None, tuple[Prediction, ...]]:
-        """Return the answer for a segment that is decoded by itself, and its timeline."""
+        """Return the prediction for a segment that is decoded separately, and its timeline."""
         gate, vad = self.config.gate, self.config.vad
         try:
             answer = model.predict(self.source, part=part, gate=gate, vad=vad, name=self.name)

@@ -14,7 +14,7 @@ from audio_emotion.models.checkpoint import ADAPTATION, ModelConfig
 
 
 class Adaptation(NamedTuple):
-    """What the file holds.
+    """The content of the file.
 
     Attributes:
         mean: of the pooled vectors of the training data, (n_pooled,).

@@ -1,4 +1,4 @@
-"""The model card that stands in a model folder as ``README.md``."""
+"""The model card, ``README.md`` in a model folder."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from audio_emotion.models.checkpoint import ModelConfig
 
 
 def render(config: ModelConfig) -> str:
-    """Return the card of a model, with the YAML header that model hubs read."""
+    """Return the card of a model, with the YAML header for model hubs."""
     training = config.training
     return "\n".join(
         [
@@ -58,7 +58,7 @@ def _adapted_from(adaptation: Mapping[str, Any]) -> list[str]:
 
 
 def _licence(name: str) -> list[str]:
-    """Return a licence in the hub's words, which knows those that have an identifier, and refuses other words."""
+    """Return the licence as the Hub expects it: an identifier, or ``other`` with a name."""
     known = {"ODbL-1.0": "odbl", "unknown": "unknown"}
     if name in known or (name.startswith("CC-") and " " not in name):
         return [f"license: {known.get(name, name.lower())}"]
@@ -66,7 +66,7 @@ def _licence(name: str) -> list[str]:
 
 
 def _made_from(origin: Mapping[str, Any] | None) -> list[str]:
-    """Say which model was trained further, what came with it, and what of it was kept."""
+    """Describe the base model of a fine-tuned model, and what was kept of it."""
     if not origin:
         return []
     rows = origin["labels taken over in them"]

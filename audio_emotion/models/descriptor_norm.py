@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 MFCC_CENTRE = (0.0, 100.0, *[0.0] * 18)
-"""Of the first 20 coefficients, in librosa's units; what is left of the mean is the first layer's to learn."""
+"""For the first 20 coefficients, in librosa's units; the first layer learns the remaining mean."""
 
 MFCC_SCALE = (150.0, 60.0, 40.0, 35.0, 30.0, 25.0, 20.0, *[15.0] * 13)
 
 
 class DescriptorNorm(nn.Module):
-    """(B, 1, R, T) as librosa gives it → (B, 1, R, T) of about unit size; frames of padding stay 0.
+    """(B, 1, R, T) from librosa → (B, 1, R, T) of about unit size; padding stays 0.
 
     What tells the recording level is made relative within the clip: the first cepstral coefficient to its mean over
     the clip, RMS in units of its own. All other rows hardly depend on it and keep their mean, which says much (the

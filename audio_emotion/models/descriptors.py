@@ -53,7 +53,7 @@ class ShortMfccConfig:
 
 
 class Frames(Protocol):
-    """What every such config says."""
+    """Fields that every descriptor config has."""
 
     @property
     def n_fft(self) -> int: ...
@@ -172,7 +172,7 @@ _MAKERS: dict[str, tuple[Callable[..., Any], Callable[[FloatArray, Any], FloatAr
 
 
 def maker(frontend: str, parameters: Mapping[str, Any]) -> Callable[[FloatArray], FloatArray]:
-    """Return what makes the features of a frontend by its name: windows (batch, window_samples) → what it returns.
+    """Return the function that computes the features of a frontend: windows (batch, window_samples) → features.
 
     Raises:
         ModelError: librosa makes no such frontend, or it has no such parameter.

@@ -9,7 +9,7 @@ from audio_emotion.models.layers import PooledNetwork
 
 
 class Outputs(NamedTuple):
-    """What a model computes for a batch of windows.
+    """The outputs of a model for a batch of windows.
 
     Attributes:
         logits: (batch, n_labels).
@@ -49,14 +49,14 @@ class EmotionModel(nn.Module):
         self.still: list[nn.Module] = []
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode, but for what is to stay still."""
+        """Set training mode, except for frozen layers."""
         super().train(mode)
         for module in self.still:
             module.eval()
         return self
 
     def margin(self) -> tuple[int, int]:
-        """Return how many samples of silence around a sound can change an answer, and in what steps a window may end.
+        """Return how many samples of silence around a sound can change a prediction, and the step of window lengths.
 
         (0, 0): the network says nothing of that, and reads whole windows alone.
         """
@@ -64,7 +64,7 @@ class EmotionModel(nn.Module):
         return found
 
     def features(self, samples: Tensor) -> Tensor:
-        """Return what the network reads, (batch, channels, bins, frames), each clip normalised by itself."""
+        """Return the input of the network, (batch, channels, bins, frames), with each clip normalized separately."""
         features: Tensor = self.network.get_submodule("normalise")(self.frontend(samples))
         return features
 

@@ -1,4 +1,4 @@
-"""What each architecture reached in the comparison: ``figures.json``, which ``training/compare.py`` writes."""
+"""The accuracy of each architecture: ``figures.json``, written by ``training/compare.py``."""
 
 import json
 from pathlib import Path

@@ -86,7 +86,7 @@ def speech_frames(features: Tensor) -> Tensor:
 
 
 def _speech(log_mel: Tensor) -> tuple[Tensor, Tensor]:
-    """Find what lies 80 dB below the loudest value, and mark speech: (B, F, T) → (B, 1, 1), (B, 1, T)."""
+    """Return the floor 80 dB below the loudest value, and the speech mask: (B, F, T) → (B, 1, 1), (B, 1, T)."""
     loudest = log_mel.amax(dim=1, keepdim=True)  # (B, 1, T)
     peak = loudest.amax(dim=2, keepdim=True)
     return peak - _DYNAMIC_RANGE_DB, (loudest > peak - _SPEECH_RANGE_DB).to(log_mel.dtype)
@@ -143,7 +143,7 @@ def speech_mean(x: Tensor, frames: Tensor) -> Tensor:
 
 
 def _no_weight(frames: Tensor) -> Tensor:
-    """Return what a softmax's input gets added to leave frames out: finite, so that silence is no division by 0."""
+    """Return the addend that masks frames in a softmax; finite, so that silence does not divide by 0."""
     return -1e4 * (1 - frames)
 
 

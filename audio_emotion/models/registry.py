@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of an architecture before its module is imported.
+    """The description of an architecture, without importing its module.
 
     Attributes:
         module: where it is.
@@ -53,10 +53,10 @@ def register(name: str, entry: Entry) -> None:
 
 
 def entry(name: str) -> Entry:
-    """Return what is known of an architecture.
+    """Return the entry of an architecture.
 
     Raises:
-        ModelError: there is none of that name.
+        ModelError: there is no such architecture.
     """
     if name not in _ENTRIES:
         raise ModelError(f"no architecture is called {name!r}; there are: {', '.join(architectures())}")

@@ -1,4 +1,4 @@
-"""Decoded recordings, ready to be split: what a run reads, decoded once however many runs there are."""
+"""Decoded recordings, ready to be split; decoded once for any number of runs."""
 
 import hashlib
 import logging

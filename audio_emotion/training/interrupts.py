@@ -1,4 +1,4 @@
-"""Ctrl-C while something must not be cut in two."""
+"""Delay Ctrl-C while a step must not be interrupted."""
 
 import signal
 import threading

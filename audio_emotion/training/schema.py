@@ -1,4 +1,4 @@
-"""Tables of settings ↔ frozen dataclasses, every problem found at once.
+"""TOML tables ↔ frozen dataclasses, with all errors reported at once.
 
 A field says what it may be: its type by its annotation, the rest by :func:`number` and :func:`choice`.
 """
@@ -27,7 +27,7 @@ def choice(*names: str) -> Any:
 
 
 def problems(kind: type, table: Mapping[str, Any], where: str = "") -> list[str]:
-    """Return what is wrong with a table that is to become a ``kind``: unknown keys, types, ranges, choices.
+    """Return the errors of a table for a ``kind``: unknown keys, types, ranges, choices.
 
     ``where`` comes before each key, as ``optimizer.``.
     """
@@ -90,7 +90,7 @@ def _tuple_mismatch(arguments: tuple[Any, ...], value: object) -> str:
 
 
 def build(kind: Any, table: Mapping[str, Any]) -> Any:
-    """Make a ``kind`` of a table without problems; lists become tuples where the annotation says so."""
+    """Build a ``kind`` from a valid table; lists become tuples if annotated so."""
     hints = get_type_hints(kind)
     return kind(**{key: _converted(hints[key], value) for key, value in table.items()})
 
@@ -104,7 +104,7 @@ def _converted(hint: Any, value: Any) -> Any:
 
 
 def table_of(config: Any) -> dict[str, Any]:
-    """Return a dataclass as a table for TOML: without what is None, and without what its ``name`` does not read."""
+    """Return a dataclass as a TOML table, without None and without entries that its ``name`` does not use."""
     unread = {
         f.name
         for f in fields(config)
@@ -136,5 +136,5 @@ def flat(table: Mapping[str, Any], where: str = "") -> dict[str, Any]:
 
 
 def complete(kind: Any, table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the table with the defaults of ``kind`` for what it leaves out."""
+    """Return the table with the defaults of ``kind`` filled in."""
     return asdict(build(kind, table))

@@ -1,4 +1,4 @@
-"""What an utterance teaches: its label as shares of a target, and the loss's view of a model's logits.
+"""Targets: the label of an utterance as a distribution, and the logits that the loss compares with it.
 
 Corpora have different labels. ``LossConfig.missing_labels`` says what that means:
 
@@ -94,7 +94,7 @@ class Masked(Targets):
 
     def log_probabilities(self, logits: Tensor, targets: Tensor) -> Tensor:
         known = self._known(targets)
-        # The log-probability of a masked label is -inf, and -inf times a share of 0 would be no number.
+        # The log-probability of a masked label is -inf, and -inf times 0 is NaN.
         return F.log_softmax(logits.masked_fill(~known, -torch.inf), dim=1).masked_fill(~known, 0)
 
     def blend(self, targets: Tensor, answers: Tensor, share: float) -> Tensor:

@@ -40,7 +40,7 @@ class Validator:
         return (TorchRuntime if self._features is None else FeatureRuntime)(model, self._device)
 
     def _inputs(self) -> Iterator[FloatArray]:
-        """Yield what the runtime reads of each utterance: its windows, or their features."""
+        """Yield the network's input for each utterance: its windows, or their features."""
         if self._features is None:
             yield from clean_windows(self._side.sounds, self._config)
             return

@@ -1,4 +1,4 @@
-"""Samples → power spectrum and mel bands, with matrix products alone: exact on every device, and exported as it stands.
+"""Samples → power spectrum and mel bands by matrix products only: exact on every device, and exportable to ONNX.
 
 A discrete Fourier transform is a product with fixed cosines and sines. Half of its bins, the even ones, are the
 transform of the frame's two halves added up (decimation in frequency, Cooley and Tukey 1965), so two steps of that

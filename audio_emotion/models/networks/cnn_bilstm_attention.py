@@ -149,14 +149,14 @@ class CnnBilstmAttention(PooledNetwork):
 
 
 def _backwards(frames: Tensor) -> Tensor:
-    """Return, (B, T), where each step of a clip stands when the clip is read from its end: (B, 1, T) of 0 and 1."""
+    """Return the index of each step when a clip is reversed without its padding: (B, 1, T) of 0 and 1 → (B, T)."""
     steps = torch.arange(frames.shape[2], device=frames.device)[None]  # (1, T)
     length = frames.sum(dim=2).long()  # (B, 1)
     return torch.where(steps < length, length - 1 - steps, steps)
 
 
 def _normalise() -> DescriptorNorm:
-    """Return the fixed scales of the 68 rows, in the units that librosa gives them."""
+    """Return the fixed scales of the 68 rows, in librosa's units."""
     groups = [  # rows, centre, scale
         (1, 0.0, 15.0),  # Δ of the first coefficient
         (12, 0.0, 4.0),

@@ -25,7 +25,7 @@ _WIDTHS = (24, 48, 72, 96)
 _POOLS = ((2, 2), (2, 1), (2, 2))
 _SLOPE, _LOWEST = 0.2, -0.4
 _MEAN, _DEVIATION, _SILENCE = 7.7, 1.5, 1.0
-"""Of what the pretrained network hears: tenths of dB re 1 above -20, of 16-bit samples; means over RAVDESS's speech."""
+"""Scale of the pretrained network's input, tenths of dB above -20 dB re 1 for 16-bit samples: means over RAVDESS."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class SpeechEmbedding(PooledNetwork):
         return pooled
 
     def margin(self, frontend: NarrowLogMel) -> tuple[int, int]:
-        """Return how much silence around speech reaches the output, and what one output stands for, in samples.
+        """Return how far silence around speech reaches into the output, and the hop of one output, in samples.
 
         Each block has two convolutions of three frames; a frame of the output is read where speech is in any of the
         frames that it was pooled from, and the frontend's frames reach beyond their middle.
@@ -123,7 +123,7 @@ def _check(config: SpeechEmbeddingConfig) -> None:
 
 
 class Rectifier(nn.Module):
-    """A fifth of what is below 0, and never less than -0.4."""
+    """Leaky ReLU with slope 0.2, limited to -0.4 from below."""
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.leaky_relu(x, _SLOPE)

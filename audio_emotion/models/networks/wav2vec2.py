@@ -30,7 +30,7 @@ _OFF = {"layerdrop": 0.0, "apply_spec_augment": False, "mask_time_prob": 0.0, "m
 
 @dataclass(frozen=True)
 class Wav2Vec2Config:
-    """Where the encoder comes from, and sizes of what stands on it.
+    """The pretrained encoder, and the sizes of the layers on top of it.
 
     Attributes:
         checkpoint: name on the Hugging Face hub, or a local folder; not read where ``encoder`` is given.

@@ -1,1 +1,1 @@
-"""Search for settings: what is tried (:mod:`space`), its record on disk (:mod:`trials`), the search, its report."""
+"""Search for settings: the space (:mod:`space`), the trials on disk (:mod:`trials`), the search and its report."""

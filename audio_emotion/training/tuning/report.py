@@ -1,4 +1,4 @@
-"""What a search found: a table of its trials, plots, and the best trial as a config file."""
+"""The results of a search: a table of trials, plots, and the best trial as a config."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from audio_emotion.training.tuning.trials import PLAN, Record, Tried, folder_of
 
 @dataclass(frozen=True)
 class Findings:
-    """A search as it stands.
+    """The state of a search.
 
     Attributes:
         name: the search's.

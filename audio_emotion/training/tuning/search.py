@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 
 _TOLD = {"n_folds": "--folds", "base": "config", "search": "[search]"}
-"""What entries of a search's record are called where the user says them."""
+"""The command-line options of the entries of a search record."""
 
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What is searched, and on what.
+    """The plan of a search.
 
     Attributes:
         name: of the folder below ``runs`` in the user's data folder.
@@ -93,7 +93,7 @@ def search(plan: SearchPlan, n_trials: int, progress: Progress, restart: bool = 
         paths.remove_folder(plan.folder)
     if plan.sampler == "grid":
         n_trials = min(n_trials, len(plan.space.grid()))
-    import_optuna()  # or its absence is told after the decoding
+    import_optuna()  # otherwise a missing package is reported only after decoding
     work = _Work(plan, progress)
     _open(plan, work)
     record = Record(plan.folder, warmup=max(1, plan.space.most_epochs // 5))
@@ -124,7 +124,7 @@ def _run(record: Record, trial: "Trial", work: "_Work") -> None:
 
 
 class _Work:
-    """What a trial needs: the recordings, decoded once for each sampling rate, and the folds."""
+    """The data of the trials: recordings, decoded once per sampling rate, and folds."""
 
     def __init__(self, plan: SearchPlan, progress: Progress) -> None:
         self._plan, self._progress = plan, progress
@@ -177,7 +177,7 @@ class _Work:
 
 
 def _open(plan: SearchPlan, work: _Work) -> None:
-    """Write what the folder is about, or check that it is about this.
+    """Write the plan to the folder, or check that an existing plan is the same.
 
     Raises:
         UsageError: it holds another search.

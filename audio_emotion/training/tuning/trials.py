@@ -33,7 +33,7 @@ MOST_TRIES = 3
 """How often a trial is begun before it counts as one that ends its process."""
 
 PLAN = "search.json"
-"""Holds what a search is about, in its folder."""
+"""Name of the file with the plan of a search."""
 
 _JOURNAL, _LOCK, _OWNERS = "journal.log", "journal.lock", "owners"
 
@@ -101,7 +101,7 @@ class Record:
     """The trials of one search, in a folder."""
 
     def __init__(self, folder: Path, warmup: int = 1) -> None:
-        """Open the record in ``folder``, or begin one; no trial is pruned in its first ``warmup`` epochs.
+        """Open the record in ``folder``, or create it; no trial is pruned in its first ``warmup`` epochs.
 
         Raises:
             PackageError: Optuna is not installed.
@@ -146,7 +146,7 @@ class Record:
             (self._owners / name).unlink(missing_ok=True)
 
     def next_trial(self, space: Space, sampler: str, seed: int, n_trials: int, owner: str) -> "Trial | None":
-        """Begin an interrupted trial again, else a fresh one; None: all ``n_trials`` (or the grid) are begun."""
+        """Return an interrupted trial to repeat, otherwise a new one; None if all ``n_trials`` have started."""
         with self._lock:
             for trial in self._running():
                 if not self._is_alive(trial):
@@ -267,7 +267,7 @@ def _shuffled(points: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any
 
 
 def _drop_torn_line(journal: Path) -> None:
-    """Cut off what a process that was killed, or a full disk, left of a line: the next one would be joined to it."""
+    """Remove a partial last line, left by a killed process or a full disk, before appending."""
     if not journal.exists():
         return
     content = journal.read_bytes()
