@@ -1,4 +1,4 @@
-# `make demo` and `make test` work wherever pip works: they need Python 3.11-3.13, make and a package index.
+# `make demo` and `make test` work wherever pip works: they need Python 3.11 or later, make and a package index.
 .PHONY: demo test test-all coverage test-lowest check docs image lock reproduce clean
 
 demo: .demo/ready
@@ -18,7 +18,7 @@ test: .venv/ready
 	scripts/poetry install --no-interaction --quiet
 	touch $@
 
-# The suite under each of Python 3.11, 3.12 and 3.13 that is here; those that are missing are named.
+# The suite under each of Python 3.11, 3.12, 3.13 and 3.14 that is here; those that are missing are named.
 test-all:
 	scripts/test-all
 

@@ -158,7 +158,7 @@ def test_the_repository_files_can_be_read_and_say_the_version():
     assert read["CITATION.cff"]["version"] == __version__
     assert f"## {__version__}\n" in (ROOT / "CHANGELOG.md").read_text("utf-8")
     matrix = read["ci.yml"]["jobs"]["tests"]["strategy"]["matrix"]
-    assert (len(matrix["os"]), matrix["python"]) == (3, ["3.11", "3.12", "3.13"])
+    assert (len(matrix["os"]), matrix["python"]) == (3, ["3.11", "3.12", "3.13", "3.14"])
     assert {"name", "description", "body"} <= set(read["bug.yml"])
 
 

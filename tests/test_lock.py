@@ -22,7 +22,7 @@ def _applies(markers: str | dict[str, str], environment: dict[str, str]) -> bool
     return any(Marker(line).evaluate(environment) for line in lines)
 
 
-@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
 @pytest.mark.parametrize("machine", MACHINES)
 def test_no_machine_installs_two_versions_of_one_package(machine: str, python: str) -> None:
     # Poetry unpacks packages side by side: two versions of one leave files that are neither the one's nor the other's.

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from audio_emotion.cli._doctor.findings import Finding
 
 GROUP = "packages"
-PYTHON = ((3, 11), (3, 14))
-"""The first supported Python, and the first unsupported one."""
+PYTHON = (3, 11)
+"""The first supported Python."""
 
 # As in pyproject.toml, which an installed package does not have; a test compares them.
 INFER = {
@@ -83,12 +83,11 @@ def _version(name: str) -> str | None:
 
 def examine_python() -> Iterator[Finding]:
     """Check the version of Python."""
-    first, beyond = (".".join(map(str, bound)) for bound in PYTHON)
     message = f"Python {platform.python_version()} in {sys.prefix}"
-    if PYTHON[0] <= sys.version_info[:2] < PYTHON[1]:
+    if sys.version_info[:2] >= PYTHON:
         yield Finding("python", "version", "ok", message, needed=True)
     else:
-        fix = f"install with a Python from {first} on and below {beyond}"
+        fix = f"install with Python {PYTHON[0]}.{PYTHON[1]} or later"
         yield Finding("python", "version", "fail", f"{message} is not supported", fix, needed=True)
 
 
