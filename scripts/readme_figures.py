@@ -48,20 +48,20 @@ def fill(text: str, values: dict[str, str]) -> str:
 
 def figures() -> dict[str, str]:
     """Return every figure by its name, as a page shows it."""
+    record = _read("bundled-default.json")
+    plain, adapted = record["without adaptation"], record["adapted by speaker"]
+    left_out = _read("left-out-corpora.json")["corpora"]
     config = json.loads((ROOT / "audio_emotion" / "weights" / "default" / "config.json").read_text("utf-8"))
-    architecture = config["architecture"]
-    folds = _read("bundled.json")["figures"]
-    random = _read(f"compare/{architecture}-random-0.json")["figures"]
-    cross = _read("cross-corpus.json")
     return {
-        "uar": _percent(folds["UAR"]),
-        "accuracy": _percent(folds["accuracy"]),
-        "uar-by-seed": folds["UAR by seed"],
-        "seeds": str(len(folds["UAR by seed"].split(","))),
-        "random-uar": _percent(random["uar"]),
-        "random-accuracy": _percent(random["wa"]),
-        "elsewhere": ", ".join(f"{_percent(cross[name]['uar'])} on {title}" for name, title in CORPORA.items()),
-        "parameters": f"{_read(f'compare/{architecture}.json')['parameters'] / 1000:,.0f} thousand",
+        "uar": _percent(plain["ravdess"]["mean of folds"]),
+        "accuracy": _percent(plain["ravdess"]["accuracy"]),
+        "uar-adapted": _percent(adapted["ravdess"]["mean of folds"]),
+        "crema-d-uar": _percent(plain["crema-d"]["mean of folds"]),
+        "crema-d-uar-adapted": _percent(adapted["crema-d"]["mean of folds"]),
+        "elsewhere": ", ".join(
+            f"{_percent(figures['without adaptation'])} on {CORPORA[name]}" for name, figures in left_out.items()
+        ),
+        "speakers": str(len(config["training"]["speakers"]["train"])),
     }
 
 

@@ -13,8 +13,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from bundle import NAME, folds
 from compare import keep
+from fold_records import NAME, folds
 from sklearn.metrics import recall_score
 
 OTHER = "two-channel-cnn"

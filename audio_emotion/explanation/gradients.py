@@ -14,7 +14,7 @@ from audio_emotion.core.types import FloatArray
 from audio_emotion.explanation.attribution import BACKGROUND, Attribution, WindowedAudio
 from audio_emotion.inference.backends import Runtime
 from audio_emotion.inference.backends.torch import TorchRuntime
-from audio_emotion.models.frontends import LogMelSpectrogram, MelMfcc
+from audio_emotion.models.frontends import LogMelSpectrogram, MelMfcc, WhisperTiny
 
 CELL = 4
 """Frames, and bands, that are added up: single ones depend on how strides and pooling fall."""
@@ -32,7 +32,7 @@ def integrate(runtime: Runtime, windowed: WindowedAudio, index: int, temperature
     if not isinstance(runtime, TorchRuntime):
         raise UsageError('gradients need a torch model: load it with backend="torch", or use the method occlusion')
     frontend, network = runtime.model.frontend, runtime.model.network
-    if not isinstance(frontend, MelMfcc | LogMelSpectrogram):
+    if not isinstance(frontend, MelMfcc | LogMelSpectrogram | WhisperTiny):
         raise UsageError(
             "gradients need a model whose input is a log-mel spectrogram; use the method occlusion for this one"
         )
@@ -42,10 +42,16 @@ def integrate(runtime: Runtime, windowed: WindowedAudio, index: int, temperature
             _log_mel(frontend, samples, runtime) for samples in (windowed.windows, windowed.samples[None])
         )
         base = torch.minimum(log_mel, whole.quantile(BACKGROUND, dim=1, keepdim=True))  # (n_windows, n_frames, n_mels)
-        like = frontend.of_log_mel(log_mel)
+        like = None if isinstance(frontend, WhisperTiny) else frontend.of_log_mel(log_mel)
+
+    def features(mel: Tensor) -> Tensor:
+        if isinstance(frontend, WhisperTiny):
+            return frontend.of_log_mel(mel, log_mel)
+        normalised: Tensor = normalise(frontend.of_log_mel(mel), like)
+        return normalised
 
     def odds(mel: Tensor) -> Tensor:
-        logits = network(normalise(frontend.of_log_mel(mel), like)).mean(dim=0) / temperature
+        logits = network(features(mel)).mean(dim=0) / temperature
         others = torch.cat([logits[:index], logits[index + 1 :]])
         reached: Tensor = logits[index] - others.logsumexp(dim=0)
         return reached
@@ -60,13 +66,17 @@ def integrate(runtime: Runtime, windowed: WindowedAudio, index: int, temperature
     return _placed(windowed, frontend, (change * gradient / STEPS).cpu().numpy(), reached, quiet)
 
 
-def _log_mel(frontend: MelMfcc | LogMelSpectrogram, samples: FloatArray, runtime: Runtime) -> Tensor:
+def _log_mel(frontend: MelMfcc | LogMelSpectrogram | WhisperTiny, samples: FloatArray, runtime: Runtime) -> Tensor:
     log_mel: Tensor = frontend.log_mel(torch.from_numpy(samples).to(runtime.device))
     return log_mel
 
 
 def _placed(
-    windowed: WindowedAudio, frontend: MelMfcc | LogMelSpectrogram, given: FloatArray, reached: float, quiet: float
+    windowed: WindowedAudio,
+    frontend: MelMfcc | LogMelSpectrogram | WhisperTiny,
+    given: FloatArray,
+    reached: float,
+    quiet: float,
 ) -> Attribution:
     """Add the contributions of all windows, (n_windows, n_frames, n_mels), at their places in the recording."""
     from librosa import mel_frequencies

@@ -153,7 +153,8 @@ def _layers(name: str) -> list[str]:
 
 def _head(model: EmotionModel, n_labels: int, name: str) -> str:
     """Return the name of the last linear layer, which gives a logit for each label."""
-    linear = [(layer, module) for layer, module in model.named_modules() if isinstance(module, nn.Linear)]
+    own = [(layer, module) for layer, module in model.named_modules() if isinstance(module, nn.Linear)]
+    linear = [(layer, module) for layer, module in own if not layer.startswith(f"{_NETWORK}speech.")]
     if not linear or linear[-1][1].out_features != n_labels:
         raise ModelError(f"{name!r} does not end in a linear layer of {n_labels} labels; train with its own labels")
     return str(linear[-1][0])

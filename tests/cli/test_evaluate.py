@@ -55,7 +55,7 @@ def test_text_is_plain_when_piped(corpus):
     result = evaluate(corpus)
     assert result.returncode == ALL_GOOD
     first, last = result.stderr.splitlines()
-    assert first == f"audio-emotion: testing speech-embedding on 16 utterances of {corpus} ..."
+    assert first == f"audio-emotion: testing whisper-tiny on 16 utterances of {corpus} ..."
     assert re.fullmatch(rf"audio-emotion: {re.escape(str(corpus))}: tested in \d+\.\d s", last)
     assert f"Test set: {corpus}\n          16 utterances of 2 speakers, " in result.stdout
     assert "95 % interval, 2 speakers" in result.stdout
@@ -64,6 +64,9 @@ def test_text_is_plain_when_piped(corpus):
 
 def test_json_and_html_of_two_folders(corpus, tmp_path):
     page = tmp_path / "reports" / "r.html"
+    shutil.copy(
+        ROOT / "inference" / "samples" / "happy.wav", corpus / "Actor_02" / "03-01-05-01-01-01-02.wav"
+    )  # as angry
     result = evaluate(corpus / "Actor_02", corpus / "Actor_15", "--json", "--html", page)
     assert result.returncode == ALL_GOOD
     reports, summary = from_json(result.stdout)
@@ -77,7 +80,7 @@ def test_json_and_html_of_two_folders(corpus, tmp_path):
     assert result.stderr.splitlines()[-1] == f"audio-emotion: report written to {page}"
     html = page.read_text("utf-8")
     assert html.index(f"<h2>{reports[0].source}") < html.index(f"<h2>{reports[1].source}")
-    assert "../corpus/Actor_02/03-01-" in html
+    assert "../corpus/Actor_02/03-01-05" in html
     assert list(page.parent.iterdir()) == [page]
 
 

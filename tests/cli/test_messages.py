@@ -36,9 +36,9 @@ def test_quiet_tells_errors_alone(run: Run, words: list[str]):
 def test_verbose_tells_model_back_end_and_times(run: Run):
     plain, told = run("infer", "word.wav"), run("infer", "word.wav", "-v")
     assert told.stdout == plain.stdout
-    assert re.search(r"audio-emotion: model speech-embedding .*, with onnx\S* on cpu, loaded in \d+ ms\n", told.stderr)
+    assert re.search(r"audio-emotion: model whisper-tiny .*, with onnx\S* on cpu, loaded in \d+ ms\n", told.stderr)
     assert re.search(r"audio-emotion: word.wav: predicted in \d+ ms\n", told.stderr)
-    assert "model speech-embedding" not in plain.stderr
+    assert "model whisper-tiny" not in plain.stderr
 
 
 def test_they_are_forgotten_with_the_command(run: Run):
@@ -58,7 +58,7 @@ def test_the_log_file_is_added_to_and_has_what_stderr_has_not(run: Run):
     assert lines[0] == "earlier"
     stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} "
     assert re.match(stamp + r"TRACE audio_emotion: audio-emotion \d", lines[1])
-    assert any(re.match(stamp + "DEBUG audio_emotion.inference.model: model speech-embedding", line) for line in lines)
+    assert any(re.match(stamp + "DEBUG audio_emotion.inference.model: model whisper-tiny", line) for line in lines)
     assert any(re.match(stamp + "ERROR audio_emotion: word.wav: is a file, expected a folder", line) for line in lines)
     assert "Traceback (most recent call last):" in lines, "where an error came from"
     assert re.match(stamp + r"DEBUG audio_emotion: exit code 1 after \d", lines[-1])

@@ -60,7 +60,7 @@ def test_every_architecture_is_listed_with_its_size_input_source_and_figures(
 
 def test_models_are_listed_with_their_figures_and_which_is_taken(mine: Path):
     architecture, figures, folder, taken = listed()["default"]
-    assert architecture == "speech-embedding"
+    assert architecture == "whisper-tiny"
     assert figures.startswith("UAR ")
     assert Path(folder).is_dir()
     assert taken == "the default"
@@ -94,11 +94,11 @@ def test_one_that_is_damaged_does_not_hide_the_others(mine: Path):
 
 def test_show_says_what_a_model_is_and_whether_it_is_whole(mine: Path):
     told = models("show")
-    assert re.match(r"name: +default\nname in results: +speech-embedding\narchitecture: +speech-embedding\n", told)
+    assert re.match(r"name: +default\nname in results: +whisper-tiny\narchitecture: +whisper-tiny\n", told)
     uar = f"{json.loads(models('show', '--json'))['figures']['UAR']:.4f}"
-    for words in ("licence:", "CC-BY-NC-SA-4.0", "ravdess (20 speakers)", "3 s at 16000 Hz", uar, "checksums match"):
+    for words in ("licence:", "CC-BY-NC-SA-4.0", "savee (106 speakers)", "3 s at 16000 Hz", uar, "checksums match"):
         assert words in told
-    assert json.loads(models("show", "mine", "--json"))["architecture"] == "speech-embedding"
+    assert json.loads(models("show", "mine", "--json"))["architecture"] == "whisper-tiny"
     (mine / "model.onnx").write_bytes(b"")
     result = run("models", "show", "mine")
     assert result.exit_code == 1
@@ -114,14 +114,14 @@ def test_path_names_the_folder(mine: Path):
 
 def test_the_default_is_what_infer_takes(mine: Path):
     sample = ROOT / "inference" / "samples" / "happy.wav"
-    (mine / "config.json").write_text((mine / "config.json").read_text().replace('"speech-embedding"', '"chosen"', 1))
+    (mine / "config.json").write_text((mine / "config.json").read_text().replace('"whisper-tiny"', '"chosen"', 1))
 
     def taken(*options: str) -> str:
         return json.loads(run("infer", sample, "--json", *options).stdout)["model"]
 
-    assert (models("default"), taken()) == ("default\n", "speech-embedding")
+    assert (models("default"), taken()) == ("default\n", "whisper-tiny")
     assert models("default", "mine") == "mine\n"
-    assert (models("default"), taken(), taken("--model", "default")) == ("mine\n", "chosen", "speech-embedding")
+    assert (models("default"), taken(), taken("--model", "default")) == ("mine\n", "chosen", "whisper-tiny")
     refused(1, "no model 'none' is stored; there are: default, mine", "default", "none")
     assert models("default", "default") == "default\n"
     assert not paths.chosen_model_file().exists()
@@ -165,7 +165,7 @@ def test_push_and_pull_by_folder(mine: Path, tmp_path: Path):
     pulled = run("models", "pull", tmp_path / "shared" / "mine", "--name", "theirs")
     assert pulled.stdout.endswith("use it with: audio-emotion infer FILE --model theirs\n")
     assert "ignored, because it is not part of a model: model.pkl\n" in pulled.stderr
-    assert "licence: CC-BY-NC-SA-4.0\n" in pulled.stderr
+    assert "licence: CC-BY-NC-SA-4.0 AND ODbL-1.0" in pulled.stderr
 
 
 def test_push_and_pull_by_a_hub_that_the_environment_names(mine: Path, monkeypatch: pytest.MonkeyPatch):

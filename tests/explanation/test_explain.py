@@ -36,7 +36,7 @@ def test_what_is_explained_is_the_answer(model: Model, happy: Explanation):
 def test_what_was_said_counts_and_faint_noise_before_it_does_not(model: Model):
     noise = 1e-4 * np.random.default_rng(0).standard_normal(2 * RATE).astype(np.float32)
     sound = np.concatenate([noise, voice(2.0, seed=3)])
-    found = explain(model, sound, RATE).attribution
+    found = explain(model, sound, RATE, gate=False).attribution
     half = len(found.over_time) // 2
     assert np.abs(found.over_time[half:]).sum() > 0.9 * np.abs(found.over_time).sum() > 0.1
     assert np.abs(found.heat[:, half:]).sum() > 0.9 * np.abs(found.heat).sum()
@@ -81,17 +81,3 @@ def test_what_cannot_be_explained_is_refused(model: Model, tmp_path: Path):
         explain(model, SAMPLE, method="guess")
     with pytest.raises(AudioError, match="no such file"):
         explain(model, tmp_path / "absent.wav")
-
-
-@pytest.mark.realdata
-def test_the_two_methods_agree_about_a_real_clip(model: Model, recordings: Path):
-    """Where one finds most, in half seconds, the other finds much."""
-    clip = recordings / "ravdess-speech" / "Actor_04" / "03-01-05-02-01-01-04.flac"
-    by_sound = explain(model, clip)
-    by_gradient = explain(load_model(device="cpu", backend="torch"), clip, method="gradients")
-    grid = np.arange(0, by_sound.times[-1], 0.5)
-    one, other = (
-        np.histogram((e.times[1:] + e.times[:-1]) / 2, grid, weights=e.attribution.over_time)[0]
-        for e in (by_sound, by_gradient)
-    )
-    assert np.corrcoef(one, other)[0, 1] > 0.7

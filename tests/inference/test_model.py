@@ -159,7 +159,7 @@ def test_backends(model: Model) -> None:
     assert in_floats.runtime.device == "cpu"
     one, other, small = (list(m.predict(LONG, RATE).scores.values()) for m in (exact, in_floats, model))
     assert np.allclose(one, other, atol=1e-4)
-    assert 1e-4 < np.abs(np.subtract(one, small)).max() < 0.1
+    assert 1e-4 < np.abs(np.subtract(one, small)).max() < 0.2
     with pytest.raises(UsageError, match="no backend is called 'tf'"):
         load_model(backend="tf")  # type: ignore[arg-type]
     with pytest.raises((UsageError, DeviceError)):

@@ -25,7 +25,7 @@ def test_originals_get_the_labels_of_their_16_khz_copies(recordings: Path):
         copy = recordings / "ravdess-speech" / f"Actor_{actor}" / f"{original.stem}.flac"
         first, second = model.predict(original), model.predict(copy)
         assert first.label == second.label
-        assert first.scores == pytest.approx(second.scores, abs=0.05)
+        assert first.scores == pytest.approx(second.scores, abs=0.2)
 
 
 def test_recording_level_does_not_change_the_label(recordings: Path):

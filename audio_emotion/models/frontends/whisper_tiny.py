@@ -9,6 +9,7 @@ measured from its loudest value, so that the level of a recording does not matte
 
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +42,10 @@ class WhisperTinyConfig:
     n_fft: int = 480
     hop: int = 160
 
+    n_mels: ClassVar[int] = 80
+    f_min: ClassVar[float] = 0.0
+    f_max: ClassVar[float] = 8_000.0
+
 
 class WhisperTiny(nn.Module):
     """(batch, n_samples) → (batch, 1, 384, n_samples // (4 hop)): 40 ms a frame, 0 where nothing is loud enough.
@@ -59,17 +64,27 @@ class WhisperTiny(nn.Module):
         if not 1 <= config.n_levels <= _N_LEVELS:
             raise ModelError(f"whisper-tiny: n_levels is {config.n_levels}, expected 1 to {_N_LEVELS}")
         self.config = config
-        self.log_mel = LogMel(config.sampling_rate, config.n_fft, config.hop, 80, 0.0, 8_000.0, 1e-10)
+        bands = config.n_mels, config.f_min, config.f_max
+        self.log_mel = LogMel(config.sampling_rate, config.n_fft, config.hop, *bands, 1e-10)
         for name, tensor in _encoder(config.n_levels).items():
             self.register_buffer(name.replace(".", "_"), tensor, persistent=False)
 
     @torch.no_grad()
     def forward(self, samples: Tensor) -> Tensor:
-        n_frames = samples.shape[1] // self.config.hop
-        spectrogram = self._spectrogram(samples)[:, :n_frames].transpose(1, 2)  # (B, 80, T)
-        spectrogram = spectrogram - spectrogram.amax(dim=(1, 2), keepdim=True)
-        loud = F.max_pool1d(spectrogram.amax(dim=1, keepdim=True), _STRIDE * _PAIR) > -_SPEECH_RANGE_DB
-        x = self._encode(spectrogram.clamp_min(-_RANGE_DB) / 40 + 1.5)
+        return self.of_log_mel(self._spectrogram(samples))
+
+    def of_log_mel(self, log_mel: Tensor, like: Tensor | None = None) -> Tensor:
+        """Return the features of a log-mel spectrogram (batch, n_frames, n_mels) in dB.
+
+        With ``like``, of the same shape, the loudest value and the loud frames are those of that one.
+        """
+        n_frames = log_mel.shape[1] // (_STRIDE * _PAIR) * _STRIDE * _PAIR  # without the last, which begins at the end
+        log_mel = log_mel[:, :n_frames].transpose(1, 2)  # (B, n_mels, T)
+        like = log_mel if like is None else like[:, :n_frames].transpose(1, 2)
+        peak = like.amax(dim=(1, 2), keepdim=True)
+        loudest = (like - peak).amax(dim=1, keepdim=True)
+        loud = F.max_pool1d(loudest, _STRIDE * _PAIR) > -_SPEECH_RANGE_DB
+        x = self._encode((log_mel - peak).clamp_min(-_RANGE_DB) / 40 + 1.5)
         return (F.avg_pool1d(x.transpose(1, 2), _PAIR) * loud)[:, None]
 
     def _spectrogram(self, samples: Tensor) -> Tensor:
