@@ -91,8 +91,8 @@ def test_windows_are_counted_for_long_ones_too(client):
 def test_long_windows_reach_the_model_in_small_batches(client, ask, monkeypatch):
     """Batches of any size made the runtime keep memory for the largest of them for good."""
     runtime, sizes = client.service.model("").runtime._runtime, []
-    original = runtime.logits
-    monkeypatch.setattr(runtime, "logits", lambda windows: sizes.append(len(windows)) or original(windows))
+    original = runtime.outputs
+    monkeypatch.setattr(runtime, "outputs", lambda windows: sizes.append(len(windows)) or original(windows))
     assert ask(encoded(voice(40.0)), "timeline=true&window=30&hop=0.5").status_code == 200
     assert sum(sizes) > 300
     assert max(sizes) <= MAX_BATCH
@@ -110,14 +110,14 @@ def test_a_short_request_overtakes_long_ones():
     with served(jobs=1, duration_s=600.0) as client:
         background = client.service.model("").runtime.background
         started, leave = threading.Event(), threading.Event()
-        original = background.logits
+        original = background.outputs
 
         def held(windows):
             started.set()
             leave.wait(60)
             return original(windows)
 
-        background.logits = held
+        background.outputs = held
         long = encoded(voice(300.0, 8_000), 8_000)
         statuses = []
 
@@ -141,7 +141,7 @@ def test_work_stops_when_the_client_leaves():
     with live(jobs=1, duration_s=3600.0) as address:
         server = SERVICES[address]
         runtime = server.model("").runtime._runtime
-        n_windows, original, seen = [], runtime.logits, threading.Event()
+        n_windows, original, seen = [], runtime.outputs, threading.Event()
 
         def slow(windows):
             n_windows.append(len(windows))
@@ -149,7 +149,7 @@ def test_work_stops_when_the_client_leaves():
             time.sleep(0.05)
             return original(windows)
 
-        runtime.logits = slow
+        runtime.outputs = slow
         body = form(encoded(voice(600.0, 8_000), 8_000))
         connection = http.client.HTTPConnection("127.0.0.1", urlsplit(address).port, timeout=60)
         connection.request("POST", "/v1/emotions?timeline=true&hop=0.1", body, {"Content-Type": BOUNDARY})
