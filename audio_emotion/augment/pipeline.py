@@ -47,7 +47,7 @@ class Sounds:
         self._rate = sampling_rate
         self._window = window_samples
         self._seed = seed
-        self._ids = [_number(one) for one in (range(len(clips)) if ids is None else ids)]
+        self._ids = [_number(utterance_id) for utterance_id in (range(len(clips)) if ids is None else ids)]
         self._used = made(table, WAVEFORM)
         self._versions: int = table.get("versions", 0)
         self._renderings = ScratchArrays()

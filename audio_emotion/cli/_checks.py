@@ -59,17 +59,15 @@ def grouping_of(text: str | None) -> "Grouping | None":
 
 def formats_of(formats: list[str] | None, as_json: bool, several: bool, request: Request) -> tuple[str, ...]:
     """Return the requested formats, checked for conflicts."""
-    chosen = tuple(dict.fromkeys([*(formats or []), *(["json"] if as_json else [])])) or (
-        "json" if several else "text",
-    )
-    for name in chosen:
+    names = tuple(dict.fromkeys([*(formats or []), *(["json"] if as_json else [])])) or ("json" if several else "text",)
+    for name in names:
         get_writer(name, ())
-    if len(chosen) > 1 and not several:
-        raise UsageError(f"formats {', '.join(chosen)} cannot all go to standard output; add --output-dir DIR")
-    mute = [name for name in chosen if name not in _TELL_CHANNELS]
+    if len(names) > 1 and not several:
+        raise UsageError(f"formats {', '.join(names)} cannot all go to standard output; add --output-dir DIR")
+    mute = [name for name in names if name not in _TELL_CHANNELS]
     if request.channels == "each" and mute:
         raise UsageError(f"the format {mute[0]} does not show channels; use {', '.join(_TELL_CHANNELS)}")
-    return chosen
+    return names
 
 
 def check_fit(
@@ -166,15 +164,15 @@ def check_cluster(
     _refuse("--engine ray", unfit)
 
 
-def _same_file(one: Path, other: Path) -> bool:
+def _same_file(first: Path, other: Path) -> bool:
     """Whether two paths are the same existing file."""
     try:
-        return one.samefile(other)
+        return first.samefile(other)
     except OSError:
         return False
 
 
 def _refuse(option: str, others: Mapping[str, bool]) -> None:
-    for other, asked in others.items():
-        if asked:
+    for other, is_used in others.items():
+        if is_used:
             raise UsageError(f"{other} cannot be used with {option}; remove one of them")

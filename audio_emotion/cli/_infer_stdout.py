@@ -34,18 +34,18 @@ class StdoutWriter:
     def __init__(self, writer: Writer, heading: str, *, is_text: bool) -> None:
         self.writer, self.is_text = writer, is_text
         self._heading = heading
-        self._begun = False
+        self._has_started = False
 
     def write(self, text: str) -> None:
         """Print a part of a result immediately."""
-        if text and not self._begun:
-            self._begun = True
+        if text and not self._has_started:
+            self._has_started = True
             text = self._heading + self.writer.head() + text
         print(text, end="", flush=True)
 
     def close(self, answered: bool) -> None:
         """Print what follows the last result; an empty document or list is complete too."""
-        if self._begun:
+        if self._has_started:
             self.write(self.writer.tail())
         elif answered or self.writer.many:
             print((self._heading if answered else "") + self.writer.head() + self.writer.tail(), end="")
@@ -145,22 +145,22 @@ def _answers(
     name = _called(recording)
     source: Sound = standard_input() if name else recording
     settings, trouble = request.timeline, None
-    told = Source(str(recording), models.base.config.name, models.base.runtime.device)
+    info = Source(str(recording), models.base.config.name, models.base.runtime.device)
     end_s: float | None = None
     with audio.open_recording(source, request.stream, name=name) as opened:
         for channel in audio.channel_numbers(opened, request.channels):
             part = request.part(channel)
             model = models.of(recording, channel)
             if request.along_time or request.segments is not None:
-                segments = _heard(model, opened, request, part, recording)
-                answer, stopped = _along_time(segments, told, model, channel, page)
+                segments = _segments(model, opened, request, part, recording)
+                answer, stopped = _along_time(segments, info, model, channel, page)
                 trouble = trouble or stopped
             else:
-                said = model.predict(opened, part=part, gate=settings.gate, vad=settings.vad)
-                answer = Result(told, apply_min_confidence(said, settings.min_confidence))
+                prediction = model.predict(opened, part=part, gate=settings.gate, vad=settings.vad)
+                answer = Result(info, apply_min_confidence(prediction, settings.min_confidence))
                 page.write(page.writer.result(answer))
                 if page.is_text:
-                    cautions.see(opened.name, said)
+                    cautions.see(opened.name, prediction)
             end_s = answer.prediction.end
             yield answer
         is_whole = request.segments is None and request.end is None and not request.timeline.min_duration_s
@@ -176,7 +176,7 @@ def _called(recording: Path) -> str | None:
     return STDIN_NAME if str(recording) == STDIN else None
 
 
-def _heard(
+def _segments(
     model: Model, source: audio.Recording, request: Request, part: AudioRegion, recording: Path
 ) -> Iterator[Prediction]:
     """Yield the prediction of each window, or of each segment that was given."""
@@ -193,25 +193,25 @@ def _heard(
 
 
 def _along_time(
-    heard: Iterator[Prediction], told: Source, model: Model, channel: int | None, page: StdoutWriter
+    segments: Iterator[Prediction], info: Source, model: Model, channel: int | None, page: StdoutWriter
 ) -> tuple[Result, AudioError | None]:
     """Write segments as they arrive; return the result, and the error that ended them early, if any.
 
     Raises:
         AudioError: no segment could be predicted.
     """
-    said: list[Prediction] = []
+    written: list[Prediction] = []
     stopped = None
     try:
-        for segment in heard:
-            page.write(("" if said else page.writer.begin(told)) + page.writer.segment(told, segment))
-            said.append(segment)
+        for segment in segments:
+            page.write(("" if written else page.writer.begin(info)) + page.writer.segment(info, segment))
+            written.append(segment)
     except AudioError as error:
-        if not said:
+        if not written:
             raise
         stopped = error
-    answer = Result(told, overall(said, model.config, channel), tuple(said))
-    page.write(("" if said else page.writer.begin(told)) + page.writer.end(answer))
+    answer = Result(info, overall(written, model.config, channel), tuple(written))
+    page.write(("" if written else page.writer.begin(info)) + page.writer.end(answer))
     return answer, stopped
 
 

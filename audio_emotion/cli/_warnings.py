@@ -29,10 +29,10 @@ class Cautions:
         self._streams: list[str] = []
         self._notes: dict[str, list[str]] = {}  # the names of the recordings that each is about
 
-    def see(self, name: str, said: Prediction) -> None:
+    def see(self, name: str, prediction: Prediction) -> None:
         """Check the duration of a recording that was predicted as a whole."""
-        seconds = said.end - said.start
-        if seconds < SHORT_S and said.label != NO_SPEECH:
+        seconds = prediction.end - prediction.start
+        if seconds < SHORT_S and prediction.label != NO_SPEECH:
             self._short.append(f"{name} is short, {seconds:.1f} s of sound")
 
     def read(self, recording: Recording, end_s: float | None, *, is_named: bool = False) -> None:
@@ -87,6 +87,6 @@ class Cautions:
             yield f"{_one_of(names)}: {text}"
 
 
-def _one_of(told: list[str]) -> str:
+def _one_of(messages: list[str]) -> str:
     """Return the first warning, and the number of others."""
-    return told[0] + (f" (and {len(told) - 1} more)" if told[1:] else "")
+    return messages[0] + (f" (and {len(messages) - 1} more)" if messages[1:] else "")

@@ -45,12 +45,12 @@ def find(names: Iterable[str], recursive: bool = False) -> list[Input]:
     """
     found: dict[str, Input] = {}
     for name in names:
-        for given in _one(name, recursive):
+        for given in _expanded(name, recursive):
             found.setdefault(given.name, given)
     return sorted(found.values(), key=lambda given: given.name)
 
 
-def _one(name: str, recursive: bool) -> Iterator[Input]:
+def _expanded(name: str, recursive: bool) -> Iterator[Input]:
     if name.lower().partition("?")[0].endswith(MANIFESTS):
         yield from (Input(named, _UNKNOWN) for named in _manifest(name))
     elif is_address(name):

@@ -53,7 +53,7 @@ class Findings:
                 "" if trial.uar is None else percent(trial.uar),
                 " ".join(map(percent, trial.folds)),
                 f"{trial.seconds:.0f}",
-                *(_shown(trial.chosen[key]) if key in trial.chosen else "" for key in keys),
+                *(_shown(trial.parameters[key]) if key in trial.parameters else "" for key in keys),
             )
             for trial in self.trials
         )
@@ -74,7 +74,7 @@ class Findings:
                 "folds": list(trial.folds),
                 "seconds": trial.seconds,
                 "settings": {
-                    d.key: d.value(trial.chosen[d.key]) for d in self.space.dimensions if d.key in trial.chosen
+                    d.key: d.value(trial.parameters[d.key]) for d in self.space.dimensions if d.key in trial.parameters
                 },
                 "problem": trial.problem,
             }
@@ -95,7 +95,7 @@ class Findings:
         """
         best = self.best
         assert best.uar is not None
-        config = self.space.config(best.chosen).to_toml()
+        config = self.space.config(best.parameters).to_toml()
         return (
             f"# Search {self.name}, trial {best.number} of {len(self.trials)}: UAR {percent(best.uar)} %, the highest\n"
             f"# of all and so above what it reaches on others. Protocol: {self.protocol}.\n{config}"
@@ -114,9 +114,9 @@ class Findings:
         slices = {
             dimension.key: plots.Slice(
                 {
-                    t.number: _shown(t.chosen[dimension.key]) if dimension.choices else t.chosen[dimension.key]
+                    t.number: _shown(t.parameters[dimension.key]) if dimension.choices else t.parameters[dimension.key]
                     for t in judged
-                    if dimension.key in t.chosen
+                    if dimension.key in t.parameters
                 },
                 tuple(map(_shown, dimension.names)),
                 dimension.log,

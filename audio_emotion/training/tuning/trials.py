@@ -47,7 +47,7 @@ class Tried:
         state: ``complete``, ``pruned``, ``failed``, ``interrupted`` (tried again under another number) or ``running``.
         uar: mean validation UAR over the folds, 0 to 1; of a pruned one, over what was run; None: nothing was.
         folds: the validation UAR of each fold that was finished.
-        chosen: by key, what was tried, as a study stores it.
+        parameters: by key, what was tried, as a study stores it.
         problem: why it failed.
         seconds: what it took.
     """
@@ -56,7 +56,7 @@ class Tried:
     state: str
     uar: float | None
     folds: tuple[float, ...]
-    chosen: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
     problem: str = ""
     seconds: float = 0.0
 

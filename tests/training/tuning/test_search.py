@@ -45,7 +45,7 @@ def plan(home: Path, tmp_path: Path, make_ravdess) -> SearchPlan:
 
 def settings(name: str) -> dict[int, dict]:
     """What was tried by all trials that came to an end, in no order of their numbers."""
-    return sorted((json.dumps(t.chosen) for t in findings(name).trials if t.state == "complete"), key=str)
+    return sorted((json.dumps(t.parameters) for t in findings(name).trials if t.state == "complete"), key=str)
 
 
 def test_a_search_is_kept_continued_reported_and_used(plan: SearchPlan, tmp_path: Path):
@@ -66,7 +66,7 @@ def test_a_search_is_kept_continued_reported_and_used(plan: SearchPlan, tmp_path
     assert "optimizer.lr" in (tmp_path / "slices.svg").read_text()
     (tmp_path / "best.toml").write_text(found.toml())
     config = read_config(tmp_path / "best.toml")
-    assert config.optimizer.lr == found.best.chosen["optimizer.lr"]
+    assert config.optimizer.lr == found.best.parameters["optimizer.lr"]
     assert config.parameters["channels"] == (4, 8, 8) or config.parameters["channels"] == [4, 8, 8]
     with pytest.raises(UsageError, match="holds a search with another sampler, seed"):
         search(replace(plan, sampler="random", seed=1), 4, silent)
@@ -120,12 +120,12 @@ def test_test_speakers_take_no_part_and_poor_trials_are_pruned(plan: SearchPlan,
     rates = [0.1, 0.05, 0.003, 0.004, 0.01, 0.0005]  # the two highest are drawn last
     space = space_of({**SPACE.base, "epochs": 10, "search": {"optimizer": {"lr": {"choices": rates}}}})
     tried = search(replace(plan, space=space, sampler="grid", n_folds=3), 100, silent).tried()
-    assert {trial.chosen["optimizer.lr"] for trial in tried} == set(rates), "a grid tries every point once"
+    assert {trial.parameters["optimizer.lr"] for trial in tried} == set(rates), "a grid tries every point once"
     assert len(tried) == len(rates)
     pruned = [trial for trial in tried if trial.state == "pruned"]
-    assert {trial.chosen["optimizer.lr"] for trial in pruned} == {0.1, 0.05}
+    assert {trial.parameters["optimizer.lr"] for trial in pruned} == {0.1, 0.05}
     assert all(trial.folds == () and trial.uar for trial in pruned), "early in the first fold"
-    assert findings("study").best.chosen["optimizer.lr"] == min(rates)
+    assert findings("study").best.parameters["optimizer.lr"] == min(rates)
 
     everybody = {f"ravdess/{actor:02}" for actor in range(1, 5)}
     (tested,) = everybody - set().union(*(train | validation for train, validation in heard))
@@ -192,7 +192,7 @@ def test_killed_and_resumed_it_tries_the_same(plan: SearchPlan, tmp_path: Path):
     tried = findings("study").trials
     assert [trial.state for trial in tried] == ["complete"] * 3 + ["interrupted"]
     again = next(trial for trial in tried if trial.number == 2)
-    assert again.chosen == tried[-1].chosen, "it is tried again"
+    assert again.parameters == tried[-1].parameters, "it is tried again"
     search(replace(plan, name="whole"), 3, silent)
     assert settings("study") == settings("whole"), "as a search that was left alone"
 
