@@ -59,7 +59,7 @@ def test_a_part_a_channel_and_each_channel(cli, tmp_path: Path):
     assert second["label"] == "no speech"
     part = json.loads(cli("infer", "call.wav", "--start", 1, "--end", 2.5, "--json").stdout)
     assert (part["start"], part["end"]) == (1.0, 2.5)
-    for wrong in (["--channels", "left"], ["--channels", "each", "--format", "csv"], ["--start", 3, "--end", 2]):
+    for wrong in (["--channels", "left"], ["--channels", "each", "--format", "srt"], ["--start", 3, "--end", 2]):
         result = cli("infer", "call.wav", *wrong)
         assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
 

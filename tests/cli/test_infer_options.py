@@ -64,7 +64,7 @@ def refused(result: Result, code: int, words: str) -> None:
         ("s3://bucket/a.wav", "s3://bucket/a.wav is in an object store; add --engine ray"),
         ("--plot x.gif", "x.gif: a plot is a .png or an .svg file"),
         ("--plot x.png long.wav", "--plot needs one recording, but 2 are given"),
-        ("--report x.html", "--report shows a recording over time; add --segments FILE or --timeline"),
+        ("--report x.html", "--report shows a recording over time; add --segments FILE, --speakers auto or --timeline"),
         ("--report x.pdf --timeline", "x.pdf: a report is an .html file; change its name"),
         ("--report x.html --timeline long.wav", "--report needs one recording, but 2 are given"),
         ("--embed-audio", "--embed-audio has no effect without --report FILE"),

@@ -224,7 +224,7 @@ def test_no_cell_is_a_formula_for_a_spreadsheet(name: str, start: str):
     evil = f"{start}cmd|' /C calc'!A0"
     labels = (evil, "sad")
     prediction = Prediction(0.0, 1.0, evil, 0.75, {evil: 0.75, "sad": 0.25}, 1)
-    text = formats.get_writer(name, labels).render([Result(evil, "model", "cpu", prediction)])
+    text = formats.get_writer(name, labels).render([Result(Source(evil, "model", "cpu"), prediction)])
     cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
     assert any("calc" in cell for cell in cells)
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
