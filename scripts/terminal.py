@@ -1,4 +1,4 @@
-"""Draw the picture of a terminal that the first page of the documentation shows: `python -m scripts.terminal` from the checkout's root.
+"""Draw the picture of a terminal for the documentation: `python -m scripts.terminal` from the checkout's root.
 
 The commands are run, one after the other, and what they print is what the picture shows; it is an SVG that types them,
 by CSS alone. Times are the commands' own, and where they are shorter than a reader, a pause follows.
