@@ -112,7 +112,7 @@ def explain(
     >>> from audio_emotion import explain, load_model
     >>> explanation = explain(load_model(device="cpu"), "inference/samples/sad.wav")
     >>> explanation.label, explanation.attribution.heat.shape
-    ('sad', (12, 22))
+    ('sad', (12, 29))
     """
     check_method(method)
     index = _index(model, label)

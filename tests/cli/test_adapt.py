@@ -16,7 +16,7 @@ from tests.sounds import RATE, voice
 @pytest.fixture
 def folders(here: Path) -> Path:
     """Two folders with the voices of a speaker each."""
-    for name, pitch in (("anna", 220.0), ("ben", 100.0)):
+    for name, pitch in (("anna", 220.0), ("ben", 150.0)):
         Path(name).mkdir()
         for i in range(6):
             soundfile.write(f"{name}/{i}.wav", voice(1.2, seed=i, pitch_hz=pitch), RATE)
@@ -45,7 +45,7 @@ def test_an_adapted_model_is_stored_and_used_by_name(adapt: Callable[..., Result
     assert "adapted default to 6 recordings (6 windows with speech)" in result.stderr
     config = checkpoint.read(checkpoint.find("anna"))
     assert config.name == "anna"
-    assert config.adaptation == {"shrinkage": 15.0, "model": "default", "recordings": 6, "windows": 6}
+    assert config.adaptation == {"shrinkage": 10.0, "model": "default", "recordings": 6, "windows": 6}
     base = checkpoint.read(checkpoint.find("default"))
     assert config.sha256[checkpoint.GRAPH] == base.sha256[checkpoint.GRAPH]
     by_name = scores(infer("anna/0.wav", "--model", "anna", "-f", "jsonl"))
@@ -98,11 +98,11 @@ def test_a_batch_adapts_and_a_run_that_continues_uses_the_same_shift(adapt: Call
     adapted = load_model(device="cpu").adapt("anna").predict("anna/0.wav").scores["happy"]
     assert json.loads(first.splitlines()[0])["scores"]["happy"] == pytest.approx(adapted, abs=1e-6)
     soundfile.write("anna/6.wav", voice(1.2, seed=9, pitch_hz=300.0), RATE)
-    assert "1 answered, 6 answered before" in run("--adapt", "folder").stderr
+    assert "1 processed, 6 already done" in run("--adapt", "folder").stderr
     assert Path("out/results.jsonl").read_text("utf-8").startswith(first)
     refused = run()
     assert refused.exit_code == 2
-    assert "was begun with adapt 'folder', this run has None" in refused.stderr
+    assert "was started with adapt 'folder', this run has None" in refused.stderr
     assert run("--restart").exit_code == 0
     assert not Path("out/adaptation.safetensors").exists()
 
@@ -129,7 +129,7 @@ def test_what_does_not_go_with_adapt_is_refused(adapt: Callable[..., Result], in
     for arguments, message in (
         (["anna", "--adapt", "town"], "--adapt is 'town', expected all, folder or speaker"),
         (["anna", "--adapt", "speaker"], "--adapt speaker needs to know who speaks"),
-        (["-", "--adapt", "all"], "standard input (-) does not go with --adapt"),
+        (["-", "--adapt", "all"], "standard input (-) cannot be used with --adapt"),
     ):
         result = infer(*arguments)
         assert result.exit_code == 2

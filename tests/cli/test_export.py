@@ -69,9 +69,8 @@ def test_the_program_in_it_agrees_with_infer_for_any_length(cli: Cli, tmp_path: 
     assert scores_of(ask(out, clip, "model.onnx")) == pytest.approx(floats.predict(clip).scores, abs=1e-3)
     stereo = tmp_path / "stereo.wav"
     soundfile.write(stereo, np.stack([sounds[1], 0.5 * sounds[1]], 1).repeat(3, axis=0), 3 * RATE, subtype="FLOAT")
-    assert scores_of(ask(out, stereo)) == pytest.approx(
-        model.predict(stereo).scores, abs=5e-3
-    )  # resampled in one piece
+    # The program resamples in one piece, infer in blocks: integers make more of that difference than floats do.
+    assert scores_of(ask(out, stereo, "model.onnx")) == pytest.approx(floats.predict(stereo).scores, abs=1e-3)
 
 
 def test_the_program_says_what_it_wants(cli: Cli, tmp_path: Path) -> None:

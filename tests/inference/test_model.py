@@ -1,4 +1,3 @@
-import doctest
 import io
 import subprocess
 import sys
@@ -160,7 +159,7 @@ def test_backends(model: Model) -> None:
     one, other, small = (list(m.predict(LONG, RATE).scores.values()) for m in (exact, in_floats, model))
     assert np.allclose(one, other, atol=1e-4)
     assert 1e-4 < np.abs(np.subtract(one, small)).max() < 0.2
-    with pytest.raises(UsageError, match="no backend is called 'tf'"):
+    with pytest.raises(UsageError, match="unknown backend 'tf'"):
         load_model(backend="tf")  # type: ignore[arg-type]
     with pytest.raises((UsageError, DeviceError)):
         load_model(device="cuda", backend="onnx-int8")
@@ -177,15 +176,6 @@ print(sorted({"torch", "librosa", "sklearn", "scipy", "matplotlib", "rich", "av"
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize("module", ["core.paths", "inference.model", "inference.timeline"])
-def test_examples(module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    loaded = __import__(f"audio_emotion.{module}", fromlist=[module])
-    results = doctest.testmod(loaded)
-    assert results.failed == 0
-    assert results.attempted > 0
 
 
 @pytest.mark.realdata

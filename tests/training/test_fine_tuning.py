@@ -114,7 +114,7 @@ def test_frozen_layers_stay_and_their_batch_norms_are_still():
     assert frozen == set(taken.frozen)
     assert {name.split(".")[1] for name in frozen} == {"convolution", "pool"}
     for patterns, problem in (
-        (["blocs"], "'blocs' names no layer; there are: projection, convolution, pool"),
+        (["blocs"], "'blocs' matches no layer; there are: projection, convolution, pool, head, speech"),
         (["head"], "is new, since the labels differ"),
         (["*"], "is new|nothing is left"),
     ):
