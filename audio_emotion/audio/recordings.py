@@ -206,7 +206,7 @@ def open_recording(source: AudioSource, stream: int | None = None, *, name: str 
 
     >>> with open_recording("inference/samples/happy.wav") as recording:
     ...     print(recording.header.sampling_rate, sum(map(len, recording.blocks(8_000))))
-    16000 13147
+    16000 13177
     """
     if isinstance(source, Recording):
         yield source

@@ -206,9 +206,13 @@ def writing_file(target: Path) -> Iterator[Path]:
     After an error, an interrupt or a crash the old file is still there.
 
     Raises:
-        StorageError: ``target`` is a folder, or its parent folder is not writable.
+        StorageError: ``target`` is a folder, its name is too long, or its parent folder is not writable.
     """
-    if target.is_dir():
+    try:
+        is_folder = target.is_dir()
+    except OSError as error:  # the name is too long, or a folder above may not be searched
+        raise StorageError(f"cannot write {target} ({error.strerror}); nothing was changed") from error
+    if is_folder:
         raise StorageError(f"{target}: is a folder, expected the name of a file to write")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

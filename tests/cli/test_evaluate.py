@@ -137,7 +137,7 @@ def test_nothing_to_test_leaves_no_report(tmp_path):
         (["x", "--html", "tests"], NOTHING_DONE, "is a folder, expected the name of a file"),
         (["x", "--device", "abacus"], USAGE, "no device is called 'abacus'"),
         (["x", "--seed", "-1"], USAGE, "--seed"),
-        ([], USAGE, "DIR|TABLE"),
+        ([], USAGE, "missing argument 'SOURCE...'"),
     ],
 )
 def test_what_cannot_be_done_is_said(arguments, code, words):

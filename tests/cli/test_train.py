@@ -136,4 +136,4 @@ def test_folds_need_no_launcher(home, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     result = CliRunner().invoke(app, ["train", "--folds", "emobox"])
     assert result.exit_code == 2
-    assert "start it without a launcher" in result.stderr
+    assert "run it without a launcher" in result.stderr

@@ -114,6 +114,12 @@ def test_writing_file_refuses_a_folder(tmp_path):
         pass
 
 
+def test_a_name_that_is_too_long_is_one_clear_error(tmp_path):
+    with pytest.raises(StorageError, match="File name too long"), paths.writing_file(tmp_path / ("n" * 256)):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
 def test_writing_file_below_a_file(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot write to"), paths.writing_file(tmp_path / "file" / "report.html"):

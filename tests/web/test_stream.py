@@ -47,13 +47,26 @@ def test_it_says_what_a_timeline_of_the_whole_does(client, rate, size):
         assert got == pytest.approx(wanted, abs=1e-4)
 
 
-def test_channels_are_mixed(client):
-    two = np.repeat(voice(2.0)[:, None], 2, axis=1) * [1, -1]
-    with client.websocket_connect(f"{URL}?channels=2") as socket:
-        socket.send_bytes(pcm(two))
+def scores(client, frames: np.ndarray) -> dict[str, float]:
+    """The scores of a stream of one window, (n_frames, n_channels) in 16 bits."""
+    with client.websocket_connect(f"{URL}?channels={frames.shape[1]}") as socket:
+        socket.send_bytes(frames.tobytes())
         socket.send_text("end")
         (line,), _ = rest(socket)
-    assert json.loads(line)["label"] == "no speech"
+    return json.loads(line)["scores"]
+
+
+def test_channels_are_mixed(client):
+    voices = np.stack([voice(2.0, seed=1), voice(2.0, seed=2, pitch_hz=220.0)], axis=1)
+    two = 2 * (voices * 16_383).astype("<i2")  # even, so that the mean has no fraction
+    mix = two.mean(axis=1, keepdims=True).astype("<i2")
+    assert scores(client, two) == pytest.approx(scores(client, mix), abs=1e-4)
+    assert scores(client, two) != pytest.approx(scores(client, two[:, :1]), abs=0.01)
+
+
+def test_channels_out_of_phase_do_not_cancel_each_other(client):
+    mono = (voice(2.0)[:, None] * 32_767).astype("<i2")
+    assert scores(client, np.hstack([mono, -mono])) == pytest.approx(scores(client, mono), abs=1e-4)
 
 
 def test_a_stream_without_sound_has_no_answer(client):

@@ -181,14 +181,14 @@ def test_no_worker_outlives_a_killed_parent(tmp_path: Path):
     paths = write(tmp_path, ["hang", "hang"])
     program = (
         "import json, sys\n"
-        "from audio_emotion.batch.workers import Limits, Pool, Reader\n"
-        "with Pool(json.loads(sys.argv[1]), Reader('tests.poison:read', {}), 2, Limits()) as pool:\n"
-        "    for events in pool:\n"
-        "        print(*[child._process.pid for child in pool._workers], flush=True)\n"
+        "from audio_emotion.batch.workers import Limits, Reader, WorkerStream\n"
+        "with WorkerStream(json.loads(sys.argv[1]), Reader('tests.poison:read', {}), 2, Limits()) as stream:\n"
+        "    for events in stream:\n"
+        "        print(*[child._process.pid for child in stream._workers], flush=True)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program, json.dumps(paths)], cwd=ROOT, stdout=subprocess.PIPE)
     while len(workers := parent.stdout.readline().split()) < 2:
-        pass
+        assert parent.poll() is None, "it ended before both workers had started"
     time.sleep(0.5)
     parent.kill()
     parent.wait()
