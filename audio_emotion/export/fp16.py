@@ -1,8 +1,10 @@
-"""A model's graph → the same graph with its convolutions in 16-bit floats: half their weights' size."""
+"""A model's graph → the same graph with its large layers in 16-bit floats: half their weights' size."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from audio_emotion.export.encoder import encoder_products
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -11,20 +13,22 @@ if TYPE_CHECKING:
 def halve(model: "ModelProto") -> None:
     """Let a graph's convolutions compute in 16-bit floats, in place; all that is around them stays in 32 bits.
 
-    A spectrogram of the frontend's spans more than 16 bits can hold: so the cast stands before each convolution.
+    So do the products with the matrices of an encoder in the frontend. A spectrogram of the frontend's spans more than
+    16 bits can hold: so the cast stands before each of these layers.
     """
     graph = model.graph
-    nodes = list(graph.node)
+    nodes, products = list(graph.node), encoder_products(graph)
     del graph.node[:]
     for node in nodes:
-        graph.node.extend(_in_half(graph, node) if node.op_type == "Conv" else [node])
+        large = node.op_type == "Conv" or node.name in products
+        graph.node.extend(_in_half(graph, node) if large else [node])
     used = {name for node in graph.node for name in node.input}
     for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
         graph.initializer.remove(tensor)
 
 
 def _in_half(graph: "GraphProto", node: "NodeProto") -> "list[NodeProto]":
-    """Return a convolution between two casts; weights that the graph holds are stored in 16 bits."""
+    """Return a layer between two casts; weights that the graph holds are stored in 16 bits."""
     from onnx import TensorProto, helper, numpy_helper
 
     held = {tensor.name: tensor for tensor in graph.initializer}

@@ -1,8 +1,8 @@
 """A stored model → one file for other programs: waveform in, probabilities out, and a description of them.
 
-ONNX in 32-bit floats, with its convolutions in 16-bit floats or its layers in 8-bit integers; ONNX Runtime's own
-format, which its builds for phones read; and a program of ``torch.export``. The frontend stays in 32-bit floats in all
-of them.
+ONNX in 32-bit floats, with its large layers in 16-bit floats or 8-bit integers; ONNX Runtime's own format, which its
+builds for phones read; and a program of ``torch.export``. The frontend's spectrogram stays in 32-bit floats in all of
+them.
 """
 
 import json

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 
 from audio_emotion.core import paths
 from audio_emotion.core.types import FloatArray
@@ -32,16 +33,21 @@ def test_every_layer_between_the_first_and_the_pooling_and_nothing_else_is_in_in
     made_of = {output: node for node in graph.node for output in node.output}
     first, *layers = [node for node in graph.node if node.op_type == "Conv"]
     head = [node for node in graph.node if node.op_type == "Gemm"]  # a shift moves what it reads out of any range
-    assert len(head) == 2
+    assert sorted(node.input[1] for node in head) == [
+        *(f"network.{layer}.weight" for layer in ("head.2", "head.6", "speech.1", "speech.3")),
+    ]
     for node in (first, *head):
         assert kinds[node.input[1]] == onnx.TensorProto.FLOAT
-    assert len(layers) > 7
-    for node in layers:
+    products = [node for node in graph.node if node.op_type == "MatMul"]
+    encoder = [node for node in products if made_of.get(node.input[1], node).op_type == "DequantizeLinear"]
+    assert (len(layers), len(encoder)) == (5, 16)
+    for node in (*layers, *encoder):
         source = made_of[node.input[1]]  # the weights' DequantizeLinear
         assert kinds[source.input[0]] == onnx.TensorProto.INT8
-    products = [node for node in graph.node if node.op_type == "MatMul"]
-    assert products
-    assert all(kinds.get(name, onnx.TensorProto.FLOAT) == onnx.TensorProto.FLOAT for p in products for name in p.input)
+    others = [node for node in products if node not in encoder]  # the spectrum, and frames with each other: attention
+    assert len(others) == 10
+    for name in (name for node in others for name in node.input):
+        assert name not in made_of or made_of[name].op_type != "DequantizeLinear"
 
 
 def test_weights_leave_room_for_the_sum_of_two_products(integers: Path) -> None:
@@ -82,9 +88,12 @@ def test_a_cut_from_below_is_left_to_the_integers_that_end_there(tmp_path: Path,
     assert np.abs(small - floats).max() < 0.3 * np.ptp(floats)
 
 
-def test_less_silence_is_read_around_a_sound_than_would_change_nothing(integers: Path, windows: FloatArray) -> None:
-    """What that changes is less than what the integers do."""
-    graph = paths.bundled_model_dir() / checkpoint.GRAPH
+def test_less_silence_is_read_around_a_sound_than_would_change_nothing(tmp_path: Path, windows: FloatArray) -> None:
+    """What that changes is less than what the integers do, in a network whose windows may be shortened."""
+    torch.manual_seed(0)
+    write_weights(build("speech-embedding", 8), tmp_path, 48_000)
+    graph, integers = tmp_path / checkpoint.GRAPH, tmp_path / checkpoint.INT8_GRAPH
+    write_int8(graph, integers, windows)
     exact, narrow = (
         Margin.of({entry.key: entry.value for entry in onnx.load(path).metadata_props}) for path in (graph, integers)
     )

@@ -9,6 +9,7 @@ from audio_emotion.core.errors import ModelError, UsageError
 from audio_emotion.core.types import FloatArray
 from audio_emotion.export import variants
 from audio_emotion.export.variants import KINDS, Origin, runner, write
+from audio_emotion.inference.backends.trim_padding import Margin
 from audio_emotion.inference.model import load_model
 from audio_emotion.models import checkpoint
 from tests.sounds import voice
@@ -54,14 +55,16 @@ def test_a_graph_says_what_it_is(origin: Origin, tmp_path: Path) -> None:
     assert int(said["opset"]) == next(entry.version for entry in model.opset_import if not entry.domain)
 
 
-def test_only_convolutions_are_in_16_bits(origin: Origin, tmp_path: Path) -> None:
+def test_only_convolutions_and_the_encoder_are_in_16_bits(origin: Origin, tmp_path: Path) -> None:
     whole, half = (onnx.load(write(kind, origin, tmp_path)).graph for kind in ("onnx", "onnx-fp16"))
     kinds = {tensor.name: tensor.data_type for tensor in half.initializer}
     for node in half.node:
-        expected = onnx.TensorProto.FLOAT16 if node.op_type == "Conv" else None
-        found = {kinds[name] for name in node.input if name in kinds} & {onnx.TensorProto.FLOAT16}
-        assert found == ({expected} if expected else set())
-    assert half.ByteSize() < 0.8 * whole.ByteSize()
+        stored = [kinds[name] for name in node.input if name in kinds]
+        in_half = node.op_type == "Conv" or (node.op_type == "MatMul" and "frontend" not in node.input[1])
+        assert (onnx.TensorProto.FLOAT16 in stored) == (in_half and bool(stored)), node.name
+    n_products = sum(n.op_type == "MatMul" and kinds.get(n.input[1]) == onnx.TensorProto.FLOAT16 for n in half.node)
+    assert n_products == 16
+    assert half.ByteSize() < 0.6 * whole.ByteSize()
 
 
 def test_integers_need_speech(origin: Origin, windows: FloatArray, tmp_path: Path) -> None:
@@ -81,6 +84,12 @@ def test_what_cannot_be_had_is_said(origin: Origin, windows: FloatArray, tmp_pat
     large = replace(origin, config=replace(origin.config, graph="none", int8=False))
     with pytest.raises(UsageError, match="too large for an ONNX file"):
         write("ort", large, tmp_path)
-    with pytest.raises(ModelError, match=r"reads multiples of \d+ samples, got \(100,\)"):
-        runner(write("onnx", origin, tmp_path))(windows[:, :100])
-    assert variants.metadata(origin.config)["licence"] == "CC-BY-NC-SA-4.0"
+    file = write("onnx", origin, tmp_path)
+    with pytest.raises(ModelError, match=r"reads \(48000,\), got \(100,\)"):
+        runner(file)(windows[:, :100])
+    trimmed = onnx.load(file)
+    onnx.helper.set_model_props(trimmed, Margin(samples=320, step=160).to_metadata())
+    onnx.save(trimmed, file)
+    with pytest.raises(ModelError, match=r"reads multiples of 160 samples, got \(100,\)"):
+        runner(file)(windows[:, :100])
+    assert variants.metadata(origin.config)["licence"].startswith("CC-BY-NC-SA-4.0 AND ODbL-1.0 AND ")
