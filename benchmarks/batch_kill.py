@@ -86,7 +86,8 @@ def n_lines(journal: Path) -> int:
 def check(folder: Path, inputs: dict[str, Path | None]) -> tuple[list[str], float]:
     """Return what is wrong with a finished batch, and the largest difference of a score from that of the clip alone."""
     held = [json.loads(line) for line in (folder / "out" / JOURNAL).read_text("ascii").splitlines()]
-    lines = [line for line in held if "path" in line]
+    root = [line["root"] for line in held if "root" in line][-1]  # the journal's paths are below it
+    lines = [line | {"path": str(Path(root, line["path"]))} for line in held if "path" in line]
     answers = {line["path"]: line["answer"] for line in lines if "answer" in line}
     times = Counter(line["path"] for line in lines)
     good = {path for path, clip in inputs.items() if clip is not None}

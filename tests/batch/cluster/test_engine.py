@@ -21,6 +21,7 @@ from audio_emotion.batch.cluster.store import ANSWERS, Store
 from audio_emotion.batch.run import Progress
 from audio_emotion.batch.scoring import Scored, score
 from audio_emotion.batch.workers import Failure
+from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import DeviceError, UsageError
 from audio_emotion.inference.config import TimelineConfig
 from tests.conftest import ROOT
@@ -87,10 +88,14 @@ def files(archive: Path) -> Counter[str]:
 
 def as_rows(answers: list[Scored | Failure]) -> list[dict]:
     said = [one.answer for one in answers if isinstance(one, Scored)]
-    found = [(answer.file, part) for answer in said for part in answer.rows]
+    found = [(answer.source.file, part) for answer in said for part in answer.rows]
     return sorted(
         (
-            {"file": f, "start": p.start, "end": p.end, "emotion": p.label, "confidence": p.score, **p.scores}
+            {"file": f, "start": p.start, "end": p.end, "emotion": p.label}
+            | {  # a table's numbers are absent where nobody speaks
+                name: None if p.label == NO_SPEECH else value
+                for name, value in {"confidence": p.score, **p.scores}.items()
+            }
             for f, p in found
         ),
         key=lambda row: (row["file"], row["start"]),
