@@ -27,6 +27,7 @@ MAX_HOLE_S = 3600.0
 
 _TRIAL = 32  # packets after which it is clear whether a stream can be decoded
 _PIECES = 128  # of a codec's frames, joined to a block
+_FFMPEG_CHANNELS = 8  # planes that an FFmpeg frame holds itself; the list of more has no end that PyAV can find
 _SILENCE = 4096  # frames of a hole at once
 _TIMED = {"mov", "matroska", "mpegts", "mpeg", "asf", "flv", "nut"}  # containers with time stamps that were measured
 _INDEXED = {"mov", "matroska", "wav"}  # containers that can be entered in the middle
@@ -299,5 +300,13 @@ def _check_sound(n_frames: int, n_damaged: int, name: str) -> None:
 
 
 def _channels_last(frame: Any) -> npt.NDArray[Any]:
+    n_channels = frame.layout.nb_channels
+    if frame.format.is_planar and n_channels > _FFMPEG_CHANNELS:
+        from av.audio.frame import format_dtypes
+
+        # PyAV's own conversion reads past the end of FFmpeg's list of planes here, and crashes
+        dtype = format_dtypes[frame.format.name]
+        planes = frame.planes[:n_channels]
+        return np.stack([np.frombuffer(plane, dtype, frame.samples) for plane in planes], axis=1)
     samples: npt.NDArray[Any] = frame.to_ndarray()  # (n_channels, n) if planar, else (1, n * n_channels)
     return samples.T if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels)

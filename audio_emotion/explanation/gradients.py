@@ -19,7 +19,7 @@ from audio_emotion.models.frontends import LogMelSpectrogram, MelMfcc, WhisperTi
 CELL = 4
 """Frames, and bands, that are added up: single ones depend on how strides and pooling fall."""
 
-STEPS = 64
+STEPS = 128
 """Gradients along the path; twice as many change a contribution by less than 1 %."""
 
 

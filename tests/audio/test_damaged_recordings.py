@@ -245,3 +245,16 @@ def test_any_damage_is_answered_or_refused(file: bytes, changes: list[tuple[int,
         return
     assert np.isfinite(waveform.samples).all()
     assert len(waveform.samples)
+
+
+def test_more_than_eight_planar_channels_are_read():
+    # An AAC header may claim 52 channels. PyAV reads past the end of such a frame's planes and crashes the process.
+    import av
+
+    from audio_emotion.audio.ffmpeg import _channels_last
+
+    frame = av.AudioFrame(format="fltp", layout="7.1.2", samples=4)
+    values = np.arange(frame.layout.nb_channels * 4, dtype=np.float32).reshape(-1, 4)
+    for plane, samples in zip(frame.planes, values, strict=False):
+        plane.update(samples.tobytes().ljust(plane.buffer_size, b"\0"))
+    np.testing.assert_array_equal(_channels_last(frame), values.T)

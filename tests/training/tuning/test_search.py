@@ -162,7 +162,7 @@ def test_the_commands(plan: SearchPlan, untrained: None, tmp_path: Path, monkeyp
 SCRIPT = """
 import os, sys
 from audio_emotion.corpora.base import silent
-from audio_emotion.tuning.search import SearchPlan, search
+from audio_emotion.training.tuning.search import SearchPlan, search
 from tests.training.tuning.test_search import SPACE
 
 def die(stage, done, total, remark):
