@@ -107,7 +107,7 @@ def _channel(request: Request) -> int | None:
 
 
 def _telling(reported: set[str]) -> "Callable[[Failed], None]":
-    """Return a callback that reports a failed recording and adds it to ``told``."""
+    """Return a callback that reports a failed recording and adds it to ``reported``."""
 
     def tell(failed: "Failed") -> None:
         reported.add(failed.file)

@@ -35,7 +35,7 @@ _SPEECH_DB = 35.0  # a frame this far below the loud ones is a pause,
 _NOISE_DB = 8.0  # and so is one less than this above the background, the level of the quietest tenth
 _LOUD_SHARE = 0.95  # loud: the level that this share of the frames stays below
 _TARGET_DBFS = -30.0  # quieter recordings are amplified to this level (RMS of the speech), as in the encoder's training
-_SAME_SPEAKER = 0.6  # mean cosine distance below which two clusters are one voice; chosen by benchmarks/speakers.py
+_SAME_SPEAKER = 0.6  # mean cosine distance below which two clusters are one voice; see benchmarks/speakers.py
 _BATCH = 64
 
 Embeddings = npt.NDArray[np.float32]

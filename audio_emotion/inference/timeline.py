@@ -60,10 +60,10 @@ def timeline(
     >>> import numpy as np
     >>> from audio_emotion import TimelineConfig, load_model, timeline
     >>> silence = np.zeros(16_000 * 10)
-    >>> [(said.start, said.end) for said in timeline(load_model(device="cpu"), silence, 16_000)]
+    >>> [(segment.start, segment.end) for segment in timeline(load_model(device="cpu"), silence, 16_000)]
     [(0.0, 2.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0), (5.0, 6.0), (6.0, 7.0), (7.0, 8.0), (8.0, 10.0)]
     >>> merged = timeline(load_model(device="cpu"), silence, 16_000, TimelineConfig(merge=True))
-    >>> [(said.start, said.end, said.label) for said in merged]
+    >>> [(segment.start, segment.end, segment.label) for segment in merged]
     [(0.0, 10.0, 'no speech')]
     """
     windows = TimelinePipeline(model, config, part.start, part.channel)
@@ -127,11 +127,11 @@ class Stream:
     >>> import numpy as np
     >>> from audio_emotion import Stream, load_model
     >>> stream = Stream(load_model(device="cpu"), sampling_rate=8_000)
-    >>> [(said.start, said.end, said.label) for said in stream.push(np.zeros(40_000))]
+    >>> [(segment.start, segment.end, segment.label) for segment in stream.push(np.zeros(40_000))]
     [(0.0, 2.0, 'no speech'), (2.0, 3.0, 'no speech')]
     >>> stream.position, stream.answered
     (5.0, 3.0)
-    >>> [(said.start, said.end) for said in stream.flush()]
+    >>> [(segment.start, segment.end) for segment in stream.flush()]
     [(3.0, 5.0)]
 
     Attributes:
