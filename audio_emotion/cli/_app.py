@@ -1,22 +1,19 @@
 """Shared by all commands: streams, help, errors, exit codes, progress."""
 
 import functools
-import inspect
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import typer
-from typer import _completion_classes
-from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from audio_emotion.cli import _messages
-from audio_emotion.cli._messages import DEBUG, ERROR, INFO, PANEL, silence
+from audio_emotion.cli._messages import DEBUG, ERROR, INFO, silence
+from audio_emotion.cli._typer import MESSAGES, ParserError, PlainCommand, PlainGroup, TyperOption
 from audio_emotion.core.errors import AudioEmotionError, reason
 from audio_emotion.core.paths import display_path
 
@@ -28,9 +25,7 @@ R = TypeVar("R")
 
 ALL_GOOD, NOTHING_DONE, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
-_PARSER_ERROR = typer.BadParameter.__bases__[0]  # the base class of parser errors, which typer does not export
 _TOLD_EVERY_S, _FIRST_TOLD_S = 30.0, 5.0
-_LAST = (PANEL, "Options")  # sections of the help that come after those of the command
 
 
 def say(message: str) -> None:
@@ -62,7 +57,7 @@ def tell_left_out(files: "Iterable[LeftOut]") -> None:
 
 def message_options() -> list[TyperOption]:
     """Return the message options that every command has."""
-    shared: dict[str, Any] = {"expose_value": False, "callback": _messages.want, "rich_help_panel": PANEL}
+    shared: dict[str, Any] = {"expose_value": False, "callback": _messages.want, "rich_help_panel": MESSAGES}
     return [
         TyperOption(
             param_decls=["--quiet", "-q"],
@@ -88,65 +83,16 @@ def message_options() -> list[TyperOption]:
     ]
 
 
-class Command(TyperCommand):
-    """A command whose help shows sections of options (``rich_help_panel``) and examples (``epilog``) as plain text.
-
-    typer only shows sections with rich, whose import takes longer than the rest of ``--help``.
-    """
+class Command(PlainCommand):
+    """A command with the message options."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += message_options()
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        _refuse_empty(self.params, args, ctx)
-        return super().parse_args(ctx, args)
 
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        _write_options(self, ctx, formatter)
-
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        _write_examples(self, formatter)
-
-
-def _refuse_empty(params: Iterable[Any], args: list[str], ctx: Any) -> None:
-    """Refuse an empty argument, such as an unset shell variable: an empty path would mean the current folder."""
-    names = {name for param in params if not getattr(param, "is_flag", True) for name in param.opts}
-    given = args[: args.index("--")] if "--" in args else args
-    for name, value in pairwise([*given, "--"]):
-        if (name in names and not value) or (name.endswith("=") and name[:-1] in names):
-            raise _PARSER_ERROR(f"{name.removesuffix('=')} is empty, expected a value", ctx)
-    if "" in args:
-        raise _PARSER_ERROR("an argument is empty, expected a name", ctx)
-
-
-class Section(TyperGroup):
-    """A group of commands, with the same style of help."""
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        self.format_commands(ctx, formatter)
-        _write_options(self, ctx, formatter)
-
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        _write_examples(self, formatter)
-
-
-def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
-    sections: dict[str, list[tuple[str, str]]] = {}
-    for parameter in command.get_params(ctx):
-        title = getattr(parameter, "rich_help_panel", None) or f"{parameter.param_type_name.title()}s"
-        if (record := parameter.get_help_record(ctx)) is not None:
-            name = record[0].partition(" <")[0] if title == "Arguments" else record[0]  # drop typer's <list[str]>
-            sections.setdefault(title, []).append((name, record[1]))
-    for title in sorted(sections, key=lambda title: _LAST.index(title) if title in _LAST else -1):
-        with formatter.section(title):
-            formatter.write_dl(sections[title])
-
-
-def _write_examples(command: Any, formatter: Any) -> None:
-    if command.epilog:
-        with formatter.section("Examples"):
-            formatter.write("".join(f"  {line}\n" for line in inspect.cleandoc(command.epilog).splitlines()))
+class Section(PlainGroup):
+    """A group of commands below the root."""
 
 
 class Group(Section):
@@ -155,11 +101,6 @@ class Group(Section):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += message_options()
-
-    def _main_shell_completion(self, *args: Any, **kwargs: Any) -> None:
-        # Our help is plain text. typer would import rich to remove markup, which is too slow for a key press.
-        _completion_classes._sanitize_help_text = lambda text: text
-        super()._main_shell_completion(*args, **kwargs)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         if os.environ.get("NO_COLOR"):  # rich checks NO_COLOR itself, the parser does not
@@ -176,9 +117,9 @@ class Group(Section):
         except OSError as error:
             code = _stream_failed(error)
         except (Exception, KeyboardInterrupt) as error:
-            if not isinstance(error, _PARSER_ERROR | typer.Abort | KeyboardInterrupt):
+            if not isinstance(error, ParserError | typer.Abort | KeyboardInterrupt):
                 raise
-            code = _refused(error) if isinstance(error, _PARSER_ERROR) else INTERRUPTED
+            code = _refused(error) if isinstance(error, ParserError) else INTERRUPTED
         _messages.end(code or ALL_GOOD)
         _messages.forget()
         sys.exit(code or ALL_GOOD)

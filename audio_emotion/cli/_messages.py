@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from logging import Logger
 
 ERROR, INFO, DEBUG, TRACE = 40, 20, 10, 5  # the levels of logging, which `--help` must not import
-PANEL = "Messages"
 
 
 class _Sink:
