@@ -13,7 +13,8 @@ from audio_emotion.inference.config import TimelineConfig
 from audio_emotion.web.errors import RequestError
 from audio_emotion.web.openapi import BODY, PROBLEM, RESULT, Models
 from audio_emotion.web.params import ChannelChoice, ModelName, region, timeline_config
-from audio_emotion.web.service import Cancelled, InferenceService, Job, Prediction, PredictRequest
+from audio_emotion.web.service import InferenceService
+from audio_emotion.web.upload_task import Cancelled, ChannelResult, Job, PredictRequest
 from audio_emotion.web.uploads import receive_upload
 
 Format = Literal["json", "jsonl", "csv", "srt", "vtt", "rttm", "audacity", "audformat"]
@@ -104,7 +105,7 @@ def metrics(service: Service) -> Response:
     return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def run_upload(request: Request, service: InferenceService, wanted: PredictRequest) -> list[Prediction] | None:
+async def run_upload(request: Request, service: InferenceService, wanted: PredictRequest) -> list[ChannelResult] | None:
     """Receive an upload and predict it; stop and return None when the client leaves."""
     upload = await receive_upload(request, service.uploads)
     job = Job()

@@ -19,7 +19,7 @@ from audio_emotion.web.api import CLIENT_CLOSED, Service, disconnected, while_co
 from audio_emotion.web.errors import RequestError
 from audio_emotion.web.guard import COOKIE, LOGIN, is_https, login_page, same, session
 from audio_emotion.web.params import ChannelChoice, ModelName, region, timeline_config
-from audio_emotion.web.service import Cancelled, Job, Prediction, PredictRequest
+from audio_emotion.web.upload_task import Cancelled, ChannelResult, Job, PredictRequest
 from audio_emotion.web.uploads import receive_upload
 
 STATIC = Path(__file__).parent / "static"
@@ -81,7 +81,7 @@ async def predict(
     return StreamingResponse(lines, media_type="application/x-ndjson", headers={"X-Accel-Buffering": "no"})
 
 
-async def _progress(job: Job, work: "asyncio.Future[list[Prediction]]") -> AsyncIterator[str]:
+async def _progress(job: Job, work: "asyncio.Future[list[ChannelResult]]") -> AsyncIterator[str]:
     """Yield lines until the work is done; where the client leaves, this is cancelled."""
     try:
         while not work.done():
@@ -99,7 +99,7 @@ async def _progress(job: Job, work: "asyncio.Future[list[Prediction]]") -> Async
         work.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody is left to see it
 
 
-def _content(predictions: Sequence[Prediction]) -> dict[str, Any]:
+def _content(predictions: Sequence[ChannelResult]) -> dict[str, Any]:
     """Return what the page shows of a recording; ``lanes`` are its channels, if they were predicted by themselves."""
     lanes = [
         {

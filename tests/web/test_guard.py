@@ -143,14 +143,14 @@ def test_a_body_that_does_not_come_is_given_up():
 def test_one_too_many_is_told_when_to_come_again():
     with served(jobs=1, max_queue=1, max_streams=1) as client:
         begun, leave = threading.Semaphore(0), threading.Event()
-        original = client.service._predict_in
+        original = client.service._task
 
         def held(*arguments):
             begun.release()
             leave.wait(10)
             return original(*arguments)
 
-        client.service._predict_in = held
+        client.service._task = held
         statuses = []
 
         def post() -> None:

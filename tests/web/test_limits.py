@@ -19,7 +19,7 @@ import soundfile
 pytest.importorskip("fastapi", reason="needs the extra `web`")
 
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.web import page, readers, service
+from audio_emotion.web import page, readers, upload_task
 from audio_emotion.web.batcher import MAX_BATCH
 from tests.conftest import ROOT
 from tests.sounds import encoded, voice
@@ -74,7 +74,7 @@ def test_a_request_that_needs_too_many_windows_is_refused_before_it_starts(ask, 
     sound = encoded(voice(30.0), 16_000, "FLAC")
     with served(max_windows=100, idle_s=2.0) as small:
         with monkeypatch.context() as patch:
-            patch.setattr(small.service, "_run_model", lambda work: pytest.fail("it started"))
+            patch.setattr(upload_task.UploadTask, "_run_model", lambda *_: pytest.fail("it started"))
             response = ask(sound, "timeline=true&hop=0.1", by=small)
         assert response.status_code == 413
         assert "windows of the model or more, more than the 100 allowed; use a longer hop" in response.json()["detail"]
@@ -83,9 +83,9 @@ def test_a_request_that_needs_too_many_windows_is_refused_before_it_starts(ask, 
 
 def test_windows_are_counted_for_long_ones_too(client):
     config = client.service.model("").config
-    hour = service.PredictRequest("", TimelineConfig(window_s=30.0, hop_s=0.1), None, over_time=True)
-    assert service.count_windows(3600.0, hour, config) == 36_000 * 19
-    assert service.count_windows(3600.0, service.PredictRequest("", TimelineConfig(), None), config) == 2400
+    hour = upload_task.PredictRequest("", TimelineConfig(window_s=30.0, hop_s=0.1), None, over_time=True)
+    assert upload_task.count_windows(3600.0, hour, config) == 36_000 * 19
+    assert upload_task.count_windows(3600.0, upload_task.PredictRequest("", TimelineConfig(), None), config) == 2400
 
 
 def test_long_windows_reach_the_model_in_small_batches(client, ask, monkeypatch):
@@ -168,9 +168,9 @@ def test_work_stops_when_the_client_leaves():
 
 
 def test_what_waits_is_dropped_when_the_client_leaves():
-    job = service.Job()
+    job = upload_task.Job()
     job.cancel()
-    with pytest.raises(service.Cancelled):
+    with pytest.raises(upload_task.Cancelled):
         job.check()
 
 
