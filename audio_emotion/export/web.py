@@ -11,6 +11,7 @@ from pathlib import Path
 
 from audio_emotion.core import paths
 from audio_emotion.core.errors import DownloadError, UsageError
+from audio_emotion.core.templates import render
 from audio_emotion.export.variants import plain_graph
 from audio_emotion.models import checkpoint
 from audio_emotion.models.checkpoint import GRAPH, ModelConfig
@@ -21,8 +22,9 @@ _SHA256 = "d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71"
 _KEPT = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 _TIMEOUT_S = 60
 _OWN = Path(__file__).parent / "page"
-_STYLE = Path(__file__).parent.parent / "web" / "static"  # the service's page, of which this one is the little sister
-_MODULES = ("bars", "colours", "draw", "i18n", "merge", "player", "segments", "timeline")
+_WEB = Path(__file__).parent.parent / "web"  # the service's page, whose markup and modules this one shares
+_STYLE = _WEB / "static"
+_MODULES = ("bars", "colours", "downloads", "draw", "i18n", "merge", "player", "segments", "timeline")
 _SHARED = ("page.css", "icon.svg", *(f"{name}.js" for name in _MODULES))
 
 
@@ -53,9 +55,15 @@ def write_page(model_folder: Path, target: Path, registry: str = REGISTRY) -> No
             if source.is_file():
                 shutil.copyfile(source, folder / source.name)
         shutil.copytree(_STYLE / "messages", folder / "messages")
-        onnx.save(plain_graph(model_folder / GRAPH, config), folder / GRAPH)
+        (folder / "index.html").write_text(markup(), "utf-8")
+        onnx.save(plain_graph(model_folder / GRAPH, config, ("logits", "speech")), folder / GRAPH)
         (folder / "model.json").write_text(json.dumps(_described(config), indent=1) + "\n", "utf-8")
         _unpack(archive, folder)
+
+
+def markup() -> str:
+    """Return the page's HTML: that of the service, without what needs a server."""
+    return render(_WEB / "templates" / "page.html.j2", exported=True, root="")
 
 
 def _is_ours(target: Path) -> bool:
@@ -72,6 +80,7 @@ def _described(config: ModelConfig) -> dict[str, object]:
         "sampling_rate": config.sampling_rate,
         "window_samples": config.window_samples,
         "temperature": config.temperature,
+        "speech_threshold": config.speech_threshold,
         "licence": config.training.get("licence", "unknown licence"),
         "runtime": f"ONNX Runtime Web {VERSION}, MIT",
     }

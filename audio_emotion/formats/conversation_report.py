@@ -16,6 +16,7 @@ from audio_emotion.audio.region import AudioRegion
 from audio_emotion.core import paths
 from audio_emotion.core.emotions import NO_SPEECH, UNKNOWN
 from audio_emotion.core.errors import StorageError, UsageError
+from audio_emotion.core.templates import render
 from audio_emotion.core.types import FloatArray, Prediction, Turn
 from audio_emotion.formats.conversation import SpeakerSummary, summarize
 from audio_emotion.formats.palette import colors_of
@@ -28,6 +29,7 @@ COLUMNS = 1_200
 LANE_HEIGHT = 64
 """Height of a lane in units of its drawing, whose width is :data:`COLUMNS`."""
 
+_TEMPLATE = Path(__file__).parent / "templates" / "conversation.html.j2"
 _PEAK_RATE = 8_000  # Hz, enough to draw a waveform
 _PEAK_SAMPLES = 160  # of a peak, 20 ms
 _MAX_EMBEDDED_BYTES = 30 * 2**20
@@ -119,15 +121,6 @@ def write_report(results: Sequence[Result], recording: Path, target: Path, *, em
 
 def render_report(results: Sequence[Result], recording: Path, address: str) -> str:
     """Return the page's HTML; ``address`` is that of the sound."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("audio_emotion.formats", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     rows = sorted((row for result in results for row in result.rows), key=lambda row: (row.start, row.end))
     labels = list(results[0].prediction.scores)
     duration = max([audio.probe(recording).duration or 0.0, *(row.end for row in rows), 1e-3])
@@ -135,7 +128,8 @@ def render_report(results: Sequence[Result], recording: Path, address: str) -> s
     turns = sorted((turn for lane in lanes for turn in lane.turns), key=lambda turn: turn.number)
     present = {turn.turn.label for turn in turns}
     names = [*labels, *(name for name in (UNKNOWN, NO_SPEECH) if name in present)]
-    return environment.get_template("conversation.html.j2").render(
+    return render(
+        _TEMPLATE,
         title=paths.encodable(recording.name),
         address=address,
         media_type=mimetypes.guess_type(recording.name)[0] or "audio/wav",

@@ -3,15 +3,17 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.background import BackgroundTask
 
 from audio_emotion.audio.region import AudioRegion
 from audio_emotion.core.errors import AudioEmotionError
+from audio_emotion.core.templates import render
 from audio_emotion.formats import FORMATS, Result, get_writer
 from audio_emotion.formats.json_writers import as_dict
 from audio_emotion.inference.config import TimelineConfig
@@ -23,6 +25,7 @@ from audio_emotion.web.upload_task import Cancelled, ChannelResult, Job, Predict
 from audio_emotion.web.uploads import receive_upload
 
 STATIC = Path(__file__).parent / "static"
+TEMPLATE = Path(__file__).parent / "templates" / "page.html.j2"
 
 _PROGRESS_S = 0.5  # from one line of progress to the next
 _QUICK_S = 1.0  # what is done by then has a status of its own; what is not sends progress first
@@ -30,10 +33,16 @@ _QUICK_S = 1.0  # what is done by then has a status of its own; what is not send
 router = APIRouter(include_in_schema=False)
 
 
+@cache
+def markup() -> str:
+    """Return the page's HTML."""
+    return render(TEMPLATE, exported=False, root="static/")
+
+
 @router.get("/")
-def page() -> FileResponse:
+def page() -> HTMLResponse:
     """Give the page."""
-    return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+    return HTMLResponse(markup(), headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/favicon.ico")

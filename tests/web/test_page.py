@@ -12,7 +12,7 @@ pytest.importorskip("selenium", reason="needs selenium, to drive a browser")
 
 from selenium.webdriver.common.keys import Keys
 
-from audio_emotion.web.page import STATIC
+from audio_emotion.web.page import STATIC, TEMPLATE
 from tests.conftest import ROOT
 from tests.sounds import voice
 from tests.web.browser import CHROMIUM, DRIVER, SAMPLES, chromium, conversation, live, look, wait
@@ -149,6 +149,17 @@ def test_settings_are_sent_and_predict_again(page):
     assert page.execute_script("return window.requests.length") == n_requests
 
 
+def test_every_choice_of_the_settings_is_accepted_by_the_service(page):
+    choose(page, SAMPLES / "calm.wav")
+    page.execute_script("document.querySelector('details').open = true")
+    for name in ("smooth", "channels"):
+        for option in page.find_elements("css selector", f"[name={name}] option"):
+            option.click()
+            wait(page, f"!['waiting', 'running'].includes(({ITEMS})[0])")
+            value = option.get_attribute("value")
+            assert page.execute_script(f"return {ITEMS}") == ["done"], (name, value)
+
+
 def test_a_change_of_the_model_predicts_again(page):
     slow_requests(page)
     choose(page, SAMPLES / "calm.wav")
@@ -204,6 +215,42 @@ def test_zoom_down_to_a_word_and_back(page, spoken):
     page.find_element("id", "zoom-all").click()
     assert page.execute_script(f"return {ticks}") == whole
     assert not page.find_element("id", "pan").is_displayed()
+
+
+def test_two_fingers_zoom_and_one_moves(page, spoken):
+    look(page, 390, 844)
+    page.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+    choose(page, spoken)
+    view = "[...document.querySelectorAll('#axis span')].map(s => s.textContent)"
+    whole = page.execute_script(f"return {view}")
+    page.execute_script("document.getElementById('tracks').scrollIntoView({ block: 'center' })")
+    box = page.execute_script(
+        "const { x, y, width, height } = document.getElementById('tracks').getBoundingClientRect();"
+        "return { x, width, y: y + height / 2 }"
+    )
+
+    def touch(kind, *shares):
+        points = [{"x": box["x"] + share * box["width"], "y": box["y"], "id": i} for i, share in enumerate(shares)]
+        page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+    touch("Start", 0.45, 0.55)
+    for step in range(1, 6):
+        touch("Move", 0.45 - 0.06 * step, 0.55 + 0.06 * step)
+    touch("End")
+    near = page.execute_script(f"return {view}")
+    assert near != whole
+    pan = "const p = document.getElementById('pan'); return [p.hidden, +p.value, +p.max]"
+    hidden, start, end = page.execute_script(pan)
+    assert not hidden
+    assert start == pytest.approx(end / 2, rel=0.1)  # the middle stays in the middle
+    touch("Start", 0.7)
+    for step in range(1, 6):
+        touch("Move", 0.7 - 0.08 * step)
+    touch("End")
+    assert page.execute_script(pan)[1] > start
+    assert player(page, "currentTime") == 0  # neither is a tap, which seeks
+    page.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    look(page, 1120, 900)
 
 
 def test_no_tick_of_the_axis_breaks_or_leaves_it(page, spoken):
@@ -361,8 +408,8 @@ def test_every_message_exists_in_every_language():
     assert set(texts) == {"en", "de"}
     labels = {key for key in texts["de"] if key.startswith("label.")}
     assert set(texts["de"]) - labels == set(texts["en"])
-    files = [*STATIC.iterdir(), *(ROOT / "audio_emotion" / "export" / "page").iterdir()]
-    sources = "".join(path.read_text("utf-8") for path in files if path.suffix in {".js", ".html"})
+    files = [*STATIC.iterdir(), TEMPLATE, *(ROOT / "audio_emotion" / "export" / "page").iterdir()]
+    sources = "".join(path.read_text("utf-8") for path in files if path.suffix in {".js", ".j2"})
     for key in texts["en"]:
         assert key in sources or key.partition(".")[0] in {"list"}, f"{key} is used nowhere"
         holes = [sorted(part.partition("}")[0] for part in texts[name][key].split("{")[1:]) for name in texts]

@@ -12,7 +12,7 @@ function cell(text) {
   return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-/** Return { json, csv, srt } of { file, model, answer, segments }. */
+/** Return the downloads, { json, csv, srt } of { text, suffix }, of { file, model, answer, segments }. */
 export function documents({ file, model, answer, segments }) {
   const labels = Object.keys(answer.scores);
   const rows = segments.map((s) => [
@@ -21,9 +21,10 @@ export function documents({ file, model, answer, segments }) {
   ]);
   const cues = segments.filter(({ label }) => label !== "no speech").map((s, i) =>
     `${i + 1}\n${clock(s.start)} --> ${clock(s.end)}\n${s.label} (${Math.round(100 * s.score)}%)\n\n`);
-  return {
+  const texts = {
     json: `${JSON.stringify({ file, ...answer, segments, model, device: "browser" }, null, 2)}\n`,
     csv: [["file", "start", "end", "label", "score", ...labels, "model", "device"], ...rows].map((row) => `${row.join(",")}\n`).join(""),
     srt: cues.join(""),
   };
+  return Object.fromEntries(Object.entries(texts).map(([format, text]) => [format, { text, suffix: `.${format}` }]));
 }

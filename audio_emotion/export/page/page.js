@@ -1,7 +1,8 @@
 // The exported page: opens or records a sound, runs the model in this browser, and shows its predictions.
-import { showBars, summary } from "./bars.js";
+import { showAnswer, summary } from "./bars.js";
 import { useLabels } from "./colours.js";
 import { documents } from "./documents.js";
+import { showDownloads } from "./downloads.js";
 import { LANGUAGES, language, preferredLanguage, t, useLanguage } from "./i18n.js";
 import { indexAt, merged } from "./merge.js";
 import { createPlayer } from "./player.js";
@@ -12,7 +13,7 @@ import { clock, moveHead, onPoint, redraw, showTimeline } from "./timeline.js";
 const element = (id) => document.getElementById(id);
 const [input, file, microphone, audio] = ["input", "file", "microphone", "player"].map(element);
 
-let model = null; // { about, predict(samples) → logits }
+let model = null; // { about, predict(samples) → logits, or null for a window without speech }
 let shown = null; // { name, answer, segments }
 let rows = [];
 let recorder = null;
@@ -43,7 +44,10 @@ async function loadModel() {
     about,
     async predict(samples) {
       const tensor = new ort.Tensor("float32", samples, [1, samples.length]);
-      return (await session.run({ [session.inputNames[0]]: tensor })).logits.data;
+      const { logits, speech } = await session.run({ [session.inputNames[0]]: tensor });
+      const threshold = about.speech_threshold; // the least probability of speech; null: the network does not decide it
+      if (speech && threshold !== null && 1 / (1 + Math.exp(-speech.data[0])) < threshold) return null;
+      return logits.data;
     },
   };
 }
@@ -88,23 +92,23 @@ async function predict(samples) {
 // --- what is shown ----------------------------------------------------------------------------------------------------
 
 function show() {
-  const { answer, segments, picture } = shown;
+  const { name, answer, segments, picture } = shown;
   for (const id of ["result", "time", "segments"]) element(id).hidden = false;
   showTimeline(answer.start, answer.end, [{ name: "", segments, picture }]);
   showTable();
-  showDownloads();
+  showDownloads(name, documents({ file: name, model: model.about.name, answer, segments }));
   showWhole();
+}
+
+/** Say what the model takes for speech. */
+function showNotSpeech() {
+  const decides = model && model.about.speech_threshold !== null;
+  element("not-speech").textContent = model ? t(decides ? "export.speechByModel" : "export.speechByLevel") : "";
 }
 
 function showWhole() {
   const { name, answer } = shown;
-  showPrediction(answer, `${name} · ${clock(Math.round(answer.end))}`);
-}
-
-function showPrediction(prediction, about) {
-  element("answer").textContent = summary(prediction);
-  element("about").textContent = about;
-  showBars(prediction);
+  showAnswer(answer, `${name} · ${clock(Math.round(answer.end))}`);
 }
 
 function showTable() {
@@ -112,25 +116,12 @@ function showTable() {
   showRows(rows, (start, end) => player.play(start, end));
 }
 
-function showDownloads() {
-  const { name, answer, segments } = shown;
-  const texts = documents({ file: name, model: model.about.name, answer, segments });
-  for (const link of element("downloads").children) URL.revokeObjectURL(link.href);
-  element("downloads").replaceChildren(...Object.entries(texts).map(([format, text]) => {
-    const link = Object.assign(document.createElement("a"), { id: format, className: "button", textContent: format.toUpperCase() });
-    link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-    link.download = `${name.replace(/\.\w+$/, "")}.${format}`;
-    link.setAttribute("aria-label", t("segments.downloadName", { format: format.toUpperCase() }));
-    return link;
-  }));
-}
-
 function follow(seconds, playing) {
   if (!shown) return;
   moveHead(seconds, playing);
   markRows([indexAt(rows, seconds)]);
   const now = !playing && seconds === 0 ? null : shown.segments[indexAt(shown.segments, seconds)];
-  if (now) showPrediction(now, t("result.at", { time: clock(seconds), answer: summary(shown.answer) }));
+  if (now) showAnswer(now, t("result.at", { time: clock(seconds), answer: summary(shown.answer) }));
   else showWhole();
 }
 
@@ -200,6 +191,7 @@ onPoint({ seek: (seconds) => player.seek(seconds), toggle: () => player.toggle()
 element("language").append(...Object.entries(LANGUAGES).map(([code, name]) => new Option(name, code)));
 element("language").addEventListener("change", async ({ target }) => {
   await useLanguage(target.value);
+  showNotSpeech();
   if (shown) show();
   redraw();
 });
@@ -211,6 +203,7 @@ try {
   useLabels(model.about.labels);
   element("model").textContent = model.about.name;
   element("licence").textContent = `${model.about.name}, ${model.about.licence}`;
+  showNotSpeech();
   [element("choose").disabled, microphone.disabled] = [false, !navigator.mediaDevices];
   say("");
 } catch (error) {

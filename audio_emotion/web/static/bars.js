@@ -3,7 +3,8 @@ import { colour } from "./colours.js";
 import { labelName, percent, t } from "./i18n.js";
 
 const EVEN = 0.93; // of the greatest possible entropy: above it no emotion stands out
-const list = document.getElementById("bars");
+const element = (id) => document.getElementById(id);
+const list = element("bars");
 const rows = new Map();
 
 /** Tell whether no emotion stands out: "calm, 17 %" would say more than the model does. */
@@ -27,7 +28,15 @@ export function details(prediction, count = 3) {
   return best.map(([label, score]) => `${labelName(label)} ${percent(score)}`).join(", ");
 }
 
-export function showBars(prediction) {
+/** Show a prediction in large type, what it is about, and its bars. */
+export function showAnswer(prediction, about) {
+  element("answer").textContent = summary(prediction);
+  element("answer").classList.toggle("even", isEven(prediction));
+  element("about").textContent = isEven(prediction) ? `${t("answer.evenAbout", { details: details(prediction) })} · ${about}` : about;
+  showBars(prediction);
+}
+
+function showBars(prediction) {
   const labels = Object.keys(prediction.scores);
   if (labels.join() !== [...rows.keys()].join()) build(labels);
   for (const [label, row] of rows) {

@@ -1,7 +1,8 @@
 // The page's own logic: files, samples or the microphone in; predictions, timeline and downloads out.
 import { address, convert, fetchJson } from "./api.js";
-import { details, isEven, showBars, summary } from "./bars.js";
+import { showAnswer, summary } from "./bars.js";
 import { useLabels } from "./colours.js";
+import { showDownloads } from "./downloads.js";
 import { labelName, LANGUAGES, preferredLanguage, t, useLanguage, language } from "./i18n.js";
 import { indexAt, merged } from "./merge.js";
 import { record } from "./microphone.js";
@@ -127,7 +128,7 @@ function showResult() {
   showLaneButtons();
   showTimeline(start, end, lanes, Boolean(audio.getAttribute("src"))); // the view stays if only looks or models change
   showTable();
-  showDownloads();
+  showDownloads(selected.name, result.documents);
   showComparison();
   if (!audio.getAttribute("src")) load(blob);
   follow(audio.currentTime, !audio.paused);
@@ -137,14 +138,7 @@ function showWhole() {
   const { answer } = lanes[lane];
   const { start, end } = selected.result.answer;
   const about = { name: selected.name, time: clock(Math.round(end - start)), model: answer.model, device: answer.device };
-  showPrediction(answer, t("result.about", about));
-}
-
-function showPrediction(prediction, about) {
-  element("answer").textContent = summary(prediction);
-  element("answer").classList.toggle("even", isEven(prediction));
-  element("about").textContent = isEven(prediction) ? `${t("answer.evenAbout", { details: details(prediction) })} · ${about}` : about;
-  showBars(prediction);
+  showAnswer(answer, t("result.about", about));
 }
 
 function showLaneButtons() {
@@ -169,19 +163,6 @@ function showTable() {
     (merge ? merged(segments) : segments).map((segment) => ({ ...segment, lane: name })));
   rows.sort((one, other) => one.start - other.start);
   showRows(rows, (start, end) => player.play(start, end), lanes.length > 1);
-}
-
-function showDownloads() {
-  const { result, name } = selected;
-  for (const link of element("downloads").children) URL.revokeObjectURL(link.href);
-  element("downloads").replaceChildren(...Object.entries(result.documents).map(([format, document_]) => {
-    const { text, suffix } = typeof document_ === "string" ? { text: document_, suffix: `.${format}` } : document_;
-    const link = Object.assign(document.createElement("a"), { id: format, className: "button", textContent: format.toUpperCase() });
-    link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-    link.download = name.replace(/\.\w+$/, "") + suffix;
-    link.setAttribute("aria-label", t("segments.downloadName", { format: format.toUpperCase() }));
-    return link;
-  }));
 }
 
 // --- comparing two models ---------------------------------------------------------------------------------------------
@@ -237,7 +218,7 @@ function follow(seconds, playing) {
   markRows(rows.flatMap((row, number) => (row.start <= seconds && seconds < row.end ? [number] : [])));
   const { segments, answer } = lanes[lane];
   const now = !playing && seconds === 0 ? null : segments[indexAt(segments, seconds)];
-  if (now) showPrediction(now, t("result.at", { time: clock(seconds), answer: summary(answer) }));
+  if (now) showAnswer(now, t("result.at", { time: clock(seconds), answer: summary(answer) }));
   else showWhole();
 }
 
@@ -293,7 +274,7 @@ function showLiveSegments(segments) {
   element("mute").hidden = true;
   element("lane-buttons").hidden = element("compare-box").hidden = true;
   if (!before || before.label !== last.label) say(t("microphone.now", { label: labelName(last.label) }));
-  showPrediction(last, t("microphone.live", { time: clock(last.end) }));
+  showAnswer(last, t("microphone.live", { time: clock(last.end) }));
   showLive(segments);
 }
 

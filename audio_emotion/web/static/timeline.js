@@ -182,35 +182,66 @@ function showValues(seconds) {
   values.style.left = `${Math.max(0, Math.min(room, x + 12))}px`;
 }
 
-const secondAt = (event) => {
+/** Return the second that is shown at an x of the window. */
+const secondAt = (x) => {
   const box = tracks.getBoundingClientRect();
-  return view.from + ((event.clientX - box.left) / box.width) * (view.to - view.from);
+  return view.from + ((x - box.left) / box.width) * (view.to - view.from);
 };
 
-let drag = null; // { x, from, moved } of a pointer that is down
+// One pointer seeks or drags, two pinch. `touches` holds the x of each pointer that is down; `drag` is where it began.
+const touches = new Map();
+let drag = null; // { x, from, moved } of one pointer, or { distance, seconds, length } of two
+
+function startGesture() {
+  const xs = [...touches.values()];
+  if (xs.length === 1) drag = { x: xs[0], from: view.from, moved: false };
+  else if (xs.length === 2) drag = { distance: spread(xs), seconds: secondAt(centre(xs)), length: view.to - view.from, moved: true };
+  else drag = null;
+}
+
+const centre = ([one, other]) => (one + other) / 2;
+const spread = ([one, other]) => Math.max(10, Math.abs(one - other)); // px; nearer than that, a finger's width decides
+
+/** Show what keeps the seconds that two fingers took hold of between them. */
+function pinch() {
+  const xs = [...touches.values()];
+  const length = Math.max(SHORTEST_S, (drag.length * drag.distance) / spread(xs));
+  const box = tracks.getBoundingClientRect();
+  const from = drag.seconds - ((centre(xs) - box.left) / box.width) * length;
+  setView(from, from + length);
+}
+
 tracks.addEventListener("pointerdown", (event) => {
-  if (event.button === 0) drag = { x: event.clientX, from: view.from, moved: false };
+  if (event.button !== 0 || touches.size === 2 || !shown) return;
+  touches.set(event.pointerId, event.clientX);
+  tracks.setPointerCapture(event.pointerId); // also when it leaves the timeline
+  startGesture();
 });
 tracks.addEventListener("pointermove", (event) => {
   if (!shown) return;
-  if (drag && Math.abs(event.clientX - drag.x) > 4) {
-    if (!drag.moved) tracks.setPointerCapture(event.pointerId);
+  if (touches.has(event.pointerId)) touches.set(event.pointerId, event.clientX);
+  if (drag?.distance) pinch();
+  else if (drag && (drag.moved || Math.abs(event.clientX - drag.x) > 4)) {
     drag.moved = true;
     const seconds = ((event.clientX - drag.x) / tracks.clientWidth) * (view.to - view.from);
     setView(drag.from - seconds, drag.from - seconds + (view.to - view.from));
   }
-  showValues(secondAt(event));
+  showValues(secondAt(event.clientX));
 });
-tracks.addEventListener("pointerup", (event) => {
-  if (shown && drag && !drag.moved) handlers.seek(secondAt(event));
-  drag = null;
-});
-tracks.addEventListener("pointercancel", () => { drag = null; });
+for (const type of ["pointerup", "pointercancel"]) {
+  tracks.addEventListener(type, (event) => {
+    if (!touches.delete(event.pointerId)) return;
+    if (type === "pointerup" && drag && !drag.moved) handlers.seek(secondAt(event.clientX));
+    const pinched = Boolean(drag?.distance);
+    startGesture();
+    if (pinched && drag) drag.moved = true; // the finger that stays does not seek
+  });
+}
 tracks.addEventListener("pointerleave", () => { pointer.hidden = values.hidden = true; });
 tracks.addEventListener("blur", () => { pointer.hidden = values.hidden = true; });
 tracks.addEventListener("wheel", (event) => {
   if (!shown) return;
-  if (event.ctrlKey || event.metaKey) zoom(2 ** (event.deltaY / 200), secondAt(event));
+  if (event.ctrlKey || event.metaKey) zoom(2 ** (event.deltaY / 200), secondAt(event.clientX));
   else if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
     const seconds = (event.deltaX / tracks.clientWidth) * (view.to - view.from);
     setView(view.from + seconds, view.to + seconds);
