@@ -30,8 +30,7 @@ import torch
 import audio_emotion
 from audio_emotion import audio
 from audio_emotion.audio import vad
-from audio_emotion.audio.utterance import BATCH
-from audio_emotion.audio.windows import windows_of
+from audio_emotion.audio.windows import BATCH, windows_of
 from audio_emotion.inference.model import Model
 
 ROOT = Path(__file__).parent.parent

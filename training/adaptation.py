@@ -22,7 +22,7 @@ import onnx
 import onnxruntime
 
 from audio_emotion import load_model
-from audio_emotion.audio.utterance import speech_windows
+from audio_emotion.audio.windows import speech_windows
 from audio_emotion.core.types import FloatArray, IntArray
 from audio_emotion.corpora.load import sound
 from audio_emotion.corpora.sources import gather, parse_sources

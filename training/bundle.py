@@ -30,8 +30,7 @@ from torch.nn import functional as F
 
 from audio_emotion.audio import cache
 from audio_emotion.audio.find import expand
-from audio_emotion.audio.utterance import speech_windows
-from audio_emotion.audio.windows import trim
+from audio_emotion.audio.windows import speech_windows, trim
 from audio_emotion.core import paths
 from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Utterance

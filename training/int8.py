@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from compare import keep
 
-from audio_emotion.audio.utterance import speech_windows
+from audio_emotion.audio.windows import speech_windows
 from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.evaluation.evaluate import Evaluation, evaluate_utterances

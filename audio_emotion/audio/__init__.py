@@ -10,7 +10,7 @@ from audio_emotion.core.lazy import lazy_names
 if TYPE_CHECKING:
     from audio_emotion.audio.recordings import Recording, blocks, channel_numbers, load, open_recording, probe
     from audio_emotion.audio.region import FULL, AudioRegion, AudioSource, Header
-    from audio_emotion.audio.resample import MAX_RATE, MIN_RATE, Downmix, Resampler, from_frames, mono
+    from audio_emotion.audio.resample import MAX_RATE, MIN_RATE, Downmix, MonoResampler, from_frames, mono
     from audio_emotion.audio.source import name_of
 
 __all__ = [
@@ -21,8 +21,8 @@ __all__ = [
     "AudioSource",
     "Downmix",
     "Header",
+    "MonoResampler",
     "Recording",
-    "Resampler",
     "blocks",
     "channel_numbers",
     "from_frames",
@@ -43,7 +43,7 @@ __getattr__, __dir__ = lazy_names(
         "Header": "region",
         "Recording": "recordings",
         "AudioRegion": "region",
-        "Resampler": "resample",
+        "MonoResampler": "resample",
         "AudioSource": "region",
         "blocks": "recordings",
         "channel_numbers": "recordings",

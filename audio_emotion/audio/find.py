@@ -287,8 +287,3 @@ def _is_mpeg_frame(head: bytes) -> bool:
         return (head[2] >> 2) & 0xF <= 12
     layer, bit_rate, rate = (head[1] >> 1) & 3, head[2] >> 4, (head[2] >> 2) & 3
     return head[1] & 0xE0 == 0xE0 and layer in {1, 2} and bit_rate not in {0, 15} and rate != 3
-
-
-def is_mpeg(head: bytes) -> bool:
-    """Tell whether a file starts as MP3 or ADTS AAC do: with a tag, or at once with a frame."""
-    return head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0)

@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_emotion.audio.ffmpeg import FfmpegDecoder
-from audio_emotion.audio.find import is_mpeg
 from audio_emotion.audio.pieces import FileView, pieces
 from audio_emotion.audio.region import FULL, AudioRegion, AudioSource, Header
-from audio_emotion.audio.resample import Downmix, Resampler, check_rate, no_samples
+from audio_emotion.audio.resample import MonoResampler, no_samples
 from audio_emotion.audio.sndfile import SndfileDecoder, errors
 from audio_emotion.audio.source import binary, name_of
 from audio_emotion.core.errors import AudioError
@@ -80,7 +79,7 @@ class Recording:
             yield samples
 
     def rated_blocks(self, sampling_rate: int, part: AudioRegion = FULL) -> Iterator[tuple[int, FloatArray]]:
-        """Yield the recording's own rate (Hz) with each block."""
+        """Yield the rate (Hz) that the recording begins with, and a block, for each block."""
         wanted = None if part.end is None else max(1, round((part.end - part.start) * sampling_rate))
         n_samples = 0
         for rate, samples in self._resampled(sampling_rate, part):
@@ -102,18 +101,11 @@ class Recording:
         return [*pieces(self._file)]
 
     def _resampled(self, sampling_rate: int, part: AudioRegion) -> Iterator[tuple[int, FloatArray]]:
-        resampler = None
-        downmix = Downmix(part.channel, self.name)
+        resampler = MonoResampler(sampling_rate, part.channel, self.name, self.notes)
         for rate, frames in self._frames(part):
-            if resampler is None or rate != resampler.source_rate:  # a new rate on the way begins a new sound
-                check_rate(rate, self.name)
-                if resampler is not None:
-                    yield resampler.source_rate, resampler.flush()
-                resampler = Resampler(rate, sampling_rate)
-            yield rate, resampler.push(downmix.push(frames))
-            if downmix.note is not None and downmix.note not in self.notes:
-                self.notes.append(downmix.note)
-        if resampler is None:
+            samples = resampler.push(frames, rate)
+            yield resampler.source_rate or rate, samples
+        if resampler.source_rate is None:
             raise no_samples(self.name, part)
         yield resampler.source_rate, resampler.flush()
 
@@ -183,7 +175,7 @@ class Recording:
 
     def _open(self, piece: _File, stream: int | None = None) -> SndfileDecoder | FfmpegDecoder:
         number = self._number(stream)
-        if number in {None, 1} and not is_mpeg(_head(piece)):
+        if number in {None, 1} and not _is_mpeg(piece):
             try:
                 return SndfileDecoder(piece)  # type: ignore[arg-type]
             except errors():
@@ -269,11 +261,12 @@ def channel_numbers(
     return (None,) if channels == "mix" else (channels,)
 
 
-def _head(file: _File) -> bytes:
+def _is_mpeg(file: _File) -> bool:
+    """Tell whether a file starts as MP3 or ADTS AAC do: with a tag, or at once with a frame."""
     file.seek(0)
     head = file.read(3) or b""
     file.seek(0)
-    return head
+    return head == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0)
 
 
 def _sum(headers: list[Header]) -> Header:

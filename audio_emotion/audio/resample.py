@@ -33,15 +33,14 @@ def from_frames(
     Floats have their full scale at ±1, integers at their type's. Raises :class:`AudioError` where there is no
     frame, or one that is not finite; ``name`` is for its message.
     """
-    check_rate(source_rate, name)
     if frames.ndim not in (1, 2) or (frames.ndim == 2 and frames.shape[1] > 1024):
         raise AudioError(f"{name}: has the shape {frames.shape}, expected (n_frames,) or (n_frames, n_channels)")
     end = len(frames) if part.end is None else round(part.end * source_rate)
     frames = frames[round(part.start * source_rate) : end]
     if not frames.size:
         raise no_samples(name, part)
-    resampler = Resampler(source_rate, sampling_rate)
-    samples = np.concatenate([resampler.push(Downmix(part.channel, name).push(frames)), resampler.flush()])
+    resampler = MonoResampler(sampling_rate, part.channel, name)
+    samples = np.concatenate([resampler.push(frames, source_rate), resampler.flush()])
     return Waveform(samples, sampling_rate, source_rate, part.start)
 
 
@@ -71,6 +70,51 @@ def _as_floats(frames: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return frames
     scale = 2.0 ** (8 * frames.dtype.itemsize - 1)
     return np.asarray((frames - (scale if frames.dtype.kind == "u" else 0.0)) / scale)
+
+
+class MonoResampler:
+    """Frames of any kind and rate, in blocks of any size → mono sound at one rate, as if it had come in one piece.
+
+    Args:
+        sampling_rate: Hz, of the sound that comes out.
+        channel: counted from 1; None: the mean of all, as by :class:`Downmix`.
+        name: what messages call the source.
+        notes: the list that a note on the sound is added to, one sentence; None: a new one.
+
+    Attributes:
+        source_rate: Hz, of the first frames; None before them.
+        notes: one sentence each.
+    """
+
+    def __init__(
+        self, sampling_rate: int, channel: int | None = None, name: str = "array", notes: list[str] | None = None
+    ) -> None:
+        self.source_rate: int | None = None
+        self.notes = notes if notes is not None else []
+        self._sampling_rate, self._name = sampling_rate, name
+        self._downmix = Downmix(channel, name)
+        self._resampler: Resampler | None = None
+
+    def push(self, frames: npt.NDArray[Any], source_rate: int) -> FloatArray:
+        """Return what is ready, (n_samples,), once frames, (n_frames,) or (n_frames, n_channels), came; maybe nothing.
+
+        Raises:
+            AudioError: the channel is absent, a sample is not finite, or no recording has that rate.
+        """
+        samples = self._downmix.push(frames)
+        if self._downmix.note is not None and self._downmix.note not in self.notes:
+            self.notes.append(self._downmix.note)
+        if self._resampler is not None and source_rate == self._resampler.source_rate:
+            return self._resampler.push(samples)
+        _check_rate(source_rate, self._name)
+        rest = self.flush()  # a new rate on the way begins a new sound
+        self._resampler = Resampler(source_rate, self._sampling_rate)
+        self.source_rate = self.source_rate or source_rate
+        return np.concatenate([rest, self._resampler.push(samples)])
+
+    def flush(self) -> FloatArray:
+        """Return the rest of the sound, (n_samples,); nothing if no frames came."""
+        return np.empty(0, np.float32) if self._resampler is None else self._resampler.flush()
 
 
 class Downmix:
@@ -164,7 +208,7 @@ def no_samples(name: str, part: AudioRegion) -> AudioError:
     return AudioError(f"{name}: holds no samples{where}")
 
 
-def check_rate(rate: int, name: str) -> None:
+def _check_rate(rate: int, name: str) -> None:
     """Refuse a sampling rate that no recording has."""
     if not MIN_RATE <= rate <= MAX_RATE:
         raise AudioError(

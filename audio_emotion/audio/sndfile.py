@@ -3,13 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cached_property
 from io import FileIO
 from typing import Any, BinaryIO
 
 import numpy.typing as npt
 
 from audio_emotion.audio.region import Header
-from audio_emotion.audio.wav_header import counts_too_little, sample_bytes
+from audio_emotion.audio.wav_header import SampleBytes, sample_bytes
 
 BLOCK = 1 << 19
 """Values decoded at once, over all channels."""
@@ -40,9 +41,9 @@ class SndfileDecoder:
         """Return what the file states about itself."""
         sound = self._sound
         stated = sound.frames / sound.samplerate if 0 < sound.frames < 2**62 else None
-        place = self._file.tell()  # libsndfile reads from where the file stands
-        missing = _missing(self._file, stated) if sound.format in _RIFF else 0.0
-        self._file.seek(place)
+        missing = 0.0
+        if stated and self._wav is not None and self._wav.held:
+            missing = stated * (self._wav.stated - self._wav.held) / self._wav.held
         counted = stated if sound.format == "FLAC" else None
         return Header(stated, sound.samplerate, sound.channels, missing, counted)
 
@@ -56,7 +57,18 @@ class SndfileDecoder:
 
     def ends_early(self) -> bool:
         """Tell whether libsndfile, which goes by the header, stops before the samples do."""
-        return self._sound.format in _RIFF and counts_too_little(self._file)
+        return self._wav is not None and self._wav.has_more
+
+    @cached_property
+    def _wav(self) -> SampleBytes | None:
+        """The bytes of samples in a WAV file; None for other formats."""
+        if self._sound.format not in _RIFF:
+            return None
+        place = self._file.tell()  # libsndfile reads from where the file stands
+        try:
+            return sample_bytes(self._file)
+        finally:
+            self._file.seek(place)
 
 
 def errors() -> tuple[type[Exception], ...]:
@@ -64,12 +76,6 @@ def errors() -> tuple[type[Exception], ...]:
     import soundfile
 
     return (soundfile.SoundFileError, RuntimeError, ValueError, TypeError)
-
-
-def _missing(file: BinaryIO | FileIO, duration: float | None) -> float:
-    """Return how many seconds a WAV file of this duration lacks of what its header counts."""
-    held, stated = sample_bytes(file)
-    return duration * (stated - held) / held if duration and held else 0.0
 
 
 class _SafeFile:

@@ -3,7 +3,7 @@
 import os
 import struct
 from io import FileIO
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 _HEAD = 12  # "RIFF", a size, "WAVE"
 _CHUNK = struct.Struct("<4sI")
@@ -13,24 +13,30 @@ _PLACEHOLDERS = (2**31, 2**32)  # what a writer that cannot go back leaves, or s
 _NEAR = 2**16
 
 
-def sample_bytes(file: BinaryIO | FileIO) -> tuple[int, int]:
-    """Return how many bytes of samples a WAV file holds, and how many its header says.
+class SampleBytes(NamedTuple):
+    """The bytes of samples in a WAV file.
 
-    They are equal where nothing is missing, where the header leaves the number open as a stream's does (0, or about
-    2 or 4 GiB), and where it cannot be read.
+    ``held`` and ``stated`` are equal where nothing is missing, where the header leaves the number open as a stream's
+    does (0, or about 2 or 4 GiB), and where it cannot be read.
+
+    Attributes:
+        held: how many the file holds, of those that the header counts.
+        stated: how many the header counts.
+        has_more: whether the file holds more than a header can count, which ends at 4 GiB. What lies behind the
+            samples of another file, one that was made larger, is no sound.
     """
+
+    held: int
+    stated: int
+    has_more: bool
+
+
+def sample_bytes(file: BinaryIO | FileIO) -> SampleBytes:
+    """Return what a WAV file holds; the file is left at another position."""
     room, size = _data(file)
     held = min(size, room)
-    return (held, size) if size - held > _SLIP and not _is_open(size) else (held, held)
-
-
-def counts_too_little(file: BinaryIO | FileIO) -> bool:
-    """Tell whether a WAV file holds more samples than its header, which ends at 4 GiB, can count.
-
-    Its size is then meaningless. What lies behind the samples of another file, one that was made larger, is no sound.
-    """
-    room, size = _data(file)
-    return room > 2**32 and (size == 0 or _is_open(size))
+    stated = size if size - held > _SLIP and not _is_open(size) else held
+    return SampleBytes(held, stated, room > 2**32 and (size == 0 or _is_open(size)))
 
 
 def _data(file: BinaryIO | FileIO) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from audio_emotion import audio
-from audio_emotion.audio.utterance import iter_speech_windows
+from audio_emotion.audio.windows import iter_speech_windows
 from audio_emotion.batch.workers.ipc import WindowChunk
 from audio_emotion.core.types import FloatArray
 from audio_emotion.inference.config import TimelineConfig

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from audio_emotion import audio
 from audio_emotion.audio.region import FULL, AudioRegion
-from audio_emotion.audio.utterance import BATCH
+from audio_emotion.audio.windows import BATCH
 from audio_emotion.core.errors import AudioError, UsageError
 from audio_emotion.core.types import FloatArray, Prediction, Waveform
 from audio_emotion.explanation.attribution import Attribution, window_audio

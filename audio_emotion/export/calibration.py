@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from audio_emotion.audio.utterance import speech_windows
+from audio_emotion.audio.windows import speech_windows
 from audio_emotion.core.errors import AudioError, CorpusError
 from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Utterance

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_emotion.audio.find import expand
-from audio_emotion.audio.utterance import iter_speech_windows
+from audio_emotion.audio.windows import iter_speech_windows
 from audio_emotion.core.errors import AudioError, ModelError, UsageError
 from audio_emotion.core.types import FloatArray
 from audio_emotion.inference.backends import FullRuntime, cores, speech_mask

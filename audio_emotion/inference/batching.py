@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audio_emotion.audio.utterance import BATCH, iter_speech_windows
+from audio_emotion.audio.windows import BATCH, iter_speech_windows
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import FloatArray, Prediction
 from audio_emotion.inference.prediction import to_prediction, with_speech

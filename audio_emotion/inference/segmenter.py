@@ -16,9 +16,8 @@ from functools import partial
 
 import numpy as np
 
-from audio_emotion.audio.utterance import BATCH
 from audio_emotion.audio.vad import check_vad, speech_mask
-from audio_emotion.audio.windows import frame, windows_of
+from audio_emotion.audio.windows import BATCH, frame, windows_of
 from audio_emotion.core.types import FloatArray, Prediction
 from audio_emotion.inference.batching import forward_ragged
 from audio_emotion.inference.config import TimelineConfig, grid

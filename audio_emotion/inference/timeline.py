@@ -31,6 +31,7 @@ import numpy.typing as npt
 
 from audio_emotion import audio
 from audio_emotion.audio.region import FULL, AudioRegion
+from audio_emotion.audio.resample import MonoResampler
 from audio_emotion.audio.segments import Segment
 from audio_emotion.audio.windows import slice_blocks
 from audio_emotion.core.errors import AudioError
@@ -160,8 +161,7 @@ class Stream:
     def reset(self) -> None:
         """Start again: the next chunk is the beginning of a new sound."""
         self._n_frames = 0
-        self._downmix = audio.Downmix(self.channel, "stream")
-        self._resampler = audio.Resampler(self.sampling_rate, self.model.config.sampling_rate)
+        self._resampler = MonoResampler(self.model.config.sampling_rate, self.channel, "stream")
         self._pipeline = TimelinePipeline(self.model, self.config, self.start, self.channel)
 
     def push(self, frames: npt.NDArray[Any]) -> list[Prediction]:
@@ -170,9 +170,9 @@ class Stream:
         Full scale is ±1 for floats, and the range of the type for integers. Raises
         :class:`~audio_emotion.core.errors.AudioError` if a sample is not finite; the chunk is then not used.
         """
-        samples = self._downmix.push(frames)
-        self._n_frames += len(samples)
-        return self._pipeline.push(self._resampler.push(samples))
+        samples = self._resampler.push(frames, self.sampling_rate)
+        self._n_frames += len(frames)
+        return self._pipeline.push(samples)
 
     def flush(self) -> list[Prediction]:
         """End the sound: return the remaining predictions, and reset."""
@@ -183,7 +183,7 @@ class Stream:
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes about the sound since the last reset, one sentence each."""
-        return (self._downmix.note,) if self._downmix.note else ()
+        return tuple(self._resampler.notes)
 
     @property
     def position(self) -> float:

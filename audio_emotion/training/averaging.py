@@ -7,7 +7,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from audio_emotion.audio.utterance import speech_windows
+from audio_emotion.audio.windows import speech_windows
 from audio_emotion.core.types import FloatArray
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.training.checkpointing import Tensors

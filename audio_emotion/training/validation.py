@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from audio_emotion.audio.cache import ScratchArrays
-from audio_emotion.audio.utterance import BATCH, speech_windows
+from audio_emotion.audio.windows import BATCH, speech_windows
 from audio_emotion.core.types import FloatArray
 from audio_emotion.evaluation.metrics import uar
 from audio_emotion.inference.backends.torch import TorchRuntime

@@ -8,8 +8,7 @@ import numpy as np
 
 from audio_emotion import audio
 from audio_emotion.audio.region import AudioRegion
-from audio_emotion.audio.utterance import BATCH
-from audio_emotion.audio.windows import window_bounds
+from audio_emotion.audio.windows import BATCH, window_bounds
 from audio_emotion.batch import readers
 from audio_emotion.batch.workers.ipc import WindowChunk
 from audio_emotion.core.types import FloatArray

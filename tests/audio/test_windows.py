@@ -35,7 +35,8 @@ def test_windows_of_a_stream_are_those_of_the_whole(size: int, held_s: float, mo
     quiet = np.zeros(5_000, np.float32)
     sound = np.concatenate([quiet, VOICE[:20_001] if size == 1 else VOICE, quiet])
     read = lambda: iter([sound[i : i + size] for i in range(0, len(sound), size)])  # noqa: E731
-    n_samples, batches = windows.utterance_windows(read, RATE, 4_000, batch=4)
+    monkeypatch.setattr(windows, "BATCH", 4)
+    n_samples, batches = windows.iter_speech_windows(read, RATE, 4_000, gate=False)
     found = list(batches)
     assert n_samples == len(sound)
     assert max(map(len, found)) <= 4

@@ -9,8 +9,7 @@ import pytest
 
 from audio_emotion import audio
 from audio_emotion.audio.region import AudioRegion
-from audio_emotion.audio.utterance import speech_windows
-from audio_emotion.audio.windows import windows_of
+from audio_emotion.audio.windows import speech_windows, windows_of
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import AudioError, DeviceError, UsageError
 from audio_emotion.core.types import Prediction

@@ -7,8 +7,7 @@ import pytest
 import soundfile
 
 from audio_emotion import audio
-from audio_emotion.audio.utterance import BATCH
-from audio_emotion.audio.windows import trim
+from audio_emotion.audio.windows import BATCH, trim
 from audio_emotion.core import paths
 from audio_emotion.corpora.load import sound
 from audio_emotion.inference.batching import utterance_logits
