@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audio_emotion.export.encoder import encoder_products
+from audio_emotion.export.packing import unpack
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -17,6 +18,7 @@ def halve(model: "ModelProto") -> None:
     16 bits can hold: so the cast stands before each of these layers.
     """
     graph = model.graph
+    unpack(graph)
     nodes, products = list(graph.node), encoder_products(graph)
     del graph.node[:]
     for node in nodes:

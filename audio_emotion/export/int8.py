@@ -20,6 +20,7 @@ import numpy as np
 
 from audio_emotion.core.types import FloatArray
 from audio_emotion.export.encoder import encoder_products
+from audio_emotion.export.packing import unpack
 from audio_emotion.inference.backends.trim_padding import Margin
 
 _BATCH = 16
@@ -40,12 +41,13 @@ def write_int8(graph: Path, target: Path, inputs: FloatArray) -> None:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     with tempfile.TemporaryDirectory() as folder, _quiet():
-        prepared = Path(folder, "prepared.onnx")
-        quant_pre_process(graph, prepared, skip_symbolic_shape=True)
+        plain, prepared = Path(folder, "plain.onnx"), Path(folder, "prepared.onnx")
+        _unpacked(graph, plain)
+        quant_pre_process(plain, prepared, skip_symbolic_shape=True)
         quantize_static(
             prepared,
             target,
-            _reader(graph, inputs),
+            _reader(plain, inputs),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Gemm", "MatMul"],
             nodes_to_exclude=[
@@ -60,6 +62,15 @@ def write_int8(graph: Path, target: Path, inputs: FloatArray) -> None:
         )
         _drop_clips_that_integers_imply(target)
         _narrow_margin(target)
+
+
+def _unpacked(graph: Path, target: Path) -> None:
+    """Write a graph with all weights in 32-bit floats."""
+    import onnx
+
+    model = onnx.load(graph)
+    unpack(model.graph)
+    onnx.save(model, target)
 
 
 def _convolutions(graph: Path) -> list[str]:

@@ -5,17 +5,22 @@ import io
 import logging
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from audio_emotion.export.packing import pack
 from audio_emotion.inference.backends.trim_padding import Margin
 from audio_emotion.models import checkpoint
 from audio_emotion.models.emotion_model import EmotionModel, outputs_of
 from audio_emotion.models.frontends.librosa_features import LibrosaMade
+from audio_emotion.models.frontends.whisper_tiny import WhisperTiny
 from audio_emotion.models.layers import PooledNetwork
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 OPSET = 20
 SHIFT = "shift"
@@ -86,8 +91,7 @@ def write_graph(model: EmotionModel, path: Path, window_samples: int) -> None:
         assert program is not None
         program.model.metadata_props.update(margin.to_metadata() if 1 in sizes else {})
         program.save(path, external_data=False)
-    if SHIFT in inputs:
-        _make_optional(path)
+    _finish(path, model)
 
 
 class _Exported(nn.Module):
@@ -105,13 +109,23 @@ class _Exported(nn.Module):
         return tuple(output for output in outputs_of(self.network, features, shift) if output is not None)
 
 
-def _make_optional(path: Path) -> None:
+def _finish(path: Path, model: EmotionModel) -> None:
+    """Make a graph's input ``shift`` optional, and store weights that were integers before as integers."""
+    import onnx
+
+    whole = onnx.load(path)
+    if any(value.name == SHIFT for value in whole.graph.input):
+        _make_optional(whole)
+    if isinstance(model.frontend, WhisperTiny):
+        pack(whole.graph, model.frontend.rounded_weights())
+    onnx.save(whole, path)
+
+
+def _make_optional(model: "ModelProto") -> None:
     """Give a graph's input ``shift`` a default of zeros, and let it have a row for each window."""
     import onnx
 
-    model = onnx.load(path)
     (shift,) = (value for value in model.graph.input if value.name == SHIFT)
     rows, width = shift.type.tensor_type.shape.dim
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros((1, width.dim_value), np.float32), SHIFT))
     rows.dim_param = "rows"
-    onnx.save(model, path)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,6 +25,7 @@ _N_HEADS = 6
 _N_LEVELS = 3
 _STRIDE, _PAIR = 2, 2  # spectrogram frames behind one vector of the encoder, and vectors behind one of the output
 _RANGE_DB, _SPEECH_RANGE_DB = 80.0, 50.0
+_SCALE = ".scale"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,10 @@ class WhisperTiny(nn.Module):
         self.log_mel = LogMel(config.sampling_rate, config.n_fft, config.hop, *bands, 1e-10)
         for name, tensor in _encoder(config.n_levels).items():
             self.register_buffer(name.replace(".", "_"), tensor, persistent=False)
+
+    def rounded_weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the encoder's weights in 8-bit integers (n_out, ...), each with its scales (n_out,)."""
+        return [(tensors[0].numpy(), tensors[1].numpy()) for tensors in _rounded(self.config.n_levels).values()]
 
     @torch.no_grad()
     def forward(self, samples: Tensor) -> Tensor:
@@ -131,15 +137,26 @@ class WhisperTiny(nn.Module):
 
 @cache
 def _encoder(n_levels: int) -> dict[str, Tensor]:
-    """Read the weights that the first levels need, by Whisper's own names."""
+    """Return the weights that the first levels need in 32-bit floats, by Whisper's own names."""
+    weights = {name: tensor for name, tensor in _read(n_levels).items() if not name.endswith(_SCALE)}
+    weights = {name: tensor.to(torch.float32) for name, tensor in weights.items()}
+    for name, (integers, scale) in _rounded(n_levels).items():  # one for each output channel
+        weights[name] = integers.to(torch.float32) * scale.reshape(-1, *[1] * (integers.ndim - 1))
+    return weights
+
+
+def _rounded(n_levels: int) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return the weights that are stored in 8-bit integers, each with its scales."""
+    tensors = _read(n_levels)
+    return {name: (t, tensors[name + _SCALE]) for name, t in tensors.items() if name + _SCALE in tensors}
+
+
+@cache
+def _read(n_levels: int) -> dict[str, Tensor]:
+    """Read what the first levels need, as it is stored."""
     from safetensors.torch import load_file
 
     tensors = load_file(pretrained_weights(NAME))
-    scales = {name.removesuffix(".scale"): t for name, t in tensors.items() if name.endswith(".scale")}
-    tensors = {name: t for name, t in tensors.items() if not name.endswith(".scale")}
-    weights = {name: t.to(torch.float32) for name, t in tensors.items()}
-    for name, scale in scales.items():  # one for each output channel
-        weights[name] = weights[name] * scale.reshape(-1, *[1] * (weights[name].ndim - 1))
     last = f"layers.{n_levels - 1}."
-    kept = [name for name in weights if not name.startswith("layers.") or int(name.split(".")[1]) < n_levels]
-    return {name: weights[name] for name in kept if not name.startswith((f"{last}fc", f"{last}final"))}
+    kept = [name for name in tensors if not name.startswith("layers.") or int(name.split(".")[1]) < n_levels]
+    return {name: tensors[name] for name in kept if not name.startswith((f"{last}fc", f"{last}final"))}
