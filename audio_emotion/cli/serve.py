@@ -15,6 +15,7 @@ from audio_emotion.cli._app import command, limited, note
 from audio_emotion.cli._completion import one_of
 from audio_emotion.cli._options import Device
 from audio_emotion.core.errors import PackageError, StorageError, UsageError, reason
+from audio_emotion.core.packages import install_command
 from audio_emotion.core.paths import display_path
 from audio_emotion.models.checkpoint import default_model, stored
 from audio_emotion.web.settings import ServeConfig
@@ -211,8 +212,7 @@ def serve(
 def _check_installed() -> None:
     if missing := [package for name, package in _NEEDS.items() if find_spec(name) is None]:
         raise PackageError(
-            f"the service needs packages that are not installed ({', '.join(missing)}); "
-            "run: pip install 'audio-emotion[web]'"
+            f"the service needs packages that are not installed ({', '.join(missing)}); run: {install_command('web')}"
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_emotion.core.errors import DownloadError, PackageError, UsageError
+from audio_emotion.core.packages import install_command
 
 SCHEME = "hf://"
 """What the address of a repository begins with."""
@@ -131,7 +132,7 @@ def _library() -> Any:
         from huggingface_hub.utils import disable_progress_bars, logging
     except ImportError as error:
         raise PackageError(
-            "repositories on the hub need a package that is not installed; run: pip install 'audio-emotion[hub]'"
+            f"repositories on the hub need a package that is not installed; run: {install_command('hub')}"
         ) from error
     disable_progress_bars()
     logging.set_verbosity_error()

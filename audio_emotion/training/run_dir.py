@@ -18,6 +18,7 @@ from typing import Any
 
 from audio_emotion.core import paths
 from audio_emotion.core.errors import PackageError, StorageError, UsageError
+from audio_emotion.core.packages import install_command
 from audio_emotion.training import schema
 from audio_emotion.training.checkpointing import CheckpointWriter, Epoch, read_state
 from audio_emotion.training.config import TrainConfig
@@ -191,7 +192,7 @@ def _board(folder: Path) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise PackageError(
-            "--tensorboard needs TensorBoard, which is not installed; pip install 'audio-emotion[tensorboard]'"
+            f"--tensorboard needs TensorBoard, which is not installed; run: {install_command('tensorboard')}"
         ) from error
     shutil.rmtree(folder, ignore_errors=True)
     return SummaryWriter(str(folder))

@@ -83,8 +83,8 @@ def test_a_module_that_is_missing_is_one_line(run: Run, capsys):
     _messages.forget()
     assert end.value.exit_code == 1
     assert capsys.readouterr().err == (
-        "audio-emotion: this needs not_installed, which is not installed; run audio-emotion doctor to see how to "
-        "install it\n"
+        "audio-emotion: this command needs not_installed, which is not installed; "
+        "run audio-emotion doctor to see how to install it\n"
     )
 
 

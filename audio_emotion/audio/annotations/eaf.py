@@ -8,6 +8,7 @@ from typing import Any
 from audio_emotion.audio.annotations.document import Document, Entry, UnreadableError
 from audio_emotion.audio.segments import Segment
 from audio_emotion.core.errors import PackageError
+from audio_emotion.core.packages import install_command
 
 _EMOTION = re.compile(r"(?:^|[-_ ])emotions?$", re.IGNORECASE)
 
@@ -44,7 +45,7 @@ def _parse(document: Document) -> Any:
         from pympi import Eaf
     except ModuleNotFoundError as error:
         raise PackageError(
-            "reading EAF needs a package that is not installed; run: pip install 'audio-emotion[annotations]'"
+            f"reading EAF needs a package that is not installed; run: {install_command('annotations')}"
         ) from error
     if "<!ENTITY" in document.text:
         raise UnreadableError("declares XML entities, which EAF files do not have")

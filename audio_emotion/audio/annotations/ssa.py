@@ -8,6 +8,7 @@ from audio_emotion.audio.annotations.document import Document, Entry, Unreadable
 from audio_emotion.audio.annotations.speakers import split_speakers
 from audio_emotion.audio.segments import Segment
 from audio_emotion.core.errors import PackageError
+from audio_emotion.core.packages import install_command
 
 
 def matches(document: Document) -> bool:
@@ -26,7 +27,7 @@ def read(document: Document) -> Iterator[Entry]:
         from pysubs2 import SSAFile
     except ModuleNotFoundError as error:
         raise PackageError(
-            "reading ASS needs a package that is not installed; run: pip install 'audio-emotion[annotations]'"
+            f"reading ASS needs a package that is not installed; run: {install_command('annotations')}"
         ) from error
     kind = "ssa" if re.search(r"^ScriptType:\s*v4\.00\s*$", document.text, re.MULTILINE) else "ass"
     try:

@@ -7,6 +7,7 @@ from typing import Any
 from audio_emotion.audio.annotations.document import Document, Entry, UnreadableError
 from audio_emotion.audio.segments import Segment, group_words
 from audio_emotion.core.errors import PackageError
+from audio_emotion.core.packages import install_command
 
 _WORDS = re.compile(r"^(?:(?P<speaker>.*?)\s*[-_/]\s*)?(?:words?|ort(?:-mau)?|wrd)$", re.IGNORECASE)
 _PHONES = re.compile(r"(?:^|[-_/ ])(?:phones?|phonemes?|mau|kan|syllables?|emotions?)$", re.IGNORECASE)
@@ -53,7 +54,7 @@ def _tiers(document: Document) -> list[dict[str, Any]]:
         from praatio.utilities.textgrid_io import parseTextgridStr
     except ModuleNotFoundError as error:
         raise PackageError(
-            "reading a TextGrid needs a package that is not installed; run: pip install 'audio-emotion[annotations]'"
+            f"reading a TextGrid needs a package that is not installed; run: {install_command('annotations')}"
         ) from error
     try:
         tiers = parseTextgridStr(document.text)["tiers"]

@@ -18,6 +18,7 @@ from audio_emotion.batch.journal import check_same
 from audio_emotion.batch.outputs import Failed
 from audio_emotion.batch.run import FINAL, BatchResult, Progress, fingerprint, flatten_params
 from audio_emotion.core.errors import AudioEmotionError, DeviceError, PackageError, UsageError
+from audio_emotion.core.packages import install_command
 from audio_emotion.inference.backends import cores
 from audio_emotion.inference.model import backend_for
 from audio_emotion.models import checkpoint
@@ -118,7 +119,7 @@ def _check_installed() -> None:
     if missing := [name for name in ("ray", "pyarrow") if find_spec(name) is None]:
         raise PackageError(
             f"archives on a cluster need packages that are not installed ({', '.join(missing)}); "
-            "run: pip install 'audio-emotion[ray]'"
+            f"run: {install_command('ray')}"
         )
 
 

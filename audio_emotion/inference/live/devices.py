@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_emotion.core.errors import DeviceError, PackageError
+from audio_emotion.core.packages import install_command
 
 BLOCK_S = 0.02
 """Seconds of sound in each block of a device: part of the latency."""
@@ -228,7 +229,7 @@ def _sounddevice() -> Any:
         import sounddevice
     except ImportError as error:
         raise PackageError(
-            "listening to a microphone needs a package that is not installed; run: pip install 'audio-emotion[live]'"
+            f"listening to a microphone needs a package that is not installed; run: {install_command('live')}"
         ) from error
     except OSError as error:  # the package is there, its library is not
         raise DeviceError(

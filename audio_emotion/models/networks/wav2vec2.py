@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio_emotion.core.errors import ModelError, PackageError
+from audio_emotion.core.packages import install_command
 from audio_emotion.models.layers import AttentiveStatistics, PooledNetwork
 
 _OFF = {"layerdrop": 0.0, "apply_spec_augment": False, "mask_time_prob": 0.0, "mask_feature_prob": 0.0}
@@ -125,7 +126,7 @@ def _encoder(config: Wav2Vec2Config) -> Any:
     try:
         import transformers
     except ImportError as error:
-        raise PackageError("wav2vec2 needs transformers; pip install 'audio-emotion[wav2vec2]'") from error
+        raise PackageError(f"wav2vec2 needs transformers; run: {install_command('wav2vec2')}") from error
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     if config.encoder:

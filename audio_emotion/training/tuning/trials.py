@@ -19,6 +19,7 @@ import numpy as np
 
 from audio_emotion.core import paths
 from audio_emotion.core.errors import PackageError, StorageError
+from audio_emotion.core.packages import install_command
 from audio_emotion.models import checkpoint
 from audio_emotion.training.tuning.space import Dimension, Space
 
@@ -77,7 +78,7 @@ def import_optuna() -> Any:
         import optuna
     except ImportError as error:
         raise PackageError(
-            f"tune needs the package {error.name}; install it with: pip install 'audio-emotion[tune]'"
+            f"tune needs the package {error.name}; install it with: {install_command('tune')}"
         ) from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
