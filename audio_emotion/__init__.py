@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from audio_emotion.evaluation.evaluate import Evaluation, evaluate
     from audio_emotion.explanation import Explanation, explain
     from audio_emotion.inference.config import TimelineConfig
-    from audio_emotion.inference.model import Model, load_model
+    from audio_emotion.inference.loading import load_model
+    from audio_emotion.inference.model import Model
     from audio_emotion.inference.pipeline import pipeline
     from audio_emotion.inference.speakers import diarize
     from audio_emotion.inference.timeline import Stream, timeline
@@ -69,7 +70,7 @@ __getattr__, __dir__ = lazy_names(
         "diarize": "inference.speakers",
         "evaluate": "evaluation.evaluate",
         "explain": "explanation",
-        "load_model": "inference.model",
+        "load_model": "inference.loading",
         "pipeline": "inference.pipeline",
         "run_batch": "batch.run",
         "timeline": "inference.timeline",

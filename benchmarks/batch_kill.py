@@ -24,7 +24,7 @@ from pathlib import Path
 from audio_emotion.batch.journal import JOURNAL
 from audio_emotion.batch.run import BatchResult, run_batch
 from audio_emotion.batch.scoring import default_jobs
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 
 TOLERANCE = 1e-5  # of a probability: a network's last bits depend on how many windows it is given at once
 

@@ -29,7 +29,7 @@ from audio_emotion.batch.cluster.actor import Job
 from audio_emotion.batch.cluster.partitions import SIZE
 from audio_emotion.batch.run import Progress, run_batch
 from audio_emotion.inference.backends import cores
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 
 RECORD = Path(__file__).with_suffix(".json")
 HOURS = 1_000_000

@@ -25,7 +25,7 @@ from scipy.special import softmax
 
 from audio_emotion.export import bundle, calibration
 from audio_emotion.export.variants import KINDS, Origin
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 from audio_emotion.models import checkpoint
 from audio_emotion.training.dataset import Dataset, load_dataset
 

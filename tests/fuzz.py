@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from audio_emotion import audio
 from audio_emotion.core.errors import AudioError
-from audio_emotion.inference.model import Model, load_model
+from audio_emotion.inference.loading import load_model
+from audio_emotion.inference.model import Model
 from audio_emotion.inference.timeline import timeline
 from tests.sounds import contained, encoded, voice
 

@@ -23,7 +23,7 @@ from audio_emotion.core.types import FloatArray
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.evaluation.evaluate import Evaluation, evaluate_utterances
 from audio_emotion.export.int8 import write_int8
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 from audio_emotion.models import card, checkpoint
 from audio_emotion.training.dataset import Dataset, load_dataset
 

@@ -25,7 +25,8 @@ from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.types import FloatArray, Waveform
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.evaluation import metrics
-from audio_emotion.inference.model import Model, load_model
+from audio_emotion.inference.loading import load_model
+from audio_emotion.inference.model import Model
 from audio_emotion.models import checkpoint
 
 RECORDS = Path(__file__).parent / "records"

@@ -57,7 +57,7 @@ def adapt(
     from audio_emotion.audio.find import expand
     from audio_emotion.export.adapted import check_free, store
     from audio_emotion.inference.adaptation import adapted
-    from audio_emotion.inference.model import load_model
+    from audio_emotion.inference.loading import load_model
 
     if "-" in recordings:
         raise UsageError("standard input (-) cannot be adapted to; name files")

@@ -51,7 +51,7 @@ def evaluate(
     """Evaluate a model on labelled recordings. Each folder or table gets its own metrics."""
     from audio_emotion.core import paths
     from audio_emotion.evaluation import html_report, report
-    from audio_emotion.inference.model import load_model
+    from audio_emotion.inference.loading import load_model
 
     import_module("sklearn")  # the metrics need it: fail before the predictions, not after them
     with ExitStack() as stack:

@@ -74,7 +74,7 @@ def explain(
     from audio_emotion.explanation import check_method
     from audio_emotion.explanation import explain as run
     from audio_emotion.formats.plot import kind_of, save
-    from audio_emotion.inference.model import load_model
+    from audio_emotion.inference.loading import load_model
     from audio_emotion.models.checkpoint import default_model
 
     target = out or (None if as_json else Path("explain.png"))

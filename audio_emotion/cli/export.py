@@ -82,7 +82,7 @@ def export(
 
     from audio_emotion.export import bundle, calibration
     from audio_emotion.export.variants import Origin
-    from audio_emotion.inference.model import load_model
+    from audio_emotion.inference.loading import load_model
     from audio_emotion.models import checkpoint, entry
     from audio_emotion.models.descriptors import maker
 

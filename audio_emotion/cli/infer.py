@@ -241,7 +241,7 @@ def infer(
     from audio_emotion.cli._pictures import Pictures
     from audio_emotion.cli._request import STDIN, Request, listed
     from audio_emotion.inference.config import TimelineConfig, grid
-    from audio_emotion.inference.model import load_model
+    from audio_emotion.inference.loading import load_model
 
     check_partners(ctx, along_time, output_dir is not None, engine)
     check_gates(gate, vad)

@@ -101,7 +101,7 @@ def listen(
     from audio_emotion.cli import _listening
     from audio_emotion.cli._checks import check_gates
     from audio_emotion.inference.config import TimelineConfig
-    from audio_emotion.inference.model import load_model
+    from audio_emotion.inference.loading import load_model
 
     check_gates(gate, vad)
     if list_devices:

@@ -15,7 +15,7 @@ from audio_emotion.core.version import __version__
 from audio_emotion.evaluation import metrics
 from audio_emotion.export import script
 from audio_emotion.export.variants import Origin, metadata, runner, write
-from audio_emotion.inference.model import backend_for
+from audio_emotion.inference.loading import backend_for
 from audio_emotion.models import checkpoint
 
 ABOUT = "model.json"

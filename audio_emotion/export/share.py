@@ -13,7 +13,7 @@ from pathlib import Path
 from audio_emotion.core import paths
 from audio_emotion.core.errors import AudioEmotionError, ModelError, StorageError, reason
 from audio_emotion.export import hub
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 from audio_emotion.models import card, checkpoint
 from audio_emotion.models.checkpoint import ADAPTATION, CARD, CONFIG, DEFAULT, GRAPH, INT8_GRAPH, TENSORS, ModelConfig
 

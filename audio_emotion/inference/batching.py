@@ -1,7 +1,10 @@
 """Windows of several recordings in one batch of the model: the one way from windows to logits."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -10,6 +13,9 @@ from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import FloatArray, Prediction
 from audio_emotion.inference.prediction import to_prediction, with_speech
 from audio_emotion.models.checkpoint import ModelConfig
+
+GROUP = 16
+"""Recordings that are predicted together, so that their windows share a batch."""
 
 Forward = Callable[[FloatArray], FloatArray]
 """Windows (n_windows, window_samples), or their features, to logits (n_windows, n_labels).
@@ -97,3 +103,39 @@ def predict_batched(
             end = recording.start + lengths[i] / config.sampling_rate
             results[i] = to_prediction(own, config, recording.start, end, recording.channel)
     return [results[i] for i in range(len(recordings))]
+
+
+def predict_all(recordings: Sequence[Recording], config: ModelConfig, forward: Forward) -> list[Prediction]:
+    """Return the prediction of each recording.
+
+    Raises:
+        AudioError: that of the first recording that cannot be predicted.
+    """
+    predictions: list[Prediction] = []
+    for first in range(0, len(recordings), GROUP):
+        for result in predict_batched(recordings[first : first + GROUP], config, forward):
+            if isinstance(result, AudioError):
+                raise result
+            predictions.append(result)
+    return predictions
+
+
+def predict_parallel(
+    recordings: Iterable[Recording], config: ModelConfig, forward: Forward, n_threads: int
+) -> Iterator[Prediction | AudioError]:
+    """Yield the prediction of each recording or its error, in order; ``n_threads`` groups are predicted at once.
+
+    Only one more group is taken from ``recordings`` ahead of time, so memory does not grow with their number.
+    """
+    remaining = iter(recordings)
+    in_flight = deque[Future[list[Prediction | AudioError]]]()
+    threads = ThreadPoolExecutor(n_threads)
+    try:
+        while group := list(islice(remaining, GROUP)):
+            in_flight.append(threads.submit(predict_batched, group, config, forward))
+            if len(in_flight) > n_threads:
+                yield from in_flight.popleft().result()
+        while in_flight:
+            yield from in_flight.popleft().result()
+    finally:
+        threads.shutdown(cancel_futures=True)

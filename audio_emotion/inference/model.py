@@ -1,41 +1,29 @@
-"""A loaded model, and the prediction of recordings as a whole. Evaluation and every command go through here."""
+"""A loaded model, and its predictions. Evaluation and every command go through here."""
 
-import logging
-import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import tee
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, overload
+from typing import TYPE_CHECKING, Any, Protocol, cast, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from audio_emotion import audio
 from audio_emotion.audio.find import expand
+from audio_emotion.audio.recordings import Recording as OpenedRecording
+from audio_emotion.audio.recordings import blocks
 from audio_emotion.audio.region import FULL, AudioRegion, AudioSource
+from audio_emotion.audio.resample import from_frames
 from audio_emotion.audio.vad import check_vad
-from audio_emotion.core.errors import AudioError, ModelError, UsageError
+from audio_emotion.core.errors import AudioError, ModelError
 from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import FloatArray, Prediction, Timeline, Waveform
-from audio_emotion.inference.backends import FullRuntime, OutputsRuntime, Runtime, choose_device, cores, mark_no_speech
-from audio_emotion.inference.backends.onnx import OnnxRuntime
-from audio_emotion.inference.batching import Recording, predict_batched
-from audio_emotion.models import adaptation_file, checkpoint, entry
+from audio_emotion.inference.backends import FullRuntime, OutputsRuntime, Runtime, cores, mark_no_speech
+from audio_emotion.inference.batching import Recording, predict_all, predict_parallel
 from audio_emotion.models.adaptation_file import Adaptation
 from audio_emotion.models.checkpoint import ModelConfig
-from audio_emotion.models.descriptors import maker
-
-_GROUP = 16
-"""Recordings that a thread predicts together, so that their windows share a batch."""
-
-BACKENDS = ("auto", "onnx", "onnx-int8", "torch")
-_GRAPHS = {"onnx": checkpoint.GRAPH, "onnx-int8": checkpoint.INT8_GRAPH}
-
-_LOG = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from audio_emotion.inference.config import Smoothing
@@ -51,6 +39,7 @@ Input = AudioSource | npt.NDArray[Any] | Tensor | Waveform
 """A path, the bytes of a file, an open file, an array, a tensor, or a :class:`Waveform`."""
 
 
+@dataclass(eq=False, repr=False)
 class Model:
     """A loaded model: its description, and the backend that runs it.
 
@@ -70,13 +59,10 @@ class Model:
         adaptation: the vectors that adaptation needs; None: the model cannot be adapted.
     """
 
-    def __init__(
-        self, config: ModelConfig, runtime: Runtime, backend: str, adaptation: Adaptation | None = None
-    ) -> None:
-        self.config = config
-        self.runtime = runtime
-        self.backend = backend
-        self.adaptation = adaptation
+    config: ModelConfig
+    runtime: Runtime
+    backend: str
+    adaptation: Adaptation | None = None
 
     def __repr__(self) -> str:
         seconds = self.config.window_samples / self.config.sampling_rate
@@ -158,10 +144,11 @@ class Model:
         >>> [p.label for p in model(["inference/samples/happy.wav", "inference/samples/sad.wav"])]
         ['happy', 'sad']
         """
-        if isinstance(source, list | tuple):
-            return self._predict_all([self.reader(item, sampling_rate, part, name) for item in source], part, gate, vad)
-        read = self.reader(source, sampling_rate, part, name)  # type: ignore[arg-type]  # no sequence any more
-        return self._predict(Recording(read, part.start, part.channel, gate, vad))
+        sources = cast(Sequence[Input], source if isinstance(source, list | tuple) else [source])
+        readers = [self.reader(item, sampling_rate, part, name) for item in sources]
+        given = [Recording(read, part.start, part.channel, gate, vad) for read in readers]
+        predictions = predict_all(given, self.config, partial(self.logits, gate=gate))
+        return predictions if isinstance(source, list | tuple) else predictions[0]
 
     __call__ = predict
 
@@ -247,27 +234,10 @@ class Model:
         """
         if vad:
             check_vad()
-
+        named, opened = tee(map(Path, paths))
+        given = (Recording(self.reader(path, None, part), part.start, part.channel, gate, vad) for path in opened)
         forward = partial(self.logits, gate=gate, threads=1)
-
-        def predict_group(group: Sequence[Path]) -> list[Prediction | AudioError]:
-            readers = [self.reader(path, None, part) for path in group]
-            recordings = [Recording(read, part.start, part.channel, gate, vad) for read in readers]
-            return predict_batched(recordings, self.config, forward)
-
-        threads = ThreadPoolExecutor(cores())
-        try:
-            in_flight = deque[tuple[Sequence[Path], Future[list[Prediction | AudioError]]]]()
-            remaining = map(Path, paths)
-            while group := tuple(islice(remaining, _GROUP)):
-                in_flight.append((group, threads.submit(predict_group, group)))
-                if len(in_flight) > cores():  # one group ahead, so that memory does not grow with their number
-                    first, results = in_flight.popleft()
-                    yield from zip(first, results.result(), strict=True)
-            for last, results in in_flight:
-                yield from zip(last, results.result(), strict=True)
-        finally:
-            threads.shutdown(cancel_futures=True)
+        yield from zip(named, predict_parallel(given, self.config, forward, cores()), strict=True)
 
     def predict_folder(
         self,
@@ -289,7 +259,8 @@ class Model:
 
     def predict_waveform(self, waveform: Waveform, gate: bool = True, vad: bool = False) -> Prediction:
         """Predict the emotion of a waveform at the model's own sampling rate."""
-        return self._predict(Recording(lambda: [waveform.samples], waveform.start, None, gate, vad))
+        given = Recording(lambda: [waveform.samples], waveform.start, None, gate, vad)
+        return predict_all([given], self.config, partial(self.logits, gate=gate))[0]
 
     def reader(
         self,
@@ -311,35 +282,14 @@ class Model:
         if isinstance(source, np.ndarray):
             if sampling_rate is None:
                 raise TypeError("an array of samples needs its sampling_rate in Hz")
-            waveform = audio.from_frames(source, sampling_rate, self.config.sampling_rate, part, name or "array")
+            waveform = from_frames(source, sampling_rate, self.config.sampling_rate, part, name or "array")
             return lambda: [waveform.samples]
-        if isinstance(source, str | PathLike | bytes | audio.Recording) or hasattr(source, "read"):
-            recording = cast(AudioSource, source)
-            return lambda: audio.blocks(recording, self.config.sampling_rate, part, name=name)
+        if isinstance(source, str | PathLike | bytes | OpenedRecording) or hasattr(source, "read"):
+            return partial(blocks, cast(AudioSource, source), self.config.sampling_rate, part, name=name)
         raise TypeError(
             f"cannot read a recording from {type(source).__name__}; expected a path, the bytes of a file, an open "
             "file, an array or a tensor with its sampling_rate, or a list of these"
         )
-
-    def _predict(self, recording: Recording) -> Prediction:
-        (result,) = predict_batched([recording], self.config, partial(self.logits, gate=recording.gate))
-        if isinstance(result, AudioError):
-            raise result
-        return result
-
-    def _predict_all(
-        self, readers: Sequence[Callable[[], Iterable[FloatArray]]], part: AudioRegion, gate: bool, vad: bool
-    ) -> list[Prediction]:
-        recordings = [Recording(read, part.start, part.channel, gate, vad) for read in readers]
-        predictions: list[Prediction] = []
-        forward = partial(self.logits, gate=gate)
-        for first in range(0, len(recordings), _GROUP):
-            group = recordings[first : first + _GROUP]
-            for result in predict_batched(group, self.config, forward):
-                if isinstance(result, AudioError):
-                    raise result
-                predictions.append(result)
-        return predictions
 
     def logits(
         self, windows: FloatArray, *, gate: bool = True, shift: FloatArray | None = None, threads: int | None = None
@@ -404,82 +354,3 @@ class Model:
         from audio_emotion.inference.adaptation import adapted
 
         return adapted(self, sources, sampling_rate, shrinkage, gate, vad)
-
-
-def load_model(
-    name: str = checkpoint.DEFAULT,
-    device: str = "auto",
-    backend: Literal["auto", "onnx", "onnx-int8", "torch"] = "auto",
-    threads: int | None = None,
-) -> Model:
-    """Load a model by name or path on ``auto``, ``cpu``, ``cuda`` or ``mps``.
-
-    The backend ``auto`` is ONNX Runtime on a CPU, without importing torch; elsewhere, and for models without a graph,
-    it is torch. ``onnx`` is the graph in 32-bit floats. ``onnx-int8`` is the graph in 8-bit integers: twice as fast,
-    with scores that differ by a few hundredths; ``auto`` uses it where a model has it. Models whose features librosa
-    computes take one to several seconds longer to start, because they import it. ``threads`` is the number of cores
-    for ONNX Runtime; None: all.
-
-    Raises:
-        ModelError: no such model, or its folder is incomplete or altered.
-        DeviceError: no such device here.
-        UsageError: no such backend, or a graph on another device than the CPU, or one that the model does not have.
-    """
-    if backend not in BACKENDS:
-        raise UsageError(f"unknown backend {backend!r}; choose one of {', '.join(BACKENDS)}")
-    by_graph = backend in _GRAPHS
-    device = choose_device("cpu" if by_graph and device == "auto" else device)
-    if by_graph and device != "cpu":
-        raise UsageError(f"the {backend} backend runs on the CPU, not on {device!r}; use --backend torch")
-    began = time.monotonic()
-    folder = checkpoint.find(name)
-    config = checkpoint.read(folder)
-    resolved = backend_for(config, device) if backend == "auto" else backend
-    if resolved in _GRAPHS and _GRAPHS[resolved] not in config.weight_files:
-        raise UsageError(f"the model {config.name!r} has no {_GRAPHS[resolved]}; use --backend auto")
-    adaptation = adaptation_file.read(folder, config) if config.adaptation else None
-    runtime = _runtime(folder, config, device, resolved, threads)
-    model = Model(config, runtime, resolved, adaptation)
-    if adaptation is not None and adaptation.shift is not None:
-        model = model.with_shift(adaptation.shift)
-    _LOG.debug(
-        "model %s (%s) in %s, with %s on %s, loaded in %.0f ms",
-        *(config.name, config.architecture, display_path(folder), resolved, device, 1000 * (time.monotonic() - began)),
-    )
-    return model
-
-
-def backend_for(config: ModelConfig, device: str) -> str:
-    """Return the backend that ``auto`` stands for with a model on a device."""
-    if device != "cpu" or config.graph == "none":
-        return "torch"
-    return "onnx-int8" if config.int8 else "onnx"
-
-
-def _runtime(folder: Path, config: ModelConfig, device: str, backend: str, threads: int | None) -> Runtime:
-    if backend in _GRAPHS:
-        return _onnx_runtime(folder / _GRAPHS[backend], config, threads)
-    from audio_emotion.inference.backends.torch import TorchRuntime, load
-
-    weights = folder / checkpoint.TENSORS
-    model = load(weights, config.architecture, len(config.labels), config.parameters, config.frontend)
-    return TorchRuntime(model, device)
-
-
-def _onnx_runtime(graph: Path, config: ModelConfig, threads: int | None) -> Runtime:
-    features = maker(entry(config.architecture).frontend, config.frontend) if config.graph == "features" else None
-    shape: tuple[int, ...] = (config.window_samples,)
-    if features is not None:
-        shape = features(np.zeros((1, config.window_samples), np.float32)).shape[1:]
-    runtime = OnnxRuntime(graph, features, threads)
-    if config.speech_threshold is not None and not runtime.decides_speech:
-        raise ModelError(
-            f"{graph.parent / checkpoint.CONFIG}: states a speech_threshold, and {graph.name} has no output 'speech'; "
-            "the folder is not one model"
-        )
-    if not runtime.takes(shape) or runtime.n_labels != len(config.labels):
-        raise ModelError(
-            f"{graph.parent / checkpoint.CONFIG}: makes input of shape {shape} and {len(config.labels)} labels, "
-            f"and {graph.name} has {runtime.input_shape} and {runtime.n_labels}; the folder is not one model"
-        )
-    return runtime

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from audio_emotion.inference.model import Input, Model, load_model
+from audio_emotion.inference.loading import load_model
+from audio_emotion.inference.model import Input, Model
 from audio_emotion.models.checkpoint import DEFAULT
 
 Scores = list[dict[str, Any]]

@@ -23,24 +23,17 @@ Then the segments go through smoothing, ``min_confidence``, merging and ``min_du
 (:mod:`~audio_emotion.inference.smoothing`).
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import Any
 
 import numpy.typing as npt
 
-from audio_emotion import audio
 from audio_emotion.audio.region import FULL, AudioRegion
 from audio_emotion.audio.resample import MonoResampler
-from audio_emotion.audio.segments import Segment
-from audio_emotion.audio.windows import slice_blocks
-from audio_emotion.core.errors import AudioError
-from audio_emotion.core.types import Prediction, Waveform
+from audio_emotion.core.types import Prediction
 from audio_emotion.inference.config import DEFAULTS, TimelineConfig
 from audio_emotion.inference.model import Input, Model
 from audio_emotion.inference.segmenter import TimelinePipeline
-
-_LONG_S = 600.0  # longer segments are decoded separately, as a stream
 
 
 def timeline(
@@ -76,47 +69,6 @@ def timeline(
         yield from windows.flush()
 
     return segments()
-
-
-def score_segments(
-    model: Model,
-    source: Input,
-    segments: Sequence[Segment],
-    sampling_rate: int | None = None,
-    part: AudioRegion = FULL,
-    *,
-    gate: bool = True,
-    vad: bool = False,
-    name: str | None = None,
-) -> Iterator[tuple[Segment, Prediction]]:
-    """Yield each segment with its prediction, as by :meth:`Model.predict`, in the order of their starts.
-
-    The recording is decoded once. Segments of up to ten minutes are held in memory; longer ones are decoded
-    separately. Only the channel and the stream of ``part`` are used. A prediction ends where the recording ends.
-
-    Raises:
-        AudioError: as :meth:`Model.predict`, or a segment starts where the recording has ended.
-    """
-    rate = model.config.sampling_rate
-    part = AudioRegion(channel=part.channel, stream=part.stream)
-    ordered = sorted(segments, key=lambda segment: (segment.start, segment.end))
-    short = [segment for segment in ordered if segment.end - segment.start <= _LONG_S]
-    parts = [(round(s.start * rate), max(round(s.end * rate), round(s.start * rate) + 1)) for s in short]
-    found = slice_blocks(model.reader(source, sampling_rate, part, name)(), parts)
-    for segment in ordered:
-        if segment.end - segment.start > _LONG_S:
-            stretch = replace(part, start=segment.start, end=segment.end)
-            yield segment, model.predict(source, sampling_rate, part=stretch, gate=gate, vad=vad, name=name)
-            continue
-        samples = next(found)
-        if not len(samples):
-            raise AudioError(
-                f"{audio.name_of(source, name)}: the segment from {segment.start:g} to {segment.end:g} s starts "
-                f"after the "
-                "end of the recording; check that the segments belong to this recording and that it is complete"
-            )
-        waveform = Waveform(samples, rate, rate, segment.start)
-        yield segment, replace(model.predict_waveform(waveform, gate, vad), channel=part.channel)
 
 
 class Stream:

@@ -2,15 +2,15 @@
 
 A model is a folder: ``config.json``, ``model.safetensors`` (for training and accelerators), ``model.onnx`` (for the
 CPU), maybe ``model.int8.onnx`` (the same in 8-bit integers), maybe ``adaptation.safetensors`` (what adaptation needs),
-and ``README.md`` (its card). It is loaded strictly: every file must have the checksum that ``config.json`` states, and
-the tensors the names and shapes that it lists. A model too large for an ONNX file has none, and ``config.json`` says
-so.
+and ``README.md`` (its card). It is loaded strictly: the file that is used must have the checksum that ``config.json``
+states, and the tensors the names and shapes that it lists. A model too large for an ONNX file has none, and
+``config.json`` says so.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -140,7 +140,7 @@ def default_model() -> str:
         ModelError: there is no such model any more, or the choice cannot be read.
     """
     name = _choice()
-    if name not in stored():
+    if name != DEFAULT and name not in stored():
         raise ModelError(
             f"no model {name!r}, which is set as the one to take when none is named; choose another one with "
             "'audio-emotion models default NAME'"
@@ -208,13 +208,23 @@ def remove(name: str) -> None:
 
 
 def read(folder: Path) -> ModelConfig:
-    """Read and check a model folder.
+    """Read a model folder, and check all of its weight files.
 
     Raises:
         ModelError: a file is missing, unreadable or altered, or the tensors are not those listed.
     """
     config = read_config(folder)
-    for name in config.weight_files:
+    check_files(folder, config, config.weight_files)
+    return config
+
+
+def check_files(folder: Path, config: ModelConfig, names: Iterable[str]) -> None:
+    """Check weight files of a model folder. Call it before they are used: a damaged model may still give predictions.
+
+    Raises:
+        ModelError: one is missing, unreadable or altered, or its tensors are not those listed.
+    """
+    for name in names:
         if name not in config.sha256:
             raise ModelError(f"{folder / CONFIG}: states no checksum for {name}; train or download the model again")
         if _sha256(folder / name) != config.sha256[name]:
@@ -222,12 +232,16 @@ def read(folder: Path) -> ModelConfig:
                 f"{folder / name}: its content does not match the checksum in {CONFIG}; "
                 "it was changed or damaged, train or download the model again"
             )
-    _check_tensors(folder / TENSORS, config.tensors)
-    return config
+        if name == TENSORS:
+            _check_tensors(folder / TENSORS, config.tensors)
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """Read ``config.json`` alone; see :func:`read`."""
+    """Read ``config.json`` and check what it says, but not the weight files.
+
+    Raises:
+        ModelError: it is missing, unreadable, or cannot be true.
+    """
     try:
         content = json.loads((folder / CONFIG).read_text("utf-8"))
         unknown = set(content) - {f.name for f in fields(ModelConfig)}

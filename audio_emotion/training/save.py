@@ -14,7 +14,7 @@ from audio_emotion.core.version import __version__
 from audio_emotion.evaluation.evaluate import Evaluation, evaluate_utterances, fit_temperature
 from audio_emotion.export.weights import fits_a_graph, write_weights
 from audio_emotion.inference.backends.torch import TorchRuntime
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 from audio_emotion.models import card, checkpoint, entry
 from audio_emotion.models.checkpoint import ModelConfig
 from audio_emotion.models.emotion_model import EmotionModel

@@ -9,7 +9,8 @@ from pathlib import Path
 from audio_emotion.audio.region import FULL
 from audio_emotion.batch.workers import Limits, Reader, WorkerPool
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.inference.model import Model, load_model
+from audio_emotion.inference.loading import load_model
+from audio_emotion.inference.model import Model
 from audio_emotion.models import checkpoint
 from audio_emotion.models.checkpoint import ModelConfig
 from audio_emotion.web import readers

@@ -27,7 +27,8 @@ from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import StorageError, UsageError
 from audio_emotion.core.types import Prediction
 from audio_emotion.formats import FORMATS, get_writer
-from audio_emotion.inference.model import Model, load_model
+from audio_emotion.inference.loading import load_model
+from audio_emotion.inference.model import Model
 from audio_emotion.models.checkpoint import ModelConfig
 from tests.conftest import ROOT
 

@@ -14,7 +14,7 @@ from audio_emotion.cli._doctor import Finding, machine, models, packages
 from audio_emotion.core import paths
 from audio_emotion.core.errors import DeviceError, NoHomeError
 from audio_emotion.inference import backends
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 from audio_emotion.models import checkpoint
 from tests.conftest import ROOT
 

@@ -10,7 +10,7 @@ import pytest
 
 from audio_emotion.cli._app import ALL_GOOD, NOTHING_DONE, SOME_FAILED, USAGE
 from audio_emotion.evaluation.report import from_json
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 from audio_emotion.models import checkpoint
 from audio_emotion.models.checkpoint import read_config
 from tests.conftest import ROOT

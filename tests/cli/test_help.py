@@ -17,7 +17,7 @@ from audio_emotion.core import paths
 from audio_emotion.corpora import splits
 from audio_emotion.export.variants import KINDS
 from audio_emotion.inference.backends import DEVICES
-from audio_emotion.inference.model import BACKENDS
+from audio_emotion.inference.loading import BACKENDS
 from tests.cli.test_infer_options import commands
 
 GROUPS = ["audio-emotion", *(f"audio-emotion {name}" for name in ("models", "data", "augment", "tune"))]

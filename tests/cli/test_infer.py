@@ -139,7 +139,7 @@ def test_a_bad_file_among_good_ones_costs_no_other(cli, tmp_path: Path, clip: Pa
 
 def test_an_altered_model_is_one_line(cli, tmp_path: Path, clip: Path):
     model = Path(shutil.copytree(paths.bundled_model_dir(), tmp_path / "model"))
-    with (model / "model.onnx").open("ab") as file:
+    with (model / "model.int8.onnx").open("ab") as file:
         file.write(b"x")
     assert_one_line(cli("infer", clip, "--model", model), 1, "checksum")
 

@@ -22,7 +22,7 @@ from audio_emotion.cli import app
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.inference import live
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 from audio_emotion.inference.timeline import timeline
 from tests import pulse
 from tests.conftest import ROOT

@@ -14,7 +14,7 @@ from audio_emotion.core.emotions import NO_SPEECH, emotions
 from audio_emotion.core.types import Prediction
 from audio_emotion.inference.config import TimelineConfig
 from audio_emotion.inference.live import Block, LiveResult, Session, Waiting
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 from audio_emotion.inference.timeline import Stream
 from tests.conftest import ROOT
 from tests.inference.live.fakes import RATE, Clock

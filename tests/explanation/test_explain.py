@@ -7,7 +7,8 @@ import pytest
 from audio_emotion.audio.region import AudioRegion
 from audio_emotion.core.errors import AudioError, UsageError
 from audio_emotion.explanation import MAX_S, Explanation, explain
-from audio_emotion.inference.model import Model, load_model
+from audio_emotion.inference.loading import load_model
+from audio_emotion.inference.model import Model
 from tests.conftest import ROOT
 from tests.sounds import RATE, voice
 

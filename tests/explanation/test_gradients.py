@@ -6,7 +6,8 @@ from audio_emotion.core.errors import UsageError
 from audio_emotion.explanation.attribution import log_odds, window_audio
 from audio_emotion.explanation.gradients import integrate
 from audio_emotion.inference.backends.torch import TorchRuntime
-from audio_emotion.inference.model import Model, load_model
+from audio_emotion.inference.loading import load_model
+from audio_emotion.inference.model import Model
 from audio_emotion.models import build
 from tests.sounds import RATE, voice
 

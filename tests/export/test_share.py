@@ -11,7 +11,7 @@ import pytest
 from audio_emotion.core import paths
 from audio_emotion.core.errors import ModelError, StorageError, UsageError
 from audio_emotion.export.share import FILES, pull, push
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 from audio_emotion.models import checkpoint
 from audio_emotion.models.checkpoint import stored
 

@@ -10,7 +10,7 @@ from audio_emotion.core.types import FloatArray
 from audio_emotion.export import variants
 from audio_emotion.export.variants import KINDS, Origin, runner, write
 from audio_emotion.inference.backends.trim_padding import Margin
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 from audio_emotion.models import checkpoint
 from tests.sounds import voice
 

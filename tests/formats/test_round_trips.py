@@ -15,7 +15,8 @@ from audio_emotion.audio.annotations import read
 from audio_emotion.audio.segments import Segment
 from audio_emotion.core.types import Turn
 from audio_emotion.formats import Result, Source
-from audio_emotion.inference.model import Model, load_model
+from audio_emotion.inference.loading import load_model
+from audio_emotion.inference.model import Model
 from audio_emotion.inference.prediction import overall
 from audio_emotion.inference.turns import score_turns
 from tests.made_call import make_call

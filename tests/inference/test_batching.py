@@ -5,7 +5,7 @@ from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import FloatArray
 from audio_emotion.inference.batching import Recording, forward_ragged, predict_batched
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 from tests.sounds import voice
 
 RATE = 16_000

@@ -14,7 +14,8 @@ from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import AudioError, DeviceError, UsageError
 from audio_emotion.core.types import Prediction
 from audio_emotion.inference.batching import forward_ragged, utterance_logits
-from audio_emotion.inference.model import Model, load_model
+from audio_emotion.inference.loading import load_model
+from audio_emotion.inference.model import Model
 from audio_emotion.inference.prediction import to_prediction
 from tests.sounds import RATE, encoded, voice
 

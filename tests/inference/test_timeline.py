@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio_emotion.audio.region import AudioRegion
-from audio_emotion.audio.segments import Segment
 from audio_emotion.audio.windows import frame, pad
 from audio_emotion.core.emotions import NO_SPEECH, UNKNOWN
 from audio_emotion.core.errors import AudioError, UsageError
 from audio_emotion.core.types import Prediction
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.inference.model import Model, load_model
+from audio_emotion.inference.loading import load_model
+from audio_emotion.inference.model import Model
 from audio_emotion.inference.prediction import overall
-from audio_emotion.inference.timeline import Stream, score_segments, timeline
+from audio_emotion.inference.timeline import Stream, timeline
 from tests.sounds import RATE, encoded, voice
 
 QUIET = np.zeros(4 * RATE, np.float32)
@@ -219,30 +219,6 @@ def test_one_answer_above_a_timeline_is_the_mean_of_its_speech_by_duration() -> 
     assert sum(whole.scores.values()) == pytest.approx(1)
     assert overall(segments[2:], config).label == NO_SPEECH
     assert overall([], config).label == NO_SPEECH
-
-
-# --- segments of others -----------------------------------------------------------------------------------------------
-
-
-def test_segments_are_answered_as_recordings(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    marked = [Segment(13.2, 17.5, "ann"), Segment(0.5, 6, "bob"), Segment(2, 3), Segment(9.5, 12.5), Segment(17, 99)]
-    content = encoded(TALK, subtype="FLOAT")
-    found = list(score_segments(model, content, marked))
-    assert [segment.start for segment, _ in found] == [0.5, 2, 9.5, 13.2, 17]
-    for segment, answer in found:
-        expected = model.predict(content, part=AudioRegion(segment.start, segment.end))
-        agree([answer], [expected])
-    assert found[2][1].label == NO_SPEECH
-    assert found[-1][1].end == 18.3
-    monkeypatch.setattr("audio_emotion.inference.timeline._LONG_S", 4.0)
-    agree([answer for _, answer in score_segments(model, content, marked)], [answer for _, answer in found])
-
-
-def test_a_segment_behind_the_end(model: Model) -> None:
-    found = score_segments(model, encoded(TALK), [Segment(20, 21), Segment(1, 3)], name="call")
-    assert next(found)[0].start == 1
-    with pytest.raises(AudioError, match="call: the segment from 20 to 21 s starts after the end of the recording"):
-        next(found)
 
 
 # --- long recordings --------------------------------------------------------------------------------------------------

@@ -9,15 +9,17 @@ import soundfile
 
 from audio_emotion.audio.region import AudioRegion
 from audio_emotion.audio.segments import Segment
-from audio_emotion.core.emotions import UNKNOWN
+from audio_emotion.core.emotions import NO_SPEECH, UNKNOWN
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import Turn
 from audio_emotion.inference import turns
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.inference.model import Model, load_model
+from audio_emotion.inference.loading import load_model
+from audio_emotion.inference.model import Model
 from audio_emotion.inference.prediction import overall
 from audio_emotion.inference.turns import score_turns, shared_names
 from tests.conftest import ROOT
+from tests.sounds import RATE, encoded, voice
 
 SAMPLES = ROOT / "inference" / "samples"
 
@@ -56,6 +58,21 @@ def test_a_turn_is_answered_from_its_own_channel(model: Model, call: Path) -> No
         agree(turn, model.predict(call, part=AudioRegion(turn.start, turn.end, turn.channel)))
     assert [turn.overlap_s for turn in found] == [3.5, 3.5, 0]
     assert overall(found, model.config).label in model.config.labels
+
+
+def test_turns_of_one_channel_are_answered_as_recordings(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = np.concatenate([voice(9), np.zeros(4 * RATE, np.float32), voice(5.3, seed=2)])
+    content = encoded(talk, subtype="FLOAT")
+    given = [Segment(13.2, 17.5, "ann"), Segment(0.5, 6, "bob"), Segment(2, 3), Segment(9.5, 12.5), Segment(17, 99)]
+    found = list(score_turns(model, content, given))
+    assert [turn.start for turn in found] == [0.5, 2, 9.5, 13.2, 17]
+    for turn in found:
+        agree(turn, model.predict(content, part=AudioRegion(turn.start, turn.end)))
+    assert found[2].label == NO_SPEECH
+    assert found[-1].end == 18.3
+    monkeypatch.setattr(turns, "MAX_IN_MEMORY_S", 4.0)
+    for turn, expected in zip(score_turns(model, content, given), found, strict=True):
+        agree(turn, expected)
 
 
 def test_a_channel_that_is_not_there_is_answered_from_the_mix(model: Model, call: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from audio_emotion.core import paths
 from audio_emotion.core.errors import ModelError, NoHomeError, UsageError
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 from audio_emotion.models import checkpoint
 
 
@@ -38,29 +38,46 @@ def test_a_missing_tensor_is_named(folder: Path):
     name = sorted(checkpoint.read(folder).tensors)[0]
     change_tensors(folder, lambda tensors: tensors.pop(name))
     with pytest.raises(ModelError, match=rf"{name} is missing"):
-        load_model(str(folder), "cpu")
+        load_model(str(folder), "cpu", "torch")
 
 
 def test_an_extra_tensor_is_named(folder: Path):
     change_tensors(folder, lambda tensors: tensors.update(stowaway=np.zeros(3, np.float32)))
     with pytest.raises(ModelError, match="stowaway"):
-        load_model(str(folder), "cpu")
+        load_model(str(folder), "cpu", "torch")
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "model.onnx", "model.int8.onnx"])
-def test_a_changed_byte_is_noticed(folder: Path, name: str):
+WEIGHTS = {
+    "model.safetensors": "torch",
+    "model.onnx": "onnx",
+    "model.int8.onnx": "auto",
+    "adaptation.safetensors": "auto",
+}
+"""The weight files, each with a back end that loads it on a CPU."""
+
+
+@pytest.mark.parametrize(("name", "backend"), WEIGHTS.items())
+def test_a_changed_byte_is_noticed_before_the_file_is_used(folder: Path, name: str, backend: str):
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
-    with pytest.raises(ModelError, match=rf"{name}.*checksum"):
-        load_model(str(folder), "cpu")
+    for use in (lambda: load_model(str(folder), "cpu", backend), lambda: checkpoint.read(folder)):
+        with pytest.raises(ModelError, match=rf"{name}.*checksum"):
+            use()
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "model.onnx"])
-def test_a_missing_file_is_named(folder: Path, name: str):
+@pytest.mark.parametrize(("name", "backend"), [*WEIGHTS.items(), ("config.json", "auto")])
+def test_a_missing_file_is_named(folder: Path, name: str, backend: str):
     (folder / name).unlink()
-    with pytest.raises(ModelError, match=name):
-        load_model(str(folder), "cpu")
+    for use in (lambda: load_model(str(folder), "cpu", backend), lambda: checkpoint.read(folder)):
+        with pytest.raises(ModelError, match=name):
+            use()
+
+
+def test_files_that_the_back_end_does_not_use_are_not_read(folder: Path):
+    for name in ("model.safetensors", "model.onnx"):
+        (folder / name).unlink()
+    assert load_model(str(folder), "cpu").backend == "onnx-int8"
 
 
 def test_a_damaged_description_is_one_clear_error(folder: Path):

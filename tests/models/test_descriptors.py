@@ -12,7 +12,7 @@ from audio_emotion import audio
 from audio_emotion.audio.windows import pad, windows_of
 from audio_emotion.core.errors import ModelError
 from audio_emotion.export.weights import write_weights
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 from audio_emotion.models import build, checkpoint
 from audio_emotion.models.checkpoint import ModelConfig
 from audio_emotion.models.descriptors import (

@@ -9,7 +9,7 @@ import torch
 
 from audio_emotion.core.errors import ModelError, PackageError, UsageError
 from audio_emotion.export.weights import write_weights
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 from audio_emotion.models import build, checkpoint
 from audio_emotion.models.checkpoint import ModelConfig
 from tests.sounds import voice

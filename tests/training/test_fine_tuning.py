@@ -15,7 +15,7 @@ from audio_emotion.core.errors import ModelError, UsageError
 from audio_emotion.corpora.sources import gather, parse_sources
 from audio_emotion.evaluation.evaluate import evaluate_utterances
 from audio_emotion.evaluation.report import Report
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 from audio_emotion.models import checkpoint
 from audio_emotion.training import TrainConfig
 from audio_emotion.training.config import from_table

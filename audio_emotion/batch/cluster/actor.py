@@ -16,7 +16,7 @@ from audio_emotion.batch.scoring import Scored, Task, score, task_of
 from audio_emotion.batch.workers import Limits, WorkerProcess
 from audio_emotion.core.paths import encodable
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.inference.model import load_model
+from audio_emotion.inference.loading import load_model
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from audio_emotion.batch.run import FINAL, BatchResult, Progress, fingerprint, f
 from audio_emotion.core.errors import AudioEmotionError, DeviceError, PackageError, UsageError
 from audio_emotion.core.packages import install_command
 from audio_emotion.inference.backends import cores
-from audio_emotion.inference.model import backend_for
+from audio_emotion.inference.loading import backend_for
 from audio_emotion.models import checkpoint
 
 _FORMAT = 1

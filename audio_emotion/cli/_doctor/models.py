@@ -123,7 +123,7 @@ def _cold(sound: Path) -> tuple[float, dict[str, float]]:
 
 def _warm(sound: Path) -> tuple[float, dict[str, float]]:
     """Return the seconds and scores of the second prediction of a loaded model."""
-    from audio_emotion.inference.model import load_model
+    from audio_emotion.inference.loading import load_model
 
     model = load_model(checkpoint.default_model())
     model.predict(sound)

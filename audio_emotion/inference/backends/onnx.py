@@ -15,6 +15,9 @@ from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import FloatArray, IntArray
 from audio_emotion.inference.backends import Outputs, concatenate, cores
 from audio_emotion.inference.backends.trim_padding import Margin, shortened
+from audio_emotion.models import entry
+from audio_emotion.models.checkpoint import CONFIG, ModelConfig
+from audio_emotion.models.descriptors import maker
 
 
 class OnnxRuntime:
@@ -120,6 +123,30 @@ class OnnxRuntime:
     def _answer(self, given: FloatArray, shift: FloatArray | None) -> Outputs:
         inputs = {self._input: given} | ({} if shift is None else {"shift": np.ascontiguousarray(shift)})
         return Outputs(**dict(zip(self._names, self._session.run(self._names, inputs), strict=True)))
+
+
+def load(graph: Path, config: ModelConfig, threads: int | None = None) -> OnnxRuntime:
+    """Load a graph of a model folder, and check that it belongs to the folder's description.
+
+    Raises:
+        ModelError: it does not, or ONNX Runtime rejects it.
+    """
+    features = maker(entry(config.architecture).frontend, config.frontend) if config.graph == "features" else None
+    shape: tuple[int, ...] = (config.window_samples,)
+    if features is not None:
+        shape = features(np.zeros((1, config.window_samples), np.float32)).shape[1:]
+    runtime = OnnxRuntime(graph, features, threads)
+    if config.speech_threshold is not None and not runtime.decides_speech:
+        raise ModelError(
+            f"{graph.parent / CONFIG}: states a speech_threshold, and {graph.name} has no output 'speech'; "
+            "the folder is not one model"
+        )
+    if not runtime.takes(shape) or runtime.n_labels != len(config.labels):
+        raise ModelError(
+            f"{graph.parent / CONFIG}: makes input of shape {shape} and {len(config.labels)} labels, "
+            f"and {graph.name} has {runtime.input_shape} and {runtime.n_labels}; the folder is not one model"
+        )
+    return runtime
 
 
 @cache

@@ -12,7 +12,8 @@ from audio_emotion.core.types import Prediction
 from audio_emotion.inference.config import TimelineConfig
 from audio_emotion.inference.live import Block, LiveResult, Session, Waiting, WavFile, run
 from audio_emotion.inference.live.devices import Form
-from audio_emotion.inference.model import Model, load_model
+from audio_emotion.inference.loading import load_model
+from audio_emotion.inference.model import Model
 from audio_emotion.inference.timeline import Stream, timeline
 from tests.inference.live.fakes import Clock
 from tests.sounds import RATE, voice

@@ -8,7 +8,8 @@ import pytest
 from audio_emotion.core.errors import AudioError, DeviceError, UsageError
 from audio_emotion.inference.live import Block, Device, Microphone, PlayedFile, Waiting, sources
 from audio_emotion.inference.live.devices import Form
-from audio_emotion.inference.model import Model, load_model
+from audio_emotion.inference.loading import load_model
+from audio_emotion.inference.model import Model
 from tests.inference.live.fakes import BLOCK, BUILT_IN, HEADSET, RATE, Clock, FakeInputs, sound
 from tests.sounds import encoded, voice
 
