@@ -6,7 +6,7 @@ import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice, zip_longest
 from pathlib import Path
 from typing import Literal, overload
 
@@ -76,14 +76,18 @@ class PassedOver:
 class FileList(Sequence[Path]):
     """The recordings that names stand for, as :func:`expand` finds them.
 
-    Names are looked at when the recordings are iterated over, and kept as text, so that a million of them need little
+    Each is looked at once, when an iteration comes to it, and kept as text, so that a million of them need little
     memory and the first is there at once. The number of recordings, and any by its index, need all to be looked at.
+
+    Attributes:
+        passed_over: files of folders that are not recordings, as far as the folders have been looked at.
     """
 
     def __init__(self, names: Sequence[str], recursive: bool = False) -> None:
-        self._names, self._recursive = names, recursive
-        self._files: list[str] | None = None
         self.passed_over = PassedOver()
+        self._names = names
+        self._files: list[str] = []
+        self._rest = _expanded(names, recursive, self.passed_over)  # what follows `_files`
 
     def __iter__(self) -> Iterator[Path]:
         return map(Path, self._iterate())
@@ -109,15 +113,21 @@ class FileList(Sequence[Path]):
         return len(list(islice(self._iterate(), 2))) > 1
 
     def are_names(self) -> bool:
-        """Tell whether each name is a recording's, and none a folder's or a pattern."""
-        return len(self) == len(self._names) and all(map(_is_same, self._all(), self._names))
+        """Tell whether each name is a recording's, and none a folder's or a pattern, looking no further than needed."""
+        pairs = zip_longest(self._iterate(), self._names, fillvalue="")
+        return all(_is_same(file, name) for file, name in pairs)
 
     def _iterate(self) -> Iterator[str]:
-        return iter(self._files) if self._files is not None else _expanded(self._names, self._recursive, None)
+        for number in count():
+            if number == len(self._files):
+                file = next(self._rest, None)
+                if file is None:
+                    return
+                self._files.append(file)
+            yield self._files[number]
 
     def _all(self) -> list[str]:
-        if self._files is None:
-            self._files = list(_expanded(self._names, self._recursive, self.passed_over))
+        self._files.extend(self._rest)
         return self._files
 
 
@@ -199,12 +209,16 @@ def names_in(content: bytes, name: str) -> list[str]:
         content = os.fsencode(content.decode("utf-16", "replace"))
     if b"\0\0" in content:  # no name is empty
         raise UsageError(f"{name}: is no list, expected the name of a recording on each line")
-    lines = content.split(b"\0") if b"\0" in content else content.removeprefix(codecs.BOM_UTF8).splitlines()
     try:
-        names = [os.fsdecode(line) for line in lines if line.strip()]
+        text = os.fsdecode(content.removeprefix(codecs.BOM_UTF8))
     except UnicodeDecodeError:  # on Windows
         raise UsageError(f"{name}: is no list in UTF-8 or UTF-16") from None
-    names = [name for name in names if not name.startswith("#") or b"\0" in content or os.path.lexists(name)]
+    if has_nul := "\0" in text:
+        lines = text.split("\0")
+    else:  # str.splitlines would also split at characters that names may have
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    names = [line for line in lines if line and (line[0] != "#" or has_nul or os.path.lexists(line))]
+    names = [line for line in names if line.strip(" \t\v\f\r\n")]
     if not names:
         raise UsageError(f"{name}: the list is empty, expected the name of a recording on each line")
     return names
@@ -222,23 +236,30 @@ def _walk(folder: str, recursive: bool, passed_over: PassedOver | None, seen: se
     """
     try:
         here = os.stat(folder)  # noqa: PTH116
-        with os.scandir(folder) as entries:
-            names = sorted((entry.name, _is_folder(entry)) for entry in entries if not entry.name.startswith("."))
+        names, folders = _names_and_folders(folder)
     except OSError:
         yield folder  # stays in the list, to fail by itself
         return
     if (here.st_dev, here.st_ino) in seen:
         return
     seen.add((here.st_dev, here.st_ino))
-    for name, is_folder in names:
+    names.sort()
+    for name in names:
         path = os.path.join(folder, name)  # noqa: PTH118
-        if is_folder:
+        if name in folders:
             if recursive:
                 yield from _walk(path, recursive, passed_over, seen)
         elif _is_recording(path, name):
             yield path
         elif passed_over is not None and _suffix(name) not in _OTHER_SUFFIXES:
             passed_over.add(path)
+
+
+def _names_and_folders(folder: str) -> tuple[list[str], set[str]]:
+    """Return all names in a folder but hidden ones, and those of folders among them."""
+    with os.scandir(folder) as scan:
+        entries = [entry for entry in scan if not entry.name.startswith(".")]
+    return [entry.name for entry in entries], {entry.name for entry in entries if _is_folder(entry)}
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

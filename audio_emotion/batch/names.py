@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ _DEVICES = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
     f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³"
 }
 """Names that Windows keeps for itself, whatever the suffix."""
+_PLAIN = re.compile(r"[\w+=@,-]+(\.[\w+=@,-]+)*", re.ASCII)
 _LONGEST = 200  # bytes of a name, to which a suffix is added; most file systems allow 255
 _SAMPLE = 200  # inputs that are looked up to find out where an archive has moved
 
@@ -50,6 +52,8 @@ def path_below(path: str, root: str) -> str:
     >>> path_below("/data/calls/may/one.wav", "/data/calls")
     'may/one.wav'
     """
+    if os.sep == "/" and root and path.startswith(f"{root}/") and "/." not in path and "//" not in path:
+        return path[len(root) + 1 :]  # what follows, for many thousand paths
     try:
         return Path(os.path.relpath(path, root or os.sep)).as_posix()
     except ValueError:
@@ -95,10 +99,21 @@ def output_name(path: str, root: str) -> str:
 
 def name_of_key(key: str) -> str:
     """Return what :func:`output_name` does, of a path below the root."""
+    if _is_plain(key):
+        return key
     parts = ["__" if part == os.pardir else _output_part(part) for part in Path(key).parts]
     if len(parts) == 1 and parts[0].casefold() in _RESERVED:
         parts = [_escape_first(parts[0])]
     return "/".join(parts)
+
+
+def _is_plain(key: str) -> bool:
+    """Tell quickly that a path has nothing to escape; False may be wrong."""
+    return (
+        len(key) <= _LONGEST
+        and all(_PLAIN.fullmatch(part) and part.partition(".")[0].lower() not in _DEVICES for part in key.split("/"))
+        and key.lower() not in _RESERVED
+    )
 
 
 def folded(name: str) -> str:

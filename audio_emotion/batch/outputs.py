@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from audio_emotion.batch.journal import Journal
+from audio_emotion.batch.journal import JOURNAL, Journal
 from audio_emotion.batch.names import FAILURES, RESULTS, folded, name_of_key, told_apart
 from audio_emotion.core import paths
 from audio_emotion.core.errors import StorageError
@@ -95,20 +96,23 @@ class Outputs:
             for _, target in self._targets(key, self._journal.formats):
                 paths.remove(target)
 
-    def check_free(self, keys: Iterable[str]) -> None:
+    def check_free(self, keys: Collection[str]) -> None:
         """Refuse to write over files that no run has written.
 
         Raises:
             StorageError: there is one.
         """
-        targets = [*self._combined(self._formats).values(), self._folder / f"{FAILURES}.jsonl"]
-        if self._per_input:
-            targets += [target for key in keys for _, target in self._targets(key, self._formats)]
-        for target in targets:
-            if os.path.lexists(target):
+        present = {folded(name) for name in os.listdir(self._folder) if name != JOURNAL}  # noqa: PTH208
+        if not present:
+            return
+        names = [*(target.name for target in self._combined(self._formats).values()), f"{FAILURES}.jsonl"]
+        suffixes = [get_writer(name, self._labels).suffix for name in self._formats if self._per_input]
+        outputs = (f"{self.reserve(key) or name_of_key(key)}{suffix}" for suffix in suffixes for key in keys)
+        for name in chain(names, outputs):
+            if folded(name.partition("/")[0]) in present and os.path.lexists(self._folder / name):
                 raise StorageError(
-                    f"{paths.display_path(target)}: is there already, and no run into this folder has written it; "
-                    "move it away, name another folder, or write over it with restart"
+                    f"{paths.display_path(self._folder / name)}: is there already, and no run into this folder has "
+                    "written it; move it away, name another folder, or write over it with restart"
                 )
 
     def delete_outputs(self) -> None:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
+from audio_emotion.audio.find import FileList
 from audio_emotion.cli import _messages
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, Advance, note, progress_bars, say
 from audio_emotion.cli._request import Request
+from audio_emotion.cli._warnings import note_passed_over
 from audio_emotion.core.paths import display_path
 from audio_emotion.inference.model import Model
 
@@ -30,7 +32,7 @@ class ModelChoice(NamedTuple):
 
 
 def to_folder(
-    recordings: Sequence[Path],
+    recordings: FileList,
     output_dir: Path,
     model: Model,
     request: Request,
@@ -44,10 +46,12 @@ def to_folder(
     from audio_emotion.batch.scoring import task_of
 
     reported: set[str] = set()
+    names = [str(recording) for recording in recordings]
+    note_passed_over(recordings)
     _messages.listen()
     with progress_bars() as bars:
         result = run_batch(
-            [str(recording) for recording in recordings],
+            names,
             output_dir,
             model,
             formats=formats,

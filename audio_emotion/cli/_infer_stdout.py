@@ -9,12 +9,13 @@ from typing import BinaryIO
 import typer
 
 from audio_emotion import audio
+from audio_emotion.audio.find import FileList
 from audio_emotion.audio.region import AudioRegion
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, detail, note, say
 from audio_emotion.cli._messages import INFO, are_wanted
 from audio_emotion.cli._pictures import Pictures
 from audio_emotion.cli._request import STDIN, STDIN_NAME, Request, standard_input
-from audio_emotion.cli._warnings import Cautions
+from audio_emotion.cli._warnings import Cautions, note_passed_over
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import FloatArray, Prediction, Waveform
@@ -62,7 +63,7 @@ def open_stdout(name: str, model: Model, *, many: bool, top_k: int | None) -> St
 
 
 def to_stdout(
-    recordings: Sequence[Path],
+    recordings: FileList,
     model: Model,
     request: Request,
     page: StdoutWriter,
@@ -90,6 +91,7 @@ def to_stdout(
         if results:
             _draw(recording, request, results, model, pictures)
     page.close(answered=done > 0)
+    note_passed_over(recordings)
     for line in cautions.lines():
         note(f"note: {line}")
     if failed or is_partial:

@@ -3,8 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from audio_emotion.audio import Recording
+from audio_emotion.audio.find import FileList
 from audio_emotion.audio.segments import Segment
+from audio_emotion.cli._app import note
 from audio_emotion.core.emotions import NO_SPEECH
+from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import Prediction
 from audio_emotion.inference.model import Model
 
@@ -14,6 +17,14 @@ and their training clips are rarely shorter than 2 s."""
 
 SLIP_S = 0.5
 """Seconds that a complete recording may end before the duration in its header: codecs pad their last frame."""
+
+
+def note_passed_over(recordings: FileList) -> None:
+    """Name a file that was passed over in the folders of the recordings, and how many more there are."""
+    if passed_over := recordings.passed_over.count:
+        more = f" and {passed_over - 1} more were" if passed_over > 1 else " was"
+        first = display_path(recordings.passed_over.first)
+        note(f"note: {first}{more} passed over: neither the name nor the content is that of a recording")
 
 
 class Cautions:

@@ -264,7 +264,7 @@ def infer(
         into = output_dir or ""
         to_cluster(named, recursive, into, choice, request, jobs, Limits(*allowed), partition, restart)
         return
-    recordings = _recordings(named, recursive, is_list=files_from is not None)
+    recordings = _recordings(named, recursive)
     is_partial = False
     if segments:
         by_path, is_partial = _read_segments(segments, recordings)
@@ -327,16 +327,9 @@ def _check_named(named: Sequence[str]) -> None:
         raise UsageError("standard input (-) is given twice, but can only be read once")
 
 
-def _recordings(named: Sequence[str], recursive: bool, *, is_list: bool) -> FileList:
-    """Return the recordings, with folders and patterns expanded; a list is looked at name by name, later."""
+def _recordings(named: Sequence[str], recursive: bool) -> FileList:
+    """Return the recordings, with folders and patterns expanded, which are looked at later, name by name."""
     _check_named(named)
     if addresses := [name for name in named if is_address(name)]:
         raise UsageError(f"{display_path(addresses[0])} is in an object store; add --engine ray --output-dir DIR")
-    recordings = FileList(named, recursive)
-    if is_list:
-        return recordings
-    if passed_over := len(recordings) and recordings.passed_over.count:
-        first = display_path(recordings.passed_over.first)
-        more = f" and {passed_over - 1} more were" if passed_over > 1 else " was"
-        note(f"note: {first}{more} passed over: neither the name nor the content is that of a recording")
-    return recordings
+    return FileList(named, recursive)

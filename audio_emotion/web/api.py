@@ -10,7 +10,7 @@ from audio_emotion import formats
 from audio_emotion.audio.region import AudioRegion
 from audio_emotion.formats import Result
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.web.errors import RequestError
+from audio_emotion.web.errors import CLIENT_CLOSED, RequestError
 from audio_emotion.web.openapi import BODY, PROBLEM, RESULT, Models
 from audio_emotion.web.params import ChannelChoice, ModelName, region, timeline_config
 from audio_emotion.web.service import InferenceService
@@ -19,9 +19,6 @@ from audio_emotion.web.uploads import receive_upload
 
 Format = Literal["json", "jsonl", "csv", "srt", "vtt", "rttm", "audacity", "audformat"]
 T = TypeVar("T")
-
-CLIENT_CLOSED = 499
-"""The status that metrics count for a client that has left; nobody receives it."""
 
 _TYPES = {"json": "application/json", "jsonl": "application/jsonl", "csv": "text/csv", "vtt": "text/vtt"}
 _ERRORS: dict[int | str, dict[str, Any]] = {

@@ -2,6 +2,9 @@
 
 from starlette.exceptions import HTTPException
 
+CLIENT_CLOSED = 499
+"""The status that metrics count for a client that has left; nobody receives it."""
+
 
 class RequestError(HTTPException):
     """A request without a result: a status of HTTP and one line, what was wrong, what was expected, what to do."""

@@ -17,8 +17,8 @@ from audio_emotion.core.templates import render
 from audio_emotion.formats import FORMATS, Result, get_writer
 from audio_emotion.formats.json_writers import as_dict
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.web.api import CLIENT_CLOSED, Service, disconnected, while_connected
-from audio_emotion.web.errors import RequestError
+from audio_emotion.web.api import Service, disconnected, while_connected
+from audio_emotion.web.errors import CLIENT_CLOSED, RequestError
 from audio_emotion.web.guard import COOKIE, LOGIN, is_https, login_page, same, session
 from audio_emotion.web.params import ChannelChoice, ModelName, region, timeline_config
 from audio_emotion.web.upload_task import Cancelled, ChannelResult, Job, PredictRequest

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote_to_bytes
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from audio_emotion.batch.journal import lock
 from audio_emotion.core.errors import StorageError, reason
-from audio_emotion.web.errors import RequestError
+from audio_emotion.web.errors import CLIENT_CLOSED, RequestError
 
 FIELD = "file"
 """The part of a multipart body that holds the recording."""
@@ -91,7 +91,7 @@ async def receive_upload(request: Request, folder: UploadFolder) -> Upload:
     """Write the recording of a request to a file as it comes.
 
     Raises:
-        RequestError: there is no recording in it, or no space for it.
+        RequestError: there is no recording in it, no space for it, or the client has left.
     """
     content_type, _, parameters = request.headers.get("content-type", "").partition(";")
     content_type = content_type.strip().lower()
@@ -105,6 +105,9 @@ async def receive_upload(request: Request, folder: UploadFolder) -> Upload:
             else:
                 shown = f"a body of {content_type[:100]!r}" if content_type else "no Content-Type"
                 raise RequestError(422, f"{FIELD}: {shown}, {_EXPECTED}")
+    except ClientDisconnect as error:
+        path.unlink(missing_ok=True)
+        raise RequestError(CLIENT_CLOSED, "the client left before the upload had arrived") from error
     except OSError as error:
         path.unlink(missing_ok=True)
         raise RequestError(

@@ -8,9 +8,11 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audio_emotion.batch.journal import FileStat
-from audio_emotion.batch.names import as_named, output_name
+from audio_emotion.batch.names import as_named, name_of_key, output_name, path_below
 from audio_emotion.batch.outputs import Failed
 from audio_emotion.batch.run import run_batch
 from tests.batch.test_run import TASK, journal, stub, write
@@ -34,6 +36,21 @@ from tests.batch.test_run import TASK, journal, stub, write
 )
 def test_names_that_windows_keeps_for_itself(path: str, name: str):
     assert output_name(f"/d/{path}", "/d") == name
+
+
+@given(st.text(st.sampled_from("aZ09._-+ ~%:?uxconlpt1/ü\n"), min_size=1, max_size=12))
+def test_plain_names_are_those_that_nothing_is_escaped_in(name: str):
+    key = "/".join(part for part in Path(name).parts if part != "/") or "a"
+    quick = name_of_key(key)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("audio_emotion.batch.names._is_plain", lambda key: False)
+        assert quick == name_of_key(key)
+
+
+@pytest.mark.parametrize("path", ["/d/a.wav", "/d/e/.a", "/da", "/d/e/x..y", "/b", "/d/d"])
+@pytest.mark.parametrize("root", ["/d", "/", "", "/d/e"])
+def test_paths_below_a_root(path: str, root: str):
+    assert path_below(path, root) == Path(os.path.relpath(path, root or "/")).as_posix()
 
 
 def written(out: Path) -> dict[str, str]:

@@ -47,6 +47,27 @@ def test_a_part_called_file_is_predicted_whatever_its_header(client, parameters,
     assert response.json()["file"] == name
 
 
+@pytest.mark.parametrize("kind", ["audio/wav", "multipart/form-data; boundary=B"])
+def test_a_client_that_leaves_while_it_sends_is_no_error(client, kind):
+    folder = client.service.uploads._folder
+    before = sorted(folder.iterdir())
+    messages = [{"type": "http.request", "body": b"--B\r\n", "more_body": True}, {"type": "http.disconnect"}]
+    sent = []
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"host", b"localhost"), (b"content-type", kind.encode())]
+    scope = {"type": "http", "method": "POST", "path": "/v1/emotions", "raw_path": b"/v1/emotions", "root_path": "",
+             "query_string": b"", "headers": headers, "http_version": "1.1", "scheme": "http"}  # fmt: skip
+    client.portal.call(client.app, scope, receive, send)
+    assert sent[0]["status"] == 499
+    assert sorted(folder.iterdir()) == before
+
+
 @pytest.mark.parametrize(
     ("headers", "name"),
     [
