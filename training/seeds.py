@@ -19,7 +19,7 @@ from sklearn.metrics import recall_score
 
 OTHER = "two-channel-cnn"
 LEAST = ("emobox-1", "emobox-4", "emobox-5")
-"""Folds whose test actors judged the averaging of weights alone in ``nested.py``; in ``frozen.py`` all judged."""
+"""Folds whose test actors judged the averaging of weights alone (``nested.py``); all judged ``records/frozen.json``."""
 RECORD = Path(__file__).parent / "records" / "seeds.json"
 
 

@@ -12,7 +12,7 @@ FORMATS = (
     *("text", "json", "jsonl", "csv", "srt", "vtt", "rttm", "audacity", "audformat"),
     *("textgrid", "eaf", "label-studio"),
 )
-EXPORTS = ("onnx", "onnx-fp16", "onnx-int8", "ort", "ort-int8", "torch")
+EXPORTS = ("onnx", "onnx-int8", "ort", "ort-int8", "torch")
 LABEL_SETS = ("eight", "seven")
 SPLITS = ("speaker", "random", "all", *(f"emobox-{fold}" for fold in range(1, 7)))
 FOLDS = (

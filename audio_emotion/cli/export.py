@@ -34,7 +34,7 @@ def export(
         list[str] | None,
         typer.Option(
             "--as",
-            help="Format: onnx, onnx-fp16, onnx-int8, ort, ort-int8 (ONNX Runtime's own format, for phones) or torch. "
+            help="Format: onnx, onnx-int8, ort, ort-int8 (ONNX Runtime's own format, for phones) or torch. "
             "Repeat it for several. Default: every available format.",
             metavar="FORMAT",
             rich_help_panel="Model",

@@ -20,7 +20,7 @@ from audio_emotion.models import checkpoint
 
 ABOUT = "model.json"
 _TIMED = 20
-_ASKED = ("onnx", "onnx-int8", "onnx-fp16", "ort", "ort-int8")
+_ASKED = ("onnx", "onnx-int8", "ort", "ort-int8")
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """A stored model → one file for other programs: waveform in, probabilities out, and a description of them.
 
-ONNX in 32-bit floats, with its large layers in 16-bit floats or 8-bit integers; ONNX Runtime's own format, which its
-builds for phones read; and a program of ``torch.export``. The frontend's spectrogram stays in 32-bit floats in all of
-them.
+ONNX in 32-bit floats, or with its large layers in 8-bit integers; ONNX Runtime's own format, which its builds for
+phones read; and a program of ``torch.export``. The frontend's spectrogram stays in 32-bit floats in all of them.
 """
 
 import json
@@ -18,7 +17,6 @@ import numpy as np
 
 from audio_emotion.core.errors import ModelError, UsageError
 from audio_emotion.core.types import FloatArray
-from audio_emotion.export.fp16 import halve
 from audio_emotion.export.int8 import write_int8
 from audio_emotion.inference.backends.trim_padding import Margin
 from audio_emotion.models import adaptation_file, checkpoint
@@ -78,12 +76,6 @@ def write(kind: str, origin: Origin, folder: Path) -> Path:
 
 def _onnx(origin: Origin, target: Path) -> None:
     _save(_finished(origin.folder / checkpoint.GRAPH, origin.config), target)
-
-
-def _onnx_fp16(origin: Origin, target: Path) -> None:
-    model = _finished(origin.folder / checkpoint.GRAPH, origin.config)
-    halve(model)
-    _save(model, target)
 
 
 def _onnx_int8(origin: Origin, target: Path) -> None:
@@ -155,7 +147,6 @@ def _torch(origin: Origin, target: Path) -> None:
 
 _MAKERS: Mapping[str, tuple[str, Callable[[Origin, Path], None]]] = {
     "onnx": ("model.onnx", _onnx),
-    "onnx-fp16": ("model.fp16.onnx", _onnx_fp16),
     "onnx-int8": ("model.int8.onnx", _onnx_int8),
     "ort": ("model.ort", _ort(_onnx)),
     "ort-int8": ("model.int8.ort", _ort(_onnx_int8)),

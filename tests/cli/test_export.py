@@ -100,11 +100,11 @@ def test_a_folder_of_somebody_elses_stays(cli: Cli, tmp_path: Path) -> None:
 
 def test_an_export_is_replaced_by_the_next(cli: Cli, tmp_path: Path) -> None:
     assert cli("export", tmp_path / "out", "--as", "ort").returncode == 0
-    result = cli("export", tmp_path / "out", "--as", "onnx-fp16")
+    result = cli("export", tmp_path / "out", "--as", "onnx")
     assert result.returncode == 0
     assert "compared on generated sounds" in result.stderr
     assert not (tmp_path / "out/model.ort").exists()
-    assert (tmp_path / "out/model.fp16.onnx").exists()
+    assert (tmp_path / "out/model.onnx").exists()
 
 
 def test_nothing_right_is_a_figure_too(capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,5 +118,5 @@ def test_nothing_right_is_a_figure_too(capsys: pytest.CaptureFixture[str]) -> No
 def test_an_unknown_form_is_refused(cli: Cli, tmp_path: Path) -> None:
     result = cli("export", tmp_path / "out", "--as", "pickle")
     assert result.returncode == 2
-    assert "no form is called 'pickle'; choose from onnx, onnx-fp16" in result.stderr
+    assert "no form is called 'pickle'; choose from onnx, onnx-int8" in result.stderr
     assert not (tmp_path / "out").exists()
