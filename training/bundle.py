@@ -1,16 +1,18 @@
-"""Turn a model trained on all speakers, and the folds of its recipe, into a model of the package.
+"""Turn models trained on all speakers, and the folds of their recipe, into a model of the package.
 
     data="--data ravdess=D/ravdess-speech --data ravdess-song=D/ravdess-song --data crema-d=D/crema-d ..."
     recipe="audio-emotion train --config training/configs/whisper-tiny.toml --allow-missing"
-    $recipe $data --split all --name default-all
-    $recipe $data --folds union --name default-union
-    python training/bundle.py default default-all default-union --noises D/not-speech $data
+    for seed in 0 1 2; do $recipe $data --split all --seed $seed --name default-all-$seed; done
+    $recipe $data --folds union --seeds 3 --name default-union
+    python training/bundle.py default default-union default-all-* --noises D/not-speech $data
 
-Added to the model are: the output ``speech``, trained on the model's pooled vectors of speech, of made sounds and of
-recorded noises (``not_speech.py``); the mean of the training data's pooled vectors, for adaptation; the temperature,
-fitted on the folds; graphs in floats and in integers. The figures are those of the folds, in which every utterance is
-predicted by a model that did not see its speaker: without adaptation, and adapted to the other unlabelled recordings of
-the speaker (transductive). Writes ``audio_emotion/weights/NAME`` and ``training/records/bundled-NAME.json``.
+The models, which differ by their seed, become one whose logits are the mean of theirs. Each fold is treated alike: its
+models, as many as there are seeds, are averaged before they are tested. Added to the model are: the output ``speech``,
+trained on the model's pooled vectors of speech, of made sounds and of recorded noises (``not_speech.py``); the mean of
+the training data's pooled vectors, for adaptation; the temperature, fitted on the folds; graphs in floats and in
+integers. The figures are those of the folds, in which every utterance is predicted by a model that did not see its
+speaker: without adaptation, and adapted to the unlabelled recordings of the speaker (transductive). The record has the
+figures of each seed alone too. Writes ``audio_emotion/weights/NAME`` and ``training/records/bundled-NAME.json``.
 """
 
 import argparse
@@ -43,6 +45,7 @@ from audio_emotion.inference.backends.torch import load
 from audio_emotion.models import adaptation_file, build, card, checkpoint
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.models.layers import PooledNetwork
+from audio_emotion.models.networks.whisper_tiny import average
 from audio_emotion.training.config import SamplingConfig
 from audio_emotion.training.dataset import Dataset, load_dataset
 from audio_emotion.training.sampling import epoch_order
@@ -99,6 +102,19 @@ def read_model(folder: Path) -> tuple[checkpoint.ModelConfig, EmotionModel]:
     return config, load(folder / checkpoint.TENSORS, config.architecture, len(config.labels), *sizes).eval()
 
 
+def read_average(folders: Sequence[Path]) -> tuple[checkpoint.ModelConfig, EmotionModel]:
+    """Load models that differ by their seed, as one whose logits are the mean of theirs."""
+    (config, model), *others = [read_model(folder) for folder in folders]
+    if not others:
+        return config, model
+    network = average([m.network for _, m in ((config, model), *others)])  # type: ignore[misc]
+    sizes = {**config.parameters, "n_members": network.config.n_members}
+    merged = build(config.architecture, len(config.labels), sizes, config.frontend)
+    merged.network.load_state_dict(network.state_dict())
+    seeds = [c.training["options"]["seed"] for c, _ in ((config, model), *others)]
+    return replace(config, parameters=merged.sizes, training={**config.training, "seeds": seeds}), merged.eval()
+
+
 def clean_windows(dataset: Dataset, utterances: Sequence[Utterance]) -> list[FloatArray]:
     """Return the windows of each utterance as inference cuts them."""
     return [speech_windows(dataset.sounds[u.digest], 48_000, 16_000, gate=False) for u in utterances]
@@ -121,9 +137,9 @@ def training_mean(config: checkpoint.ModelConfig, model: EmotionModel, dataset: 
     return mean
 
 
-def side_of(folder: Path, dataset: Dataset, other: Dataset | None = None) -> Tested:
-    """Compute what the figures of a fold's test side need, or those of another dataset."""
-    config, model = read_model(folder)
+def side_of(folders: Sequence[Path], dataset: Dataset, other: Dataset | None = None) -> Tested:
+    """Compute what the figures of a fold's test side need, or those of another dataset, for the average of models."""
+    config, model = read_average(folders)
     test = set(config.training["speakers"]["test"])
     utterances = [u for u in (other or dataset).corpus.utterances if u.label in config.labels]
     if other is None:
@@ -132,7 +148,7 @@ def side_of(folder: Path, dataset: Dataset, other: Dataset | None = None) -> Tes
     owners = np.repeat(np.arange(len(windows)), [len(rows) for rows in windows])
     pooled = pooled_vectors(model, np.concatenate(windows))
     head = model.network.get_submodule("head")
-    return Tested(folder.parent.name, utterances, pooled, owners, head, training_mean(config, model, dataset))
+    return Tested(folders[0].parent.name, utterances, pooled, owners, head, training_mean(config, model, dataset))
 
 
 def figures_of(labels: Sequence[str], utterances: Sequence[Utterance], logits: np.ndarray) -> dict[str, Any]:
@@ -168,6 +184,31 @@ def fold_figures(labels: Sequence[str], folds: Sequence[Tested], shrinkage: floa
     for figures in everything.values():
         figures["mean of folds"] = round(float(np.mean(figures["by fold"])), 4)
     return everything
+
+
+def folders_by_fold(name: str) -> dict[str, list[Path]]:
+    """Return the model folders of a run of folds, by fold, one for each seed."""
+    by_fold: dict[str, list[Path]] = {}
+    for folder in sorted((paths.runs_dir() / name).glob("*-seed-*/model")):
+        by_fold.setdefault(folder.parent.name.split("-seed-")[0], []).append(folder)
+    return by_fold
+
+
+def seed_figures(labels: Sequence[str], runs: dict[str, list[Path]], dataset: Dataset) -> dict[str, Any]:
+    """Return the UAR of each seed alone by corpus, the mean of the folds, with mean and SD over the seeds."""
+    shown: dict[str, Any] = {}
+    for folders in zip(*runs.values(), strict=True):  # the folds of one seed
+        folds = [side_of([folder], dataset) for folder in folders]
+        for key, shrinkage in (("without adaptation", None), ("adapted by speaker", SHRINKAGE)):
+            for corpus, figures in fold_figures(labels, folds, shrinkage).items():
+                shown.setdefault(key, {}).setdefault(corpus, {"by seed": []})["by seed"].append(
+                    figures["mean of folds"]
+                )
+    for by_corpus in shown.values():
+        for figures in by_corpus.values():
+            figures["mean"] = round(float(np.mean(figures["by seed"])), 4)
+            figures["SD"] = round(float(np.std(figures["by seed"], ddof=1)), 4)
+    return shown
 
 
 def calibration(labels: Sequence[str], folds: Sequence[Tested], temperature: float) -> dict[str, float]:
@@ -240,9 +281,11 @@ def speech_in_noise(windows: FloatArray) -> FloatArray:
     return noisy
 
 
-def complete(name: str, folder: Path, dataset: Dataset, noises: Path | None) -> tuple[Any, EmotionModel, FloatArray]:
+def complete(
+    name: str, folders: Sequence[Path], dataset: Dataset, noises: Path | None
+) -> tuple[checkpoint.ModelConfig, EmotionModel, FloatArray]:
     """Return the model with its output ``speech``, its description, and the mean of its training data."""
-    config, trained = read_model(folder)
+    config, trained = read_average(folders)
     sizes = {**config.parameters, "speech_hidden": SPEECH_HIDDEN}
     model = build(config.architecture, len(config.labels), sizes, config.frontend)
     model.load_state_dict(trained.state_dict(), strict=False)
@@ -269,25 +312,28 @@ def write(config: checkpoint.ModelConfig, model: EmotionModel, mean: FloatArray,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", help="of the model in the package")
-    parser.add_argument("model", help="name of the stored model that all speakers trained")
-    parser.add_argument("folds", help="name of the run of folds of the same recipe")
+    parser.add_argument("folds", help="name of the run of folds")
+    parser.add_argument("models", nargs="+", help="names of the stored models that all speakers trained, one a seed")
     parser.add_argument("--data", action="append", required=True, help="the corpora of the training")
     parser.add_argument("--noises", type=Path, help="folder of recordings whose names begin with noise-; without: none")
     given = parser.parse_args()
     torch.set_num_threads(1)
     dataset = load_dataset(given.data)
-    folds = [side_of(folder, dataset) for folder in sorted((paths.runs_dir() / given.folds).glob("*-seed-*/model"))]
-    config, model, mean = complete(given.name, checkpoint.find(given.model), dataset, given.noises)
+    runs = folders_by_fold(given.folds)
+    folds = [side_of(folders, dataset) for folders in runs.values()]
+    config, model, mean = complete(given.name, [checkpoint.find(m) for m in given.models], dataset, given.noises)
     labels = config.labels
     temperature = temperature_of(labels, folds)
     record = {
-        "protocol": f"{given.folds}: {len(folds)} folds by speaker, one seed; adapted: to all recordings of each test "
-        f"speaker, without labels, shrinkage {SHRINKAGE:g} windows",
+        "protocol": f"{len(folds)} folds by speaker, {len(given.models)} seeds averaged; adapted: to all recordings of "
+        f"each test speaker, without labels, shrinkage {SHRINKAGE:g} windows",
         "without adaptation": fold_figures(labels, folds, None),
         "adapted by speaker": fold_figures(labels, folds, SHRINKAGE),
         "temperature": temperature,
         "ECE": calibration(labels, folds, temperature),
     }
+    if len(given.models) > 1:
+        record["seeds"] = seed_figures(labels, runs, dataset)
     shown = {
         "protocol": "speaker-independent folds over all corpora of this recipe; UAR among a corpus's labels",
         "answers": sum(len(fold.utterances) for fold in folds),

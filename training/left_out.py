@@ -1,8 +1,9 @@
 """Accuracy on corpora that a recipe was trained without, as it is and adapted to the corpus's unlabelled recordings.
 
-    python training/left_out.py "tess=D/tess=default-all" "emodb=D/emodb=no-emodb" "savee=D/savee=no-savee" --data ...
+    python training/left_out.py tess=D/tess=default-all-0,default-all-1 emodb=D/emodb=no-emodb-0,no-emodb-1 --data ...
 
-Each argument names a corpus, its folder and the stored model that did not see it. ``--data`` are the corpora of the
+Each argument names a corpus, its folder and the stored models that did not see it, one a seed, which are averaged.
+``--data`` are the corpora of the
 trainings, for the mean of the training data. Writes ``training/records/left-out-corpora.json``.
 """
 
@@ -19,21 +20,22 @@ from audio_emotion.training.dataset import load_dataset
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpora", nargs="+", metavar="CORPUS=FOLDER=MODEL")
+    parser.add_argument("corpora", nargs="+", metavar="CORPUS=FOLDER=MODEL[,MODEL...]")
     parser.add_argument("--data", action="append", required=True, help="the corpora of the trainings")
     given = parser.parse_args()
     torch.set_num_threads(1)
     dataset = load_dataset(given.data)
     found: dict[str, Any] = {}
     for argument in given.corpora:
-        corpus, folder, name = argument.split("=")
-        model = checkpoint.find(name)
-        side = side_of(model, dataset, load_dataset([f"{corpus}={folder}"], for_training=False))
-        labels = checkpoint.read_config(model).labels
+        corpus, folder, names = argument.split("=")
+        models = [checkpoint.find(name) for name in names.split(",")]
+        side = side_of(models, dataset, load_dataset([f"{corpus}={folder}"], for_training=False))
+        labels = checkpoint.read_config(models[0]).labels
         plain = figures_of(labels, side.utterances, side.logits())[corpus]
         adapted = figures_of(labels, side.utterances, side.logits(SHRINKAGE, by="corpus"))[corpus]
         found[corpus] = {
-            "trained on": checkpoint.read_config(model).training["corpora"],
+            "seeds averaged": len(models),
+            "trained on": checkpoint.read_config(models[0]).training["corpora"],
             "without adaptation": plain["UAR among its labels"],
             "as answered": plain["UAR as answered"],
             "adapted by corpus": adapted["UAR among its labels"],
@@ -42,9 +44,7 @@ def main() -> None:
             ],
         }
         print(corpus, found[corpus], flush=True)
-    protocol = (
-        f"one seed; adapted: to all unlabelled recordings of the corpus or speaker, shrinkage {SHRINKAGE:g} windows"
-    )
+    protocol = f"adapted: to all unlabelled recordings of the corpus or speaker, shrinkage {SHRINKAGE:g} windows"
     keep(RECORDS / "left-out-corpora.json", {"protocol": protocol, "corpora": found})
 
 

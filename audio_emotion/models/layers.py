@@ -123,12 +123,16 @@ class AttentiveStatistics(nn.Module):
     """Weighted mean and standard deviation over time, the weights learnt for each channel: (B, C, T) → (B, 2 C).
 
     Okabe et al. 2018, "Attentive statistics pooling for deep speaker embedding". Frames outside ``frames``
-    (B, 1, T) get no weight.
+    (B, 1, T) get no weight. With ``groups`` the channels are so many groups, each weighted by its own channels alone.
     """
 
-    def __init__(self, channels: int, bottleneck: int) -> None:
+    def __init__(self, channels: int, bottleneck: int, groups: int = 1) -> None:
         super().__init__()
-        self.score = nn.Sequential(nn.Conv1d(channels, bottleneck, 1), nn.Tanh(), nn.Conv1d(bottleneck, channels, 1))
+        self.score = nn.Sequential(
+            nn.Conv1d(channels, bottleneck, 1, groups=groups),
+            nn.Tanh(),
+            nn.Conv1d(bottleneck, channels, 1, groups=groups),
+        )
 
     def forward(self, x: Tensor, frames: Tensor) -> Tensor:
         weight = (self.score(x) + _no_weight(frames)).softmax(dim=2)

@@ -6,6 +6,7 @@ import torch
 
 from audio_emotion.core.errors import ModelError
 from audio_emotion.models import build
+from audio_emotion.models.networks.whisper_tiny import WhisperTinyHead, WhisperTinyHeadConfig, average
 from tests.sounds import voice
 
 
@@ -50,3 +51,30 @@ def test_a_level_that_is_not_there_is_one_clear_error():
 def test_a_window_longer_than_the_positions_is_one_clear_error():
     with pytest.raises(ModelError, match="has 500 frames, expected at most 400"):
         features(np.ones(160_000, np.float32))
+
+
+def trained(seed: int) -> WhisperTinyHead:
+    """Return a network with statistics and weights of its own, as training gives."""
+    torch.manual_seed(seed)
+    network = WhisperTinyHead(WhisperTinyHeadConfig(width=16, bottleneck=4, hidden=8), 8)
+    for _ in range(3):
+        network(3 * torch.randn(6, 1, 384, 75) + seed)
+    return network.eval()
+
+
+def test_the_average_of_networks_gives_the_mean_of_their_logits():
+    members = [trained(seed) for seed in range(3)]
+    frames = torch.randn(5, 1, 384, 75) * (torch.arange(75) < 60)
+    with torch.inference_mode():
+        expected = torch.stack([member(frames) for member in members]).mean(dim=0)
+        merged = average(members)
+        torch.testing.assert_close(merged(frames), expected)
+        assert merged.pooled(frames).shape == (5, 3 * 2 * 16)
+
+
+def test_networks_of_other_sizes_cannot_be_averaged():
+    other = WhisperTinyHead(WhisperTinyHeadConfig(width=8, bottleneck=4, hidden=8), 8)
+    with pytest.raises(ValueError, match="equal sizes"):
+        average([trained(0), other])
+    with pytest.raises(ValueError, match="one member each"):
+        average([average([trained(0), trained(1)]), trained(2)])
