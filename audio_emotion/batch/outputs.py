@@ -13,7 +13,7 @@ from audio_emotion.batch.journal import JOURNAL, Journal
 from audio_emotion.batch.names import FAILURES, RESULTS, folded, name_of_key, told_apart
 from audio_emotion.core import paths
 from audio_emotion.core.errors import StorageError
-from audio_emotion.core.types import Prediction
+from audio_emotion.core.types import Prediction, Turn
 from audio_emotion.formats import Result, Source, Writer, get_writer
 
 
@@ -165,6 +165,8 @@ def to_json(record: Result | Prediction) -> dict[str, Any]:
         segments = None if record.segments is None else [to_json(segment) for segment in record.segments]
         return {**asdict(record.source), "prediction": to_json(record.prediction), "segments": segments}
     content = {entry.name: getattr(record, entry.name) for entry in fields(record)}
+    if isinstance(record, Turn):
+        content["timeline"] = [to_json(part) for part in record.timeline]
     return content | {"scores": dict(record.scores)}
 
 
@@ -174,7 +176,13 @@ def from_json(content: Mapping[str, Any], file: str) -> Result:
     prediction = Prediction(**packed.pop("prediction"))
     segments = packed.pop("segments")
     source = replace(Source(**packed), file=file)
-    return Result(source, prediction, None if segments is None else tuple(Prediction(**entry) for entry in segments))
+    return Result(source, prediction, None if segments is None else tuple(map(_segment_from_json, segments)))
+
+
+def _segment_from_json(content: Mapping[str, Any]) -> Prediction:
+    if "timeline" not in content:
+        return Prediction(**content)
+    return Turn(**{**content, "timeline": tuple(Prediction(**part) for part in content["timeline"])})
 
 
 def _make(folder: Path) -> None:

@@ -3,18 +3,19 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from audio_emotion.batch.adaptation import SHIFTS, batch_shifts
+from audio_emotion.batch.conversations import ConversationTask, score_conversations
 from audio_emotion.batch.journal import FileStat, Journal, check_same, file_stat, open_journal
 from audio_emotion.batch.names import as_named, common_folder, find_root, path_below
 from audio_emotion.batch.outputs import Failed, Outputs, from_json, to_json
 from audio_emotion.batch.scoring import Scored, Task, default_jobs, score
-from audio_emotion.batch.workers import Limits
+from audio_emotion.batch.workers import Failure, Limits
 from audio_emotion.core.paths import remove
 from audio_emotion.core.types import FloatArray
 from audio_emotion.formats import get_writer
@@ -67,13 +68,14 @@ def run_batch(
     *,
     formats: Sequence[str] = ("json",),
     per_input: bool = True,
-    task: Task | None = None,
+    task: Task | ConversationTask | None = None,
     jobs: int | None = None,
     limits: Limits | None = None,
     restart: bool = False,
     adapt: Grouping | None = None,
     progress: Callable[[Progress], None] = lambda progress: None,
     on_failure: Callable[[Failed], None] = lambda failed: None,
+    on_problem: Callable[[str], None] = lambda line: None,
 ) -> BatchResult:
     """Predict the emotion of recordings into a folder, and continue where an earlier run into it stopped.
 
@@ -83,7 +85,9 @@ def run_batch(
     changed; the same is true of one that could not be decoded; other failures are tried again. Inputs are known by
     their paths below the folder that they share, wherever that is mounted. ``restart`` removes what earlier runs wrote.
     With ``adapt``, ``all`` or ``folder``, the model is adapted to the recordings of each group first
-    (:mod:`audio_emotion.batch.adaptation`); a run that continues uses the same shifts.
+    (:mod:`audio_emotion.batch.adaptation`); a run that continues uses the same shifts. With a
+    :class:`~audio_emotion.batch.conversations.ConversationTask` the turns of each recording are predicted, and it is
+    processed again too if its turns changed. ``on_problem`` gets a line for each result that lacks some turns.
 
     Raises:
         ModelError: ``adapt`` with a model that cannot be adapted.
@@ -111,20 +115,24 @@ def run_batch(
         if journal.is_new and not restart:
             outputs.check_free(names)
         journal.is_kept = True
-        todo = _left_to_do(names, journal, outputs)
+        digest_of = task.digest if isinstance(task, ConversationTask) else None
+        todo = _left_to_do(names, journal, outputs, digest_of)
         if todo:
             outputs.delete_combined()
         counts = Progress(len(names), len(names) - len(todo), 0, 0, 0.0)
         progress(counts)
         files = [names[key] for key, _ in todo]
         shift_of = _shift_of(folder, names, model, adapt, task, jobs, limits) if adapt and todo else None
-        with closing(score(files, model, task, jobs=jobs, limits=limits, shift_of=shift_of)) as results:
+        with closing(_scored(files, model, task, jobs, limits, shift_of)) as results:
             for result in results:
                 key, seen = todo[result.item]
                 output = outputs.reserve(key)
                 if isinstance(result, Scored):
                     outputs.write(key, result.answer)
-                    journal.add(key, seen, {"answer": to_json(result.answer)}, output)
+                    digest = {} if digest_of is None else {"turns": digest_of(files[result.item])}
+                    journal.add(key, seen, {"answer": to_json(result.answer), **digest}, output)
+                    if result.problem:
+                        on_problem(result.problem)
                     counts = replace(counts, done=counts.done + 1, sound_s=counts.sound_s + result.duration_s)
                 else:
                     failed = Failed(names[key], result.kind, result.reason)
@@ -137,12 +145,25 @@ def run_batch(
     return BatchResult(counts.done, len(names) - len(failures) - counts.done, failures)
 
 
+def _scored(
+    files: Sequence[str],
+    model: Model,
+    task: Task | ConversationTask,
+    jobs: int | None,
+    limits: Limits | None,
+    shift_of: Callable[[str], FloatArray | None] | None,
+) -> Generator[Scored | Failure, None, None]:
+    if isinstance(task, ConversationTask):
+        return score_conversations(files, model, task, limits=limits, shift_of=shift_of)
+    return score(files, model, task, jobs=jobs, limits=limits, shift_of=shift_of)
+
+
 def _shift_of(
     folder: Path,
     names: Mapping[str, str],
     model: Model,
     grouping: Grouping,
-    task: Task,
+    task: Task | ConversationTask,
     jobs: int | None,
     limits: Limits | None,
 ) -> Callable[[str], FloatArray | None]:
@@ -154,12 +175,12 @@ def _shift_of(
     return lambda name: shifts.get(group_of[name])
 
 
-def fingerprint(config: ModelConfig, backend: str, task: Task) -> dict[str, Any]:
+def fingerprint(config: ModelConfig, backend: str, task: Task | ConversationTask) -> dict[str, Any]:
     """Return what determines the results: names with JSON values."""
     described = {name: value for name, value in asdict(config).items() if name not in {"training", "figures"}}
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-    what = {"model": f"{config.name} (sha256 {digest[:16]})", "backend": backend, "reader": task.reader}
-    return {**what, **task.settings, **task.parameters}
+    what = {"model": f"{config.name} (sha256 {digest[:16]})", "backend": backend}
+    return {**what, **task.fingerprint}
 
 
 def flatten_params(made_with: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,14 +196,24 @@ def flatten_params(made_with: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _left_to_do(names: Mapping[str, str], journal: Journal, outputs: "Outputs") -> list[tuple[str, FileStat]]:
-    """Return the keys of inputs that need work, with their sizes and times; write output files that others lack."""
+def _left_to_do(
+    names: Mapping[str, str], journal: Journal, outputs: "Outputs", digest_of: Callable[[str], str | None] | None
+) -> list[tuple[str, FileStat]]:
+    """Return the keys of inputs that need work, with their sizes and times; write output files that others lack.
+
+    ``digest_of`` gives the checksum of the turns of an input, if it is a conversation.
+    """
     todo = []
     for key, name in names.items():
         entry, seen = journal.entries.get(key), file_stat(name)
         outputs.reserve(key)  # in the order of the inputs, so that output names do not depend on what is finished first
-        if entry is None or not entry.stamp.is_same(seen) or entry.failure not in {None, FINAL}:
+        is_done = entry is not None and entry.stamp.is_same(seen) and entry.failure in {None, FINAL}
+        if entry is None or not is_done or (digest_of and _has_new_turns(journal.read(entry), digest_of(name))):
             todo.append((key, seen))
         elif entry.failure is None and outputs.lacks(key):
             outputs.write(key, from_json(journal.read(entry), name))
     return todo
+
+
+def _has_new_turns(content: Mapping[str, Any], digest: str | None) -> bool:
+    return "answer" in content and content.get("turns") != digest

@@ -90,6 +90,11 @@ class Task:
     gate: bool = True
     vad: bool = False
 
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What determines the results, in JSON's terms."""
+        return {"reader": self.reader, **self.settings, **self.parameters}
+
 
 def task_of(timeline: TimelineConfig, part: AudioRegion = FULL, *, along_time: bool = False) -> Task:
     """Return the task that answers each recording as a whole, or along its time.
@@ -115,11 +120,13 @@ class Scored:
         item: its number among the inputs.
         answer: what is said of it.
         duration_s: how long it is, in seconds.
+        problem: what could not be predicted, in one line; None if there was no problem.
     """
 
     item: int
     answer: Result
     duration_s: float
+    problem: str | None = None
 
 
 def default_jobs() -> int:

@@ -96,7 +96,6 @@ def check_fit(
     if into_folder:
         unfit: dict[str, Any] = {
             "--channels each": not one_channel,
-            "--segments": request.segments is not None,
             "--plot": pictures.plot is not None,
             "--report": pictures.report is not None,
             "--top-k": top_k is not None,

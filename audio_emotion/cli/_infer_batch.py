@@ -16,8 +16,10 @@ from audio_emotion.core.paths import display_path
 from audio_emotion.inference.model import Model
 
 if TYPE_CHECKING:
+    from audio_emotion.batch.conversations import ConversationTask
     from audio_emotion.batch.outputs import Failed
     from audio_emotion.batch.run import BatchResult, Progress
+    from audio_emotion.batch.scoring import Task
     from audio_emotion.batch.workers import Limits
 
 _NAMED_AGAIN = 10
@@ -43,11 +45,11 @@ def to_folder(
 ) -> None:
     """Predict recordings and write the results to a folder; continues an interrupted run."""
     from audio_emotion.batch.run import run_batch
-    from audio_emotion.batch.scoring import task_of
 
     reported: set[str] = set()
     names = [str(recording) for recording in recordings]
     note_passed_over(recordings)
+    problems: list[str] = []
     _messages.listen()
     with progress_bars() as bars:
         result = run_batch(
@@ -55,15 +57,33 @@ def to_folder(
             output_dir,
             model,
             formats=formats,
-            task=task_of(request.timeline, request.part(_channel(request)), along_time=request.along_time),
+            task=_task(request),
             jobs=jobs,
             limits=limits,
             restart=restart,
-            adapt=request.adapt,
+            adapt=None if request.adapt == "speaker" else request.adapt,
             progress=_shown_on(bars),
             on_failure=_telling(reported),
+            on_problem=problems.append,
         )
-    _conclude(result, reported, str(output_dir))
+    for line in problems:
+        say(line)
+    is_partial = bool(problems) or (request.segments is not None and request.segments.is_partial)
+    _conclude(result, reported, str(output_dir), is_partial)
+
+
+def _task(request: Request) -> "Task | ConversationTask":
+    """Return what to do with each recording."""
+    from audio_emotion.batch.conversations import ConversationTask
+    from audio_emotion.batch.scoring import task_of
+    from audio_emotion.cli._segments import GivenSegments
+
+    part = request.part(_channel(request))
+    if request.segments is None:
+        return task_of(request.timeline, part, along_time=request.along_time)
+    is_given = isinstance(request.segments, GivenSegments)
+    adapt = request.adapt == "speaker"
+    return ConversationTask(request.segments, request.segments.origin, request.timeline, part, adapt, is_given)
 
 
 def to_cluster(
@@ -120,8 +140,8 @@ def _telling(reported: set[str]) -> "Callable[[Failed], None]":
     return tell
 
 
-def _conclude(result: "BatchResult", reported: set[str], output_dir: str) -> None:
-    """Print a summary; exit with 3 or 1 if recordings failed."""
+def _conclude(result: "BatchResult", reported: set[str], output_dir: str, is_partial: bool = False) -> None:
+    """Print a summary; exit with 3 or 1 if recordings failed, or if turns of some were skipped (``is_partial``)."""
     _name_earlier(result, reported)
     note(
         f"{result.done} processed, {result.skipped} already done, {len(result.failed)} failed; "
@@ -129,6 +149,8 @@ def _conclude(result: "BatchResult", reported: set[str], output_dir: str) -> Non
     )
     if result.failed:
         raise typer.Exit(SOME_FAILED if result.done + result.skipped else NOTHING_DONE)
+    if is_partial:
+        raise typer.Exit(SOME_FAILED)
 
 
 def _name_earlier(result: "BatchResult", reported: set[str]) -> None:

@@ -68,12 +68,8 @@ def to_stdout(
     request: Request,
     page: StdoutWriter,
     pictures: Pictures,
-    is_partial: bool = False,
 ) -> None:
-    """Answer each recording and report those that cannot be answered.
-
-    ``is_partial`` says that some of the input was skipped already, as the exit code shows.
-    """
+    """Answer each recording and report those that cannot be answered."""
     cautions = Cautions(model)
     models = _Models(model, recordings, request)
     done = failed = 0
@@ -94,7 +90,7 @@ def to_stdout(
     note_passed_over(recordings)
     for line in cautions.lines():
         note(f"note: {line}")
-    if failed or is_partial:
+    if failed or (request.segments is not None and request.segments.is_partial):
         raise typer.Exit(SOME_FAILED if done else NOTHING_DONE)
 
 
@@ -186,12 +182,7 @@ def _segments(
     if request.segments is None:
         yield from timeline(model, source, config=settings, part=part)
         return
-    given = request.segments[recording]
-    if not given:
-        raise AudioError(
-            f"{display_path(recording)}: has no segment in the file of segments, which names other recordings"
-        )
-    yield from score_turns(model, source, given, settings, part, adapt=request.adapt == "speaker")
+    yield from score_turns(model, source, request.segments[recording], settings, part, adapt=request.adapt == "speaker")
 
 
 def _along_time(

@@ -3,7 +3,6 @@
 import os
 import stat
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -16,7 +15,8 @@ from audio_emotion.core.paths import content, display_path
 from audio_emotion.inference.config import TimelineConfig
 
 if TYPE_CHECKING:
-    from audio_emotion.audio.segments import Segment
+    from audio_emotion.cli._segments import GivenSegments
+    from audio_emotion.cli._speakers import DiarizedSegments
     from audio_emotion.inference.adaptation import Grouping
 
 STDIN = "-"
@@ -45,7 +45,7 @@ class Request:
 
     timeline: TimelineConfig
     along_time: bool = False
-    segments: "Mapping[Path, Sequence[Segment]] | None" = None
+    segments: "GivenSegments | DiarizedSegments | None" = None
     start: float = 0.0
     end: float | None = None
     channels: Channels = "mix"

@@ -26,11 +26,14 @@ def number_of(text: str) -> int | None:
 
 
 class DiarizedSegments(Mapping[Path, "Sequence[Segment]"]):
-    """The turns of each recording; a recording is diarized when its turns are first asked for."""
+    """The turns of each recording; a recording is diarized when its turns are first looked up."""
+
+    is_partial = False
 
     def __init__(self, recordings: Sequence[Path], n_speakers: int | None, part: AudioRegion) -> None:
         self._recordings, self._n_speakers, self._part = recordings, n_speakers, part
         self._segments: dict[Path, Sequence[Segment]] = {}
+        self.origin = f"{n_speakers or 'auto'} speakers"
 
     def __getitem__(self, recording: Path) -> "Sequence[Segment]":
         if recording not in self._segments:

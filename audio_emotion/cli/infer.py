@@ -3,20 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from audio_emotion.audio.find import FileList
-from audio_emotion.cli._app import command, limited, note, say
+from audio_emotion.cli._app import command, limited, note
 from audio_emotion.cli._completion import BACKENDS, FORMATS, one_of
 from audio_emotion.cli._options import Device, End, Gate, Hop, MinConfidence, Model, Start, Vad, Window
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.paths import display_path, is_address
 from audio_emotion.models.checkpoint import default_model
-
-if TYPE_CHECKING:
-    from audio_emotion.audio.segments import Segment
 
 EXAMPLES = """
     audio-emotion infer speech.wav
@@ -69,8 +66,9 @@ def infer(
     segments: Annotated[
         Path | None,
         typer.Option(
-            help="Predict the segments in this transcript or label file (JSON, SRT, VTT, RTTM, CSV ...).",
-            metavar="FILE",
+            help="Predict the segments in this transcript or label file (JSON, SRT, VTT, RTTM, CSV ...), "
+            "or in a folder that holds one for each recording, of the same name.",
+            metavar="PATH",
             rich_help_panel="Input",
         ),
     ] = None,
@@ -265,10 +263,10 @@ def infer(
         to_cluster(named, recursive, into, choice, request, jobs, Limits(*allowed), partition, restart)
         return
     recordings = _recordings(named, recursive)
-    is_partial = False
     if segments:
-        by_path, is_partial = _read_segments(segments, recordings)
-        request = replace(request, segments=by_path)
+        from audio_emotion.cli._segments import given_segments
+
+        request = replace(request, segments=given_segments(segments, recordings))
     if speakers is not None:
         from audio_emotion.cli._speakers import DiarizedSegments, number_of
 
@@ -299,25 +297,7 @@ def infer(
 
     many = files_from is not None or not recordings.are_names() or recordings.has_several()
     page = open_stdout(kinds[0], loaded, many=many or channels == "each", top_k=top_k)
-    to_stdout(recordings, loaded, request, page, Pictures(plot, report, embed_audio), is_partial)
-
-
-def _read_segments(path: Path, recordings: Sequence[Path]) -> "tuple[dict[Path, list[Segment]], bool]":
-    """Read the segments of each recording; also return whether some of the file was skipped, which is reported."""
-    from audio_emotion.audio.annotations import read
-    from audio_emotion.inference.turns import shared_names
-
-    annotations = read(path, [recording.stem for recording in recordings])
-    for problem in annotations.problems:
-        say(problem)
-    for line in annotations.notes:
-        note(f"note: {line}")
-    for recording in recordings:
-        if names := shared_names(annotations.segments[recording.stem]):
-            shown = ", ".join(map(display_path, names))
-            note(f"note: {display_path(recording)}: {shown} on more than one channel count as different speakers")
-    by_path = {recording: annotations.segments[recording.stem] for recording in recordings}
-    return by_path, bool(annotations.problems)
+    to_stdout(recordings, loaded, request, page, Pictures(plot, report, embed_audio))
 
 
 def _check_named(named: Sequence[str]) -> None:

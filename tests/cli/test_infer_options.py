@@ -389,3 +389,83 @@ def test_quiet_leaves_out_the_device(infer: Run):
     whole = infer("clip.wav").stdout
     assert whole.startswith("Using device: cpu\n\nPredicted emotion: ")
     assert infer("clip.wav", "-q").stdout == whole.removeprefix("Using device: cpu\n\n")
+
+
+@pytest.fixture
+def transcripts(infer: Run) -> Path:
+    """A folder with the turns of ``clip.wav``, ``sub/clip.wav`` and ``long.wav``, and none of ``bare.wav``."""
+    Path("sub").mkdir()
+    for name in ("sub/clip.wav", "bare.wav"):
+        Path(name).write_bytes(Path("clip.wav").read_bytes())
+    Path("turns/sub").mkdir(parents=True)
+    Path("turns/clip.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:01.000\n<v Ann>Hi\n")
+    Path("turns/clip.srt").write_text("1\n00:00:00,000 --> 00:00:00,500\nANN: not read\n")
+    Path("turns/sub/clip.csv").write_text("start,end,speaker\n0.5,1,Bob\n")
+    Path("turns/long.wav.json").write_text('{"segments": [{"start": 0.5, "end": 4.5, "text": "Yes", "speaker": "Cy"}]}')
+    return Path("turns")
+
+
+def test_each_recording_finds_its_transcript_in_a_folder(infer: Run, transcripts: Path):
+    names = ["clip.wav", "sub/clip.wav", "bare.wav", "long.wav"]
+    some = infer(*names, "--segments", "turns", "--json")
+    assert some.exit_code == 3
+    assert some.stderr == (
+        "audio-emotion: bare.wav: has no transcript in turns; "
+        "expected bare.json, .rttm, .vtt, .srt or another format of --segments\n"
+    )
+    turns = {result["file"]: result["segments"] for result in json.loads(some.stdout)}
+    first = {name: (rows[0]["speaker"], rows[0]["start"], rows[0]["end"]) for name, rows in turns.items()}
+    assert first == {"clip.wav": ("Ann", 0, 1), "sub/clip.wav": ("Bob", 0.5, 1), "long.wav": ("Cy", 0.5, 4.5)}
+
+
+def test_two_recordings_do_not_share_a_transcript_and_a_bad_one_fails_alone(infer: Run, transcripts: Path):
+    Path("turns/sub/clip.csv").unlink()
+    some = infer("clip.wav", "sub/clip.wav", "--segments", "turns", "--json")
+    assert (some.exit_code, len(json.loads(some.stdout))) == (3, 1)
+    assert "sub/clip.wav: turns/clip.vtt is the transcript of clip.wav, which has the same name" in some.stderr
+    Path("turns/clip.json").write_text("{}")
+    some = infer("clip.wav", "long.wav", "--segments", "turns", "--json")
+    assert (some.exit_code, len(json.loads(some.stdout))) == (3, 1)
+    assert some.stderr.startswith("audio-emotion: clip.wav: cannot use its transcript: turns/clip.json: ")
+    refused(infer("clip.wav", "--segments", "sub"), 2, "sub: holds no transcript; expected NAME.json")
+
+
+def test_conversations_go_to_a_folder_and_again_if_their_turns_change(infer: Run, transcripts: Path):
+    def run(*more: str) -> Result:
+        return infer(
+            "clip.wav", "long.wav", *more, "--segments", "turns", "--output-dir", "out", "-f", "json", "-f", "vtt"
+        )
+
+    assert run().exit_code == 0
+    expected = infer("long.wav", "--segments", "turns", "--json").stdout
+    assert json.loads(Path("out/long.wav.json").read_text()) == json.loads(expected)
+    assert "<v Ann>" in Path("out/clip.wav.vtt").read_text()
+    assert [r["file"] for r in json.loads(Path("out/results.json").read_text())] == ["clip.wav", "long.wav"]
+    assert "0 processed, 2 already done" in run().stderr
+    Path("turns/clip.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:01.000\n<v Eve>Hi\n")
+    assert "1 processed, 1 already done" in run().stderr
+    assert json.loads(Path("out/results.json").read_text())[0]["segments"][0]["speaker"] == "Eve"
+    assert json.loads(Path("out/results.json").read_text())[1]["segments"][0]["timeline"]
+    refused_run = infer("clip.wav", "--output-dir", "out", "-f", "json")
+    assert (refused_run.exit_code, refused_run.stderr.count("\n")) == (2, 1)
+
+
+def test_a_batch_of_conversations_answers_what_it_can(infer: Run, transcripts: Path):
+    Path("turns/clip.vtt").write_text(
+        "WEBVTT\n\n00:00.000 --> 00:01.000\n<v Ann>Hi\n\n01:00.000 --> 01:01.000\n<v Ann>late\n"
+    )
+    Path("broken.wav").write_text("not a recording")
+    Path("turns/broken.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nANN: Hi\n")
+    some = infer("clip.wav", "bare.wav", "broken.wav", "none.wav", "--segments", "turns", "--output-dir", "out")
+    assert some.exit_code == 3
+    lines = [line.removeprefix("audio-emotion: ") for line in some.stderr.splitlines()]
+    assert sorted(line.split(":")[0] for line in lines) == sorted(
+        ["bare.wav", "broken.wav", "none.wav", "clip.wav", lines[-1].split(":")[0]]
+    )
+    assert "1 processed, 0 already done, 3 failed" in some.stderr
+    assert len(json.loads(Path("out/results.json").read_text())) == 1
+
+
+def test_speakers_are_found_in_each_recording_of_a_batch(infer: Run):
+    assert infer("long.wav", "--speakers", "1", "--output-dir", "out", "-f", "rttm").exit_code == 0
+    assert Path("out/long.wav.rttm").read_text().startswith("SPEAKER long 1 ")
