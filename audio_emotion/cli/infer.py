@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from audio_emotion.audio.find import FileList
-from audio_emotion.cli._app import command, limited, note
+from audio_emotion.cli._app import command, limited
 from audio_emotion.cli._completion import BACKENDS, FORMATS, one_of
 from audio_emotion.cli._options import Device, End, Gate, Hop, MinConfidence, Model, Start, Vad, Window
 from audio_emotion.core.errors import UsageError
