@@ -1,6 +1,7 @@
 """REST: recordings in, the results that ``infer`` prints out."""
 
 import asyncio
+import json
 from collections.abc import Coroutine, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -11,15 +12,27 @@ from audio_emotion.audio.region import AudioRegion
 from audio_emotion.formats import Result
 from audio_emotion.inference.config import TimelineConfig
 from audio_emotion.web.errors import CLIENT_CLOSED, RequestError
+from audio_emotion.web.jobs import Cancelled, ChannelResult, Job, PredictRequest
 from audio_emotion.web.openapi import BODY, PROBLEM, RESULT, Models
-from audio_emotion.web.params import ChannelChoice, ModelName, region, timeline_config
+from audio_emotion.web.params import (
+    AdaptChoice,
+    ChannelChoice,
+    ModelName,
+    SpeakerCount,
+    region,
+    speaker_count,
+    timeline_config,
+)
 from audio_emotion.web.service import InferenceService
-from audio_emotion.web.upload_task import Cancelled, ChannelResult, Job, PredictRequest
 from audio_emotion.web.uploads import receive_upload
 
 Format = Literal["json", "jsonl", "csv", "srt", "vtt", "rttm", "audacity", "audformat"]
 T = TypeVar("T")
 
+NOTES = "X-Audio-Emotion-Notes"
+"""The header with what the user should know: a list in JSON, such as entries of a transcript that were skipped."""
+
+_MAX_NOTES = 10
 _TYPES = {"json": "application/json", "jsonl": "application/jsonl", "csv": "text/csv", "vtt": "text/vtt"}
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"description": description, "content": PROBLEM}
@@ -62,15 +75,26 @@ async def predict(
     over_time: Annotated[bool, Query(alias="timeline", description="Predict over time.")] = False,
     model: ModelName = "",
     channels: ChannelChoice = "mix",
+    speakers: SpeakerCount = None,
+    adapt: AdaptChoice = None,
     output: Annotated[Format, Query(alias="format", description="As `audio-emotion infer --format`.")] = "json",
 ) -> Response:
-    """Predict the emotion of a recording: as a whole, and over time with `timeline=true`."""
-    wanted = PredictRequest(model, timeline, part, over_time, channels=channels)
+    """Predict the emotion of a recording: as a whole, over time with `timeline=true`, or turn by turn.
+
+    Turns are those of a transcript, the part `segments`, or those that `speakers=auto` finds.
+    """
+    wanted = PredictRequest(
+        model, timeline, part, over_time, channels=channels, n_speakers=speaker_count(speakers), adapt=adapt is not None
+    )
     predictions = await run_upload(request, service, wanted)
     if predictions is None:
         return Response(status_code=CLIENT_CLOSED)
     results = [prediction.result for prediction in predictions]
-    return Response(render(results, output), media_type=_TYPES.get(output, "text/plain; charset=utf-8"))
+    notes = list(dict.fromkeys(note for prediction in predictions for note in prediction.notes))
+    headers = {NOTES: json.dumps([note[:300] for note in notes[:_MAX_NOTES]])} if notes else {}
+    return Response(
+        render(results, output), media_type=_TYPES.get(output, "text/plain; charset=utf-8"), headers=headers
+    )
 
 
 @router.get("/v1/models", tags=["recordings"], responses={401: _ERRORS[401]})

@@ -30,7 +30,14 @@ BODY: Mapping[str, Any] = {
             "schema": {
                 "type": "object",
                 "required": ["file"],
-                "properties": {"file": {"type": "string", "format": "binary"}},
+                "properties": {
+                    "file": {"type": "string", "format": "binary"},
+                    "segments": {
+                        "type": "string",
+                        "format": "binary",
+                        "description": "A transcript or label file, as `audio-emotion infer --segments` reads it.",
+                    },
+                },
             }
         },
         "audio/wav": _BINARY,
@@ -60,6 +67,7 @@ class ServedModel(BaseModel):
     window_s: float
     uar: float | None
     protocol: str | None
+    adaptable: bool
 
 
 class Models(BaseModel):
@@ -84,6 +92,7 @@ def _described(name: str, config: ModelConfig) -> ServedModel:
         window_s=config.window_samples / config.sampling_rate,
         uar=config.figures.get("UAR"),
         protocol=config.figures.get("protocol"),
+        adaptable=bool(config.adaptation),
     )
 
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.background import BackgroundTask
 
-from audio_emotion.audio.region import AudioRegion
+from audio_emotion.audio.region import FULL, AudioRegion
 from audio_emotion.core.errors import AudioEmotionError
 from audio_emotion.core.templates import render
 from audio_emotion.formats import FORMATS, Result, get_writer
@@ -20,8 +20,16 @@ from audio_emotion.inference.config import TimelineConfig
 from audio_emotion.web.api import Service, disconnected, while_connected
 from audio_emotion.web.errors import CLIENT_CLOSED, RequestError
 from audio_emotion.web.guard import COOKIE, LOGIN, is_https, login_page, same, session
-from audio_emotion.web.params import ChannelChoice, ModelName, region, timeline_config
-from audio_emotion.web.upload_task import Cancelled, ChannelResult, Job, PredictRequest
+from audio_emotion.web.jobs import Cancelled, ChannelResult, Job, PredictRequest
+from audio_emotion.web.params import (
+    AdaptChoice,
+    ChannelChoice,
+    ModelName,
+    SpeakerCount,
+    region,
+    speaker_count,
+    timeline_config,
+)
 from audio_emotion.web.uploads import receive_upload
 
 STATIC = Path(__file__).parent / "static"
@@ -67,6 +75,8 @@ async def predict(
     part: Annotated[AudioRegion, Depends(region)],
     model: ModelName = "",
     channels: ChannelChoice = "auto",
+    speakers: SpeakerCount = None,
+    adapt: AdaptChoice = None,
 ) -> Response:
     """Predict a recording over time, with all that the page shows: result, overview, and the files to download.
 
@@ -74,7 +84,8 @@ async def predict(
     """
     upload = await receive_upload(request, service.uploads)
     job = Job()
-    wanted = PredictRequest(model, timeline, part, over_time=True, overview=True, channels=channels)
+    found = speaker_count(speakers)
+    wanted = PredictRequest(model, timeline, part, True, True, channels, found, adapt is not None)
     work = asyncio.ensure_future(service.predict(upload, wanted, job))
     gone = asyncio.create_task(disconnected(request))
     await asyncio.wait({work, gone}, timeout=_QUICK_S, return_when=asyncio.FIRST_COMPLETED)
@@ -109,18 +120,28 @@ async def _progress(job: Job, work: "asyncio.Future[list[ChannelResult]]") -> As
 
 
 def _content(predictions: Sequence[ChannelResult]) -> dict[str, Any]:
-    """Return what the page shows of a recording; ``lanes`` are its channels, if they were predicted by themselves."""
+    """Return what the page shows of a recording.
+
+    ``lanes`` are its channels, if they were predicted by themselves; ``overviews`` those of a conversation, by the
+    channels that its turns were predicted from.
+    """
     lanes = [
         {
             "channel": result.prediction.channel,
             "answer": as_dict(result.source, result.prediction),
             "segments": [as_dict(result.source, segment) for segment in result.segments or ()],
-            "overview": overview,
+            "overview": next(iter(each.overviews.values())),
         }
-        for result, overview in ((each.result, each.overview) for each in predictions)
+        for each, result in ((each, each.result) for each in predictions)
     ]
     documents = dict(_documents([each.result for each in predictions]))
-    return {**lanes[0], "documents": documents, "lanes": lanes if len(lanes) > 1 else None}
+    more = {
+        "documents": documents,
+        "lanes": lanes if len(lanes) > 1 else None,
+        "notes": list(dict.fromkeys(note for each in predictions for note in each.notes)),
+        "overviews": {str(channel or ""): overview for channel, overview in predictions[0].overviews.items()},
+    }
+    return {**lanes[0], **more}
 
 
 def _documents(results: Sequence[Result]) -> Iterator[tuple[str, dict[str, str]]]:
@@ -137,6 +158,27 @@ def _documents(results: Sequence[Result]) -> Iterator[tuple[str, dict[str, str]]
             number = result.prediction.channel
             text = get_writer(name, labels).render([result])
             yield f"{name} {number}", {"text": text, "suffix": f".channel-{number}{writer.suffix}"}
+
+
+@router.post("/page/pooled")
+async def pooled(
+    request: Request,
+    service: Service,
+    timeline: Annotated[TimelineConfig, Depends(timeline_config)],
+    model: ModelName = "",
+) -> Response:
+    """Return what a recording adds to the group of recordings that a model is adapted to.
+
+    The sums of all of them, as the part ``adaptation``, make ``/page/predict`` adapt to the group.
+    """
+    upload = await receive_upload(request, service.uploads)
+    job = Job()
+    wanted = PredictRequest(model, timeline, FULL)
+    mean = await while_connected(request, job, service.pooled(upload, wanted, job))
+    if mean is None:
+        return Response(status_code=CLIENT_CLOSED)
+    total = [] if mean.total is None else mean.total.tolist()
+    return JSONResponse({"n_windows": mean.n_windows, "total": total})
 
 
 @router.post("/page/audio")

@@ -18,6 +18,18 @@ ChannelChoice = Annotated[
     Query(description="Mix the channels, predict each by itself, or two by themselves if they differ (auto)."),
 ]
 
+SpeakerCount = Annotated[
+    str | None,
+    Query(
+        pattern="^(auto|[1-9]|1[0-9]|20)$",
+        description="Find out who speaks when, and predict each turn: the number of speakers, or auto.",
+    ),
+]
+AdaptChoice = Annotated[
+    Literal["speaker"] | None,
+    Query(description="Adapt the model to each speaker, or to each channel that is predicted by itself."),
+]
+
 
 def timeline_config(
     window: Annotated[
@@ -57,3 +69,8 @@ def region(
         return AudioRegion(start, end, channel, stream)
     except UsageError as error:
         raise RequestError(422, str(error)) from error
+
+
+def speaker_count(speakers: str | None) -> int | None:
+    """Return the number of speakers to find; 0 stands for ``auto``, None for a request that finds none."""
+    return None if speakers is None else 0 if speakers == "auto" else int(speakers)

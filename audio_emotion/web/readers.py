@@ -1,7 +1,9 @@
 """What a decode worker of the service does with an upload: see :class:`audio_emotion.batch.workers.Reader`."""
 
+import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +19,7 @@ from audio_emotion.web.overview import Overview
 
 NAME = "audio_emotion.web.readers:read"
 
-Task = Literal["header", "windows", "samples"]
+Task = Literal["header", "windows", "samples", "transcript", "speakers"]
 
 _COMPARED_S = 60.0  # of two channels, to tell whether they differ
 _SAME = 0.7  # correlation from which on two channels count as the same sound
@@ -37,18 +39,29 @@ def read(
     task: Task = "windows",
     over_time: bool = False,
     overview: bool = False,
+    recording: str = "",
+    n_speakers: int | None = None,
+    niceness: int = 0,
 ) -> Iterator[WindowChunk]:
     """Yield what ``task`` asks for.
 
     - ``header``: one chunk without windows, whose note is what the file's header says.
     - ``windows``: what :mod:`audio_emotion.batch.readers` yields; with ``overview`` the last note holds an overview.
-    - ``samples``: the recording itself, a second of sound in each window; the last note says how many there are.
+    - ``samples``: the recording itself, a second of sound in each window; notes say how many samples there are so far.
+      With ``overview`` as above.
+    - ``transcript``: one chunk without windows, whose note holds the ``segments`` of a transcript or label file, those
+      of ``recording`` if it names several; and ``notes``, what the user should know.
+    - ``speakers``: likewise, the turns of ``n_speakers`` speakers, or of as many as there are.
 
-    If the region is longer than ``duration_s``, the last chunk's note is ``{"too_long": True}``.
+    If the region is longer than ``duration_s``, the last chunk's note is ``{"too_long": True}``. The worker runs at
+    ``niceness``, where the system has that.
     """
+    if niceness and hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, 0, max(niceness, os.getpriority(os.PRIO_PROCESS, 0)))
     part = AudioRegion(**region)
-    if task == "header":
-        yield WindowChunk(np.empty((0, window_samples), np.float32), 0.0, _header(path, part))
+    if task in {"header", "transcript", "speakers"}:
+        note = _header(path, part) if task == "header" else _segments(path, part, task, recording, n_speakers)
+        yield WindowChunk(np.empty((0, window_samples), np.float32), 0.0, note)
         return
     timeline = TimelineConfig(**config)
     picture = Overview(sampling_rate) if overview else None
@@ -66,9 +79,8 @@ def read(
     shape = (sampling_rate, window_samples, part.start)
     try:
         if task == "samples":
-            yield from _samples(blocks(), sampling_rate)
-            return
-        if over_time:
+            chunks = _samples(blocks(), sampling_rate)
+        elif over_time:
             chunks = readers.timeline_of(_pieces(blocks(), sampling_rate, window_samples, timeline), *shape, timeline)
         else:
             chunks = readers.whole_of(blocks, *shape, timeline.gate, timeline.vad)
@@ -91,6 +103,19 @@ def _header(path: str, region: AudioRegion) -> dict[str, Any]:
         "n_channels": header.n_channels,
         "channels_differ": differ,
     }
+
+
+def _segments(path: str, region: AudioRegion, task: Task, recording: str, n_speakers: int | None) -> dict[str, Any]:
+    """Return the segments of a transcript, or of the speakers of a recording, in JSON's terms."""
+    if task == "speakers":
+        from audio_emotion.inference.speakers import diarize
+
+        return {"segments": [asdict(segment) for segment in diarize(path, n_speakers=n_speakers, part=region)]}
+    from audio_emotion.audio.annotations import read as read_annotations
+
+    annotations = read_annotations(Path(path), [recording])
+    segments = [asdict(segment) for segment in annotations.segments[recording]]
+    return {"segments": segments, "notes": [*annotations.problems, *annotations.notes]}
 
 
 def _channels_differ(path: str, region: AudioRegion) -> bool:

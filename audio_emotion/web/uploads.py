@@ -6,8 +6,8 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote_to_bytes
@@ -20,6 +20,11 @@ from audio_emotion.web.errors import CLIENT_CLOSED, RequestError
 
 FIELD = "file"
 """The part of a multipart body that holds the recording."""
+
+TRANSCRIPT, ADAPTATION = "segments", "adaptation"
+"""Parts that may come with it: a transcript or label file, and what the model is to be adapted to."""
+
+_SMALL_BYTES = 8 * 2**20  # of such a part
 
 _PREFIX = "audio-emotion-serve-"
 _LOCK = "lock"
@@ -34,15 +39,22 @@ _EXPECTED = (
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A recording that has arrived.
+    """A file that has arrived.
 
     Attributes:
         path: where it is.
         name: what its sender calls it, fit to be shown.
+        parts: what came with it, by the name of the part: :data:`TRANSCRIPT`, :data:`ADAPTATION`.
     """
 
     path: Path
     name: str
+    parts: "Mapping[str, Upload]" = field(default_factory=dict)
+
+    def remove(self) -> None:
+        """Remove all its files."""
+        for each in (self, *self.parts.values()):
+            each.path.unlink(missing_ok=True)
 
 
 class UploadFolder:
@@ -88,52 +100,77 @@ def _remove_leftovers(parent: Path) -> None:
 
 
 async def receive_upload(request: Request, folder: UploadFolder) -> Upload:
-    """Write the recording of a request to a file as it comes.
+    """Write the recording of a request to a file as it comes, and so the parts that come with it.
 
     Raises:
         RequestError: there is no recording in it, no space for it, or the client has left.
     """
     content_type, _, parameters = request.headers.get("content-type", "").partition(";")
     content_type = content_type.strip().lower()
-    path = folder.new_path()
+    files = _Files(folder)
     try:
-        with create(path) as file:
+        with files:
             if content_type == "multipart/form-data":
-                name = await _receive_multipart(request, file, parameters)
+                await _receive_multipart(request, files, parameters)
             elif content_type.startswith(_BARE):
-                name = await _receive_bare(request, file)
+                await _receive_bare(request, files)
             else:
                 shown = f"a body of {content_type[:100]!r}" if content_type else "no Content-Type"
                 raise RequestError(422, f"{FIELD}: {shown}, {_EXPECTED}")
     except ClientDisconnect as error:
-        path.unlink(missing_ok=True)
+        files.remove()
         raise RequestError(CLIENT_CLOSED, "the client left before the upload had arrived") from error
     except OSError as error:
-        path.unlink(missing_ok=True)
+        files.remove()
         raise RequestError(
             507, f"no space for the upload on the server ({reason(error)}); try again later, or send a smaller file"
         ) from error
     except BaseException:
-        path.unlink(missing_ok=True)
+        files.remove()
         raise
-    return Upload(path, name)
+    return replace(files.uploads.pop(FIELD), parts=files.uploads)
 
 
-async def _receive_bare(request: Request, file: BinaryIO) -> str:
+class _Files(contextlib.ExitStack):
+    """Files that are being received, by the name of their part; they are closed at the end of the block."""
+
+    def __init__(self, folder: UploadFolder) -> None:
+        super().__init__()
+        self._folder = folder
+        self.uploads: dict[str, Upload] = {}
+
+    def open(self, part: str, name: str) -> BinaryIO:
+        """Open the file of a part.
+
+        Raises:
+            RequestError: this part has come already.
+        """
+        if part in self.uploads:
+            raise RequestError(422, f"{part}: two parts have this name; send one recording in a request")
+        upload = self.uploads[part] = Upload(self._folder.new_path(), name)
+        return self.enter_context(create(upload.path))
+
+    def remove(self) -> None:
+        for upload in self.uploads.values():
+            upload.remove()
+
+
+async def _receive_bare(request: Request, files: _Files) -> None:
+    _, parameters = _parameters(request.headers.get("content-disposition", ""))
+    file = files.open(FIELD, _name(parameters))
     async for chunk in request.stream():
         file.write(chunk)
-    _, parameters = _parameters(request.headers.get("content-disposition", ""))
-    return _name(parameters)
 
 
 @dataclass(slots=True)
 class _Parts:
-    """What a multipart parser calls back: it writes the part called ``file``, and passes over the others."""
+    """What a multipart parser calls back: it writes the parts with known names, and passes over the others."""
 
-    file: BinaryIO
-    names: list[str] = field(default_factory=list)  # of parts called `file`
+    files: _Files
     n_parts: int = 0
-    is_wanted: bool = False
+    part: str = ""
+    n_bytes: int = 0
+    file: BinaryIO | None = None  # of the part, if its name is known
     header: bytes = b""
     value: bytes = b""
     disposition: str = ""
@@ -144,7 +181,7 @@ class _Parts:
 
     def on_part_begin(self) -> None:
         self.n_parts += 1
-        self.is_wanted, self.disposition = False, ""
+        self.file, self.n_bytes, self.disposition = None, 0, ""
         if self.n_parts > _MAX_PARTS:
             raise RequestError(400, f"the body has more than {_MAX_PARTS} parts; {_EXPECTED}")
 
@@ -161,35 +198,37 @@ class _Parts:
 
     def on_headers_finished(self) -> None:
         _, parameters = _parameters(self.disposition)
-        self.is_wanted = parameters.get("name") == FIELD
-        if self.is_wanted:
-            self.names.append(_name(parameters))
-            if len(self.names) > 1:
-                raise RequestError(422, f"{FIELD}: two parts have this name; send one recording in a request")
+        self.part = parameters.get("name", "")
+        if self.part in {FIELD, TRANSCRIPT, ADAPTATION}:
+            self.file = self.files.open(self.part, _name(parameters))
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        if self.is_wanted:
-            self.file.write(data[start:end])
+        if self.file is None:
+            return
+        self.n_bytes += end - start
+        if self.part != FIELD and self.n_bytes > _SMALL_BYTES:
+            allowed = f"the {_SMALL_BYTES // 2**20} MiB allowed"
+            raise RequestError(413, f"{self.part}: larger than {allowed}; send a part of the recording with its own")
+        self.file.write(data[start:end])
 
 
-async def _receive_multipart(request: Request, file: BinaryIO, parameters: str) -> str:
+async def _receive_multipart(request: Request, files: _Files, parameters: str) -> None:
     from python_multipart.exceptions import FormParserError
     from python_multipart.multipart import MultipartParser
 
     boundary = _parameters(f"multipart/form-data;{parameters}")[1].get("boundary", "")
-    parts = _Parts(file)
     try:
         if not boundary:
             raise RequestError(400, f"the Content-Type names no boundary; {_EXPECTED}")
+        parts = _Parts(files)
         parser = MultipartParser(boundary.encode("latin-1", "replace"), parts.callbacks())  # type: ignore[arg-type]
         async for chunk in request.stream():
             parser.write(chunk)
         parser.finalize()
     except FormParserError as error:
         raise RequestError(400, f"the multipart body cannot be read ({error}); {_EXPECTED}") from error
-    if not parts.names:
+    if FIELD not in files.uploads:
         raise RequestError(422, f"{FIELD}: no part has this name; {_EXPECTED}")
-    return parts.names[0]
 
 
 def _parameters(header: str) -> tuple[str, dict[str, str]]:

@@ -19,7 +19,7 @@ import soundfile
 pytest.importorskip("fastapi", reason="needs the extra `web`")
 
 from audio_emotion.inference.config import TimelineConfig
-from audio_emotion.web import page, readers, upload_task
+from audio_emotion.web import jobs, page, readers, upload_task
 from audio_emotion.web.batcher import MAX_BATCH
 from tests.conftest import ROOT
 from tests.sounds import encoded, voice
@@ -83,9 +83,9 @@ def test_a_request_that_needs_too_many_windows_is_refused_before_it_starts(ask, 
 
 def test_windows_are_counted_for_long_ones_too(client):
     config = client.service.model("").config
-    hour = upload_task.PredictRequest("", TimelineConfig(window_s=30.0, hop_s=0.1), None, over_time=True)
+    hour = jobs.PredictRequest("", TimelineConfig(window_s=30.0, hop_s=0.1), None, over_time=True)
     assert upload_task.count_windows(3600.0, hour, config) == 36_000 * 19
-    assert upload_task.count_windows(3600.0, upload_task.PredictRequest("", TimelineConfig(), None), config) == 2400
+    assert upload_task.count_windows(3600.0, jobs.PredictRequest("", TimelineConfig(), None), config) == 2400
 
 
 def test_long_windows_reach_the_model_in_small_batches(client, ask, monkeypatch):
@@ -108,16 +108,17 @@ def test_a_decode_worker_hands_over_few_windows_at_once(tmp_path):
 def test_a_short_request_overtakes_long_ones():
     """The model is held for all windows of the long requests; the short one is predicted nevertheless."""
     with served(jobs=1, duration_s=600.0) as client:
-        background = client.service.model("").runtime.background
+        batcher = client.service.model("").runtime
         started, leave = threading.Event(), threading.Event()
-        original = background.outputs
+        original = batcher.outputs
 
-        def held(windows):
-            started.set()
-            leave.wait(60)
-            return original(windows)
+        def held(windows, shift=None, threads=None, *, urgent=True):
+            if not urgent:
+                started.set()
+                leave.wait(60)
+            return original(windows, shift, urgent=urgent)
 
-        background.outputs = held
+        batcher.outputs = held
         long = encoded(voice(300.0, 8_000), 8_000)
         statuses = []
 
@@ -168,9 +169,9 @@ def test_work_stops_when_the_client_leaves():
 
 
 def test_what_waits_is_dropped_when_the_client_leaves():
-    job = upload_task.Job()
+    job = jobs.Job()
     job.cancel()
-    with pytest.raises(upload_task.Cancelled):
+    with pytest.raises(jobs.Cancelled):
         job.check()
 
 
@@ -251,7 +252,8 @@ def test_the_page_hears_of_progress_and_then_the_result(client, monkeypatch):
     *progress, last = map(json.loads, response.text.splitlines())
     assert progress
     assert all(set(line) == {"progress"} for line in progress)
-    assert set(last) == {"answer", "segments", "overview", "documents", "lanes", "channel"}
+    keys = {"answer", "segments", "overview", "documents", "lanes", "channel", "notes", "overviews"}
+    assert set(last) == keys
     broken = client.post("/page/predict", files={"file": ("a.wav", b"nonsense")})
     last = json.loads(broken.text.splitlines()[-1])
     assert last["status"] == 422
