@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
 
-from audio_emotion.batch.workers import Limits, Reader, WindowBatch, WorkerStream
+from audio_emotion.batch.workers import WindowBatch, WorkerPool, WorkerStream
 from audio_emotion.core import paths
 from audio_emotion.core.errors import StorageError, reason
 from audio_emotion.core.types import FloatArray
@@ -30,9 +29,8 @@ def batch_shifts(
     files: Mapping[str, str],
     model: Model,
     grouping: Grouping,
-    settings: Mapping[str, Any],
-    jobs: int,
-    limits: Limits,
+    gate: bool,
+    pool: WorkerPool,
 ) -> dict[str, FloatArray]:
     """Return the shift of each group of a batch; groups with too little speech have none.
 
@@ -43,9 +41,8 @@ def batch_shifts(
         files: path of each recording below the folder that all share → its name.
         model: it must be adaptable.
         grouping: ``all`` or ``folder``.
-        settings: keyword arguments of :func:`audio_emotion.batch.readers.whole`.
-        jobs: number of decode workers.
-        limits: what one recording may cost.
+        gate: whether windows that are not speech are left out, by the network too.
+        pool: decode workers with the reader :func:`audio_emotion.batch.readers.whole`.
 
     Raises:
         ModelError: the model cannot be adapted.
@@ -59,7 +56,7 @@ def batch_shifts(
         groups.setdefault(group_key(grouping, path), []).append(files[path])
     todo = {group: sample_evenly(names) for group, names in groups.items() if group not in stored}
     if todo:
-        means = _group_means(todo, model, settings, jobs, limits)
+        means = _group_means(todo, model, gate, pool)
         shrinkage = float(model.config.adaptation["shrinkage"])
         for group, mean in means.items():
             shift = mean.shift(model.adaptation.mean, shrinkage)
@@ -69,19 +66,17 @@ def batch_shifts(
 
 
 def _group_means(
-    groups: Mapping[str, Sequence[str]], model: Model, settings: Mapping[str, Any], jobs: int, limits: Limits
+    groups: Mapping[str, Sequence[str]], model: Model, gate: bool, pool: WorkerPool
 ) -> dict[str, GroupMean]:
     """Return the mean of each group; recordings that cannot be decoded count for nothing here."""
     owners = [group for group, names in groups.items() for _ in names]
     files = [name for names in groups.values() for name in names]
-    shape = {"sampling_rate": model.config.sampling_rate, "window_samples": model.config.window_samples}
-    reader = Reader("audio_emotion.batch.readers:whole", {**shape, **settings})
     means = {group: GroupMean() for group in groups}
-    with WorkerStream(files, reader, min(jobs, len(files)), limits) as stream:
+    with WorkerStream(files, pool) as stream:
         for events in stream:
             for event in events:
                 if isinstance(event, WindowBatch) and event.windows is not None and len(event.windows):
-                    pooled = pooled_vectors(model, event.windows, bool(settings.get("gate", True)))
+                    pooled = pooled_vectors(model, event.windows, gate)
                     means[owners[event.item]].add(pooled)
     return means
 

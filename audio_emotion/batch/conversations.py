@@ -12,7 +12,7 @@ from audio_emotion.audio.region import FULL, AudioRegion
 from audio_emotion.audio.segments import Segment
 from audio_emotion.batch.scoring import Scored
 from audio_emotion.batch.workers import Failure, Limits
-from audio_emotion.batch.workers.stream import check
+from audio_emotion.batch.workers.pool import check
 from audio_emotion.batch.workers.types import RecordingFailedError
 from audio_emotion.core.errors import AudioEmotionError, AudioError
 from audio_emotion.core.paths import display_path
@@ -35,6 +35,7 @@ class ConversationTask:
         part: of it, the channel and the stream count.
         adapt: whether to adapt the model to each speaker.
         is_given: whether ``segments`` come from files, so that a recording is predicted again if they change.
+        shift_of: as of :class:`audio_emotion.batch.scoring.Task`.
     """
 
     segments: Mapping[Path, Sequence[Segment]]
@@ -43,6 +44,7 @@ class ConversationTask:
     part: AudioRegion = FULL
     adapt: bool = False
     is_given: bool = True
+    shift_of: Callable[[str], FloatArray | None] | None = None
 
     @property
     def gate(self) -> bool:
@@ -78,24 +80,20 @@ class ConversationTask:
 
 
 def score_conversations(
-    files: Sequence[str],
-    model: Model,
-    task: ConversationTask,
-    *,
-    limits: Limits | None = None,
-    shift_of: Callable[[str], FloatArray | None] | None = None,
+    files: Sequence[str], model: Model, task: ConversationTask, limits: Limits | None = None
 ) -> Generator[Scored | Failure, None, None]:
     """Predict the turns of recordings, one recording after the other, in their order.
 
-    A recording is decoded in this process: of ``limits``, its size and its duration count. ``shift_of`` is that of
-    :func:`audio_emotion.batch.scoring.score`. A result may come with a problem: turns after the recording's end.
+    A recording is decoded in this process: of ``limits``, its size and its duration count. A result may come with a
+    problem: turns after the recording's end.
     """
     limits = limits or Limits()
     for item, file in enumerate(files):
         try:
             check(file, limits)
             _check_duration(file, task.part.stream, limits)
-            yield _score(item, file, model.with_shift(shift_of(file)) if shift_of else model, task)
+            shifted = model.with_shift(task.shift_of(file)) if task.shift_of else model
+            yield _score(item, file, shifted, task)
         except RecordingFailedError as failure:
             yield Failure(item, failure.kind, failure.reason)
         except AudioError as error:  # maybe of the transcript, so never final

@@ -14,10 +14,9 @@ from audio_emotion.batch.conversations import ConversationTask, score_conversati
 from audio_emotion.batch.journal import FileStat, Journal, check_same, file_stat, open_journal
 from audio_emotion.batch.names import as_named, common_folder, find_root, path_below
 from audio_emotion.batch.outputs import Failed, Outputs, from_json, to_json
-from audio_emotion.batch.scoring import Scored, Task, default_jobs, score
-from audio_emotion.batch.workers import Failure, Limits
+from audio_emotion.batch.scoring import Scored, Task, score, whole_task, worker_pool
+from audio_emotion.batch.workers import Failure, Limits, WorkerPool
 from audio_emotion.core.paths import remove
-from audio_emotion.core.types import FloatArray
 from audio_emotion.formats import get_writer
 from audio_emotion.inference.adaptation import Grouping, group_key
 from audio_emotion.inference.model import Model
@@ -119,60 +118,90 @@ def run_batch(
         todo = _left_to_do(names, journal, outputs, digest_of)
         if todo:
             outputs.delete_combined()
-        counts = Progress(len(names), len(names) - len(todo), 0, 0, 0.0)
-        progress(counts)
+        reports = _Callbacks(progress, on_failure, on_problem)
+        recorder = _Recorder(names, len(names) - len(todo), outputs, journal, digest_of, reports)
+        if adapt and todo:
+            reading = whole_task(task.settings.get("part"), task.gate, task.vad)
+            task = _adapted(task, model, folder, names, adapt, worker_pool(model, reading, jobs, limits))
         files = [names[key] for key, _ in todo]
-        shift_of = _shift_of(folder, names, model, adapt, task, jobs, limits) if adapt and todo else None
-        with closing(_scored(files, model, task, jobs, limits, shift_of)) as results:
+        with closing(_scored(files, model, task, jobs, limits)) as results:
             for result in results:
-                key, seen = todo[result.item]
-                output = outputs.reserve(key)
-                if isinstance(result, Scored):
-                    outputs.write(key, result.answer)
-                    digest = {} if digest_of is None else {"turns": digest_of(files[result.item])}
-                    journal.add(key, seen, {"answer": to_json(result.answer), **digest}, output)
-                    if result.problem:
-                        on_problem(result.problem)
-                    counts = replace(counts, done=counts.done + 1, sound_s=counts.sound_s + result.duration_s)
-                else:
-                    failed = Failed(names[key], result.kind, result.reason)
-                    outputs.discard(key)
-                    journal.add(key, seen, {"failure": asdict(failed)}, output)
-                    on_failure(failed)
-                    counts = replace(counts, failed=counts.failed + 1)
-                progress(counts)
+                recorder.add(*todo[result.item], result)
         failures = outputs.write_combined(names)
-    return BatchResult(counts.done, len(names) - len(failures) - counts.done, failures)
+    done = recorder.counts.done
+    return BatchResult(done, len(names) - len(failures) - done, failures)
 
 
 def _scored(
-    files: Sequence[str],
-    model: Model,
-    task: Task | ConversationTask,
-    jobs: int | None,
-    limits: Limits | None,
-    shift_of: Callable[[str], FloatArray | None] | None,
+    files: Sequence[str], model: Model, task: Task | ConversationTask, jobs: int | None, limits: Limits | None
 ) -> Generator[Scored | Failure, None, None]:
     if isinstance(task, ConversationTask):
-        return score_conversations(files, model, task, limits=limits, shift_of=shift_of)
-    return score(files, model, task, jobs=jobs, limits=limits, shift_of=shift_of)
+        return score_conversations(files, model, task, limits)
+    return score(files, model, task, jobs=jobs, limits=limits)
 
 
-def _shift_of(
+@dataclass(frozen=True, slots=True)
+class _Callbacks:
+    """What is called during a run."""
+
+    progress: Callable[[Progress], None]
+    on_failure: Callable[[Failed], None]
+    on_problem: Callable[[str], None]
+
+
+class _Recorder:
+    """Writes each outcome to the output files and then to the journal, and reports the progress.
+
+    Attributes:
+        counts: how far the run is.
+    """
+
+    def __init__(
+        self,
+        names: Mapping[str, str],
+        n_skipped: int,
+        outputs: Outputs,
+        journal: Journal,
+        digest_of: Callable[[str], str | None] | None,
+        callbacks: _Callbacks,
+    ) -> None:
+        self._names, self._outputs, self._journal = names, outputs, journal
+        self._digest_of, self._callbacks = digest_of, callbacks
+        self.counts = Progress(len(names), n_skipped, 0, 0, 0.0)
+        callbacks.progress(self.counts)
+
+    def add(self, key: str, seen: FileStat, result: Scored | Failure) -> None:
+        """Add the outcome of an input, known by its path below the root and by what the file was like."""
+        output, counts = self._outputs.reserve(key), self.counts
+        if isinstance(result, Scored):
+            self._outputs.write(key, result.answer)
+            digest = {} if self._digest_of is None else {"turns": self._digest_of(self._names[key])}
+            self._journal.add(key, seen, {"answer": to_json(result.answer), **digest}, output)
+            if result.problem:
+                self._callbacks.on_problem(result.problem)
+            self.counts = replace(counts, done=counts.done + 1, sound_s=counts.sound_s + result.duration_s)
+        else:
+            failed = Failed(self._names[key], result.kind, result.reason)
+            self._outputs.discard(key)
+            self._journal.add(key, seen, {"failure": asdict(failed)}, output)
+            self._callbacks.on_failure(failed)
+            self.counts = replace(counts, failed=counts.failed + 1)
+        self._callbacks.progress(self.counts)
+
+
+def _adapted(
+    task: Task | ConversationTask,
+    model: Model,
     folder: Path,
     names: Mapping[str, str],
-    model: Model,
     grouping: Grouping,
-    task: Task | ConversationTask,
-    jobs: int | None,
-    limits: Limits | None,
-) -> Callable[[str], FloatArray | None]:
-    """Return what gives the shift of a file, by its name."""
-    settings = {"part": task.settings.get("part"), "gate": task.gate, "vad": task.vad}
-    n_jobs = default_jobs() if jobs is None else jobs
-    shifts = batch_shifts(folder, names, model, grouping, settings, n_jobs, limits or Limits())
+    pool: WorkerPool,
+) -> Task | ConversationTask:
+    """Return the task with the shift of each file's group; the pool is closed."""
+    with pool:
+        shifts = batch_shifts(folder, names, model, grouping, task.gate, pool)
     group_of = {name: group_key(grouping, key) for key, name in names.items()}
-    return lambda name: shifts.get(group_of[name])
+    return replace(task, shift_of=lambda name: shifts.get(group_of[name]))
 
 
 def fingerprint(config: ModelConfig, backend: str, task: Task | ConversationTask) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Recordings → results: workers decode, and the model reads windows of many recordings in one batch."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from audio_emotion.audio.region import FULL, AudioRegion
-from audio_emotion.batch.workers import Failure, Limits, Reader, WindowBatch, WorkerProcess, WorkerStream
+from audio_emotion.batch.workers import Failure, Limits, Reader, WindowBatch, WorkerPool, WorkerStream
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.types import FloatArray, Prediction
 from audio_emotion.formats import Result, Source
@@ -81,6 +82,8 @@ class Task:
         parameters: what ``answer`` was made with, in JSON's terms, so that a journal can tell.
         gate: whether windows that are not speech are left out, by the reader and by the network.
         vad: whether the reader leaves out windows without a voice.
+        shift_of: gives the shift of a file's pooled vectors, (n_pooled,), see
+            :mod:`audio_emotion.inference.adaptation`; None: the model's own.
     """
 
     reader: str = "audio_emotion.batch.readers:whole"
@@ -89,6 +92,7 @@ class Task:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     gate: bool = True
     vad: bool = False
+    shift_of: Callable[[str], FloatArray | None] | None = None
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -110,6 +114,11 @@ def task_of(timeline: TimelineConfig, part: AudioRegion = FULL, *, along_time: b
     settings = {"part": asdict(part), "config": asdict(timeline)}
     answer = timeline_answer(timeline, part)
     return Task("audio_emotion.batch.readers:timeline", settings, answer, gate=timeline.gate, vad=timeline.vad)
+
+
+def whole_task(part: Mapping[str, Any] | None, gate: bool, vad: bool) -> Task:
+    """Return the task that answers a part of each recording as a whole."""
+    return Task(settings={"part": part, "gate": gate, "vad": vad}, gate=gate, vad=vad)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +143,19 @@ def default_jobs() -> int:
     return max(1, min(16, cores() // 2))
 
 
+def worker_pool(model: Model, task: Task, jobs: int | None = None, limits: Limits | None = None) -> WorkerPool:
+    """Return the decode workers of a task, which start when they are needed.
+
+    Raises:
+        UsageError: ``jobs`` is not at least 1.
+    """
+    jobs = default_jobs() if jobs is None else jobs
+    if jobs < 1:
+        raise UsageError(f"{jobs} decode workers cannot work; use 1 or more")
+    shape = {"sampling_rate": model.config.sampling_rate, "window_samples": model.config.window_samples}
+    return WorkerPool(Reader(task.reader, {**shape, **task.settings}), jobs, limits or Limits())
+
+
 def score(
     files: Sequence[str],
     model: Model,
@@ -141,32 +163,27 @@ def score(
     *,
     jobs: int | None = None,
     limits: Limits | None = None,
-    idle: list[WorkerProcess] | None = None,
-    shift_of: Callable[[str], FloatArray | None] | None = None,
+    pool: WorkerPool | None = None,
 ) -> Generator[Scored | Failure, None, None]:
     """Answer many recordings; each comes as it is finished, which need not be in their order, and none twice.
 
-    ``idle`` keeps decode workers from one call to the next, which must have the same task and limits. ``shift_of``
-    gives the shift of a file's pooled vectors, (n_pooled,), see :mod:`audio_emotion.inference.adaptation`.
+    ``pool`` has the task's decode workers, for several calls; otherwise there are ``jobs`` of them, and they end with
+    the last result.
 
     Raises:
         UsageError: ``jobs`` is not at least 1.
         AudioEmotionError: no worker can be started.
     """
     task = task or Task()
-    jobs = default_jobs() if jobs is None else jobs
-    if jobs < 1:
-        raise UsageError(f"{jobs} decode workers cannot work; use 1 or more")
-    shape = {"sampling_rate": model.config.sampling_rate, "window_samples": model.config.window_samples}
-    reader = Reader(task.reader, {**shape, **task.settings})
-    desk = _BatchScheduler(model, task, files, shift_of)
-    with WorkerStream(files, reader, min(jobs, len(files)), limits or Limits(), idle) as pool:
-        for events in pool:
+    scheduler = _BatchScheduler(model, task, files)
+    own_pool = nullcontext(pool) if pool else worker_pool(model, task, jobs, limits)
+    with own_pool as workers, WorkerStream(files, workers) as stream:
+        for events in stream:
             for event in events:
-                yield from desk.take(event)
+                yield from scheduler.take(event)
             if not events:  # slow decoders: better a small batch than a long wait
-                yield from desk.flush()
-    yield from desk.flush()
+                yield from scheduler.flush()
+    yield from scheduler.flush()
 
 
 @dataclass(eq=False, slots=True)
@@ -183,17 +200,8 @@ class _Open:
 class _BatchScheduler:
     """Where windows of many recordings wait for the model, and recordings for their last window."""
 
-    def __init__(
-        self,
-        model: Model,
-        task: Task,
-        files: Sequence[str],
-        shift_of: Callable[[str], FloatArray | None] | None = None,
-    ) -> None:
-        self._model = model
-        self._shift_of = shift_of
-        self._task = task
-        self._files = files
+    def __init__(self, model: Model, task: Task, files: Sequence[str]) -> None:
+        self._model, self._task, self._files = model, task, files
         self._open: dict[int, _Open] = {}
         self._waiting: list[tuple[int, FloatArray]] = []
         self._n_waiting = 0
@@ -231,11 +239,12 @@ class _BatchScheduler:
 
     def _shifts(self, waiting: list[tuple[int, FloatArray]]) -> FloatArray | None:
         """Return the shift of each window, (n_windows, n_pooled); None if no group of recordings is adapted to."""
-        if self._shift_of is None or self._model.adaptation is None:
+        shift_of = self._task.shift_of
+        if shift_of is None or self._model.adaptation is None:
             return None
         rows = []
         for item, windows in waiting:
-            shift = self._shift_of(self._files[item])
+            shift = shift_of(self._files[item])
             if shift is None:
                 shift = self._model.adaptation.own_shift
             rows.append(np.broadcast_to(shift, (len(windows), len(shift))))

@@ -12,8 +12,8 @@ from audio_emotion.audio.region import FULL, AudioRegion
 from audio_emotion.batch.cluster.store import ANSWERS, Store, table
 from audio_emotion.batch.outputs import Failed
 from audio_emotion.batch.run import FINAL
-from audio_emotion.batch.scoring import Scored, Task, score, task_of
-from audio_emotion.batch.workers import Limits, WorkerProcess
+from audio_emotion.batch.scoring import Scored, Task, score, task_of, worker_pool
+from audio_emotion.batch.workers import Limits
 from audio_emotion.core.paths import encodable
 from audio_emotion.inference.config import TimelineConfig
 from audio_emotion.inference.loading import load_model
@@ -66,13 +66,14 @@ class Scorer:
         """Load the model, of which ``model`` is a reference to the files' names and contents."""
         import ray
 
-        self._job, self._store = job, Store(job.folder)
-        self._idle: list[WorkerProcess] = []  # decode workers between two partitions
+        self._store = Store(job.folder)
         self._node = ray.get_runtime_context().get_node_id()
         with tempfile.TemporaryDirectory(prefix="audio-emotion-") as folder:
             for name, content in ray.get(model).items():
                 (Path(folder) / name).write_bytes(content)
             self._model = load_model(folder, job.device, job.backend, threads=1)  # type: ignore[arg-type]
+        self._task = job.task()
+        self._pool = worker_pool(self._model, self._task, job.jobs, job.limits)  # of all partitions
 
     def __call__(self, batch: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         """Predict partitions, each given as JSON; return the outcome of each, as JSON."""
@@ -85,10 +86,7 @@ class Scorer:
         again = {failure.file for failure in before if failure.kind != FINAL}
         todo = [file for file in files if encodable(file) in again] if known else files
         answers, failed, sound_s = [], [], 0.0
-        job = self._job
-        with closing(
-            score(todo, self._model, job.task(), jobs=job.jobs, limits=job.limits, idle=self._idle)
-        ) as results:
+        with closing(score(todo, self._model, self._task, pool=self._pool)) as results:
             for outcome in results:
                 if isinstance(outcome, Scored):
                     answers.append(outcome.answer)

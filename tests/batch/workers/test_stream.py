@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audio_emotion.batch.workers import Failure, Limits, Reader, WindowBatch, WorkerProcess, WorkerStream
+from audio_emotion.batch.workers import Failure, Limits, Reader, WindowBatch, WorkerPool, WorkerStream
 from audio_emotion.core.errors import AudioEmotionError, UsageError
 from tests.conftest import ROOT
 
@@ -29,8 +29,8 @@ def collect(
     """Run a pool to its end: the windows and the failures of each item."""
     heard: dict[int, list[WindowBatch]] = {}
     failures: dict[int, Failure] = {}
-    with WorkerStream(paths, reader, jobs, limits or Limits()) as pool:
-        for events in pool:
+    with WorkerPool(reader, jobs, limits or Limits()) as pool, WorkerStream(paths, pool) as stream:
+        for events in stream:
             for event in events:
                 if isinstance(event, Failure):
                     assert event.item not in failures
@@ -107,10 +107,9 @@ def test_long_recordings_come_in_order_and_whole(tmp_path: Path):
 
 def test_workers_wait_while_the_model_is_busy(tmp_path: Path):
     paths = write(tmp_path, [""])
-    with WorkerStream(
-        paths, Reader("tests.poison:windows", {"n_windows": 5_000, "in_a_part": 10}), 1, Limits()
-    ) as pool:
-        batches = iter(pool)
+    reader = Reader("tests.poison:windows", {"n_windows": 5_000, "in_a_part": 10})
+    with WorkerPool(reader, 1, Limits()) as pool, WorkerStream(paths, pool) as stream:
+        batches = iter(stream)
         next(batches)
         time.sleep(1)
         assert sum(len(event.windows) for event in next(batches)) < 200
@@ -169,9 +168,12 @@ def test_limits_are_more_than_nothing():
 
 def test_leaving_early_ends_the_workers(tmp_path: Path):
     begun = time.monotonic()
-    with WorkerStream(write(tmp_path, ["hang", "hang"]), READER, 2, Limits()) as pool:
-        next(iter(pool))
+    pool = WorkerPool(READER, 2, Limits())
+    with WorkerStream(write(tmp_path, ["hang", "hang"]), pool) as stream:
+        next(iter(stream))
         children = list(pool._workers)
+    pool.close()
+    assert len(children) == 2
     assert time.monotonic() - begun < 10
     assert all(child._process.poll() is not None for child in children)
 
@@ -181,10 +183,11 @@ def test_no_worker_outlives_a_killed_parent(tmp_path: Path):
     paths = write(tmp_path, ["hang", "hang"])
     program = (
         "import json, sys\n"
-        "from audio_emotion.batch.workers import Limits, Reader, WorkerStream\n"
-        "with WorkerStream(json.loads(sys.argv[1]), Reader('tests.poison:read', {}), 2, Limits()) as stream:\n"
+        "from audio_emotion.batch.workers import Limits, Reader, WorkerPool, WorkerStream\n"
+        "pool = WorkerPool(Reader('tests.poison:read', {}), 2, Limits())\n"
+        "with WorkerStream(json.loads(sys.argv[1]), pool) as stream:\n"
         "    for events in stream:\n"
-        "        print(*[child._process.pid for child in stream._workers], flush=True)\n"
+        "        print(*[child._process.pid for child in pool._workers], flush=True)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program, json.dumps(paths)], cwd=ROOT, stdout=subprocess.PIPE)
     while len(workers := parent.stdout.readline().split()) < 2:
@@ -212,21 +215,26 @@ def test_a_worker_loads_neither_torch_nor_a_model():
     assert not {"torch", "librosa", "sklearn", "scipy", "onnxruntime", "matplotlib"} & set(loaded.stdout.split())
 
 
-def test_workers_at_rest_serve_the_next_pool_and_are_not_blamed_for_what_went_before(tmp_path: Path):
-    idle: list[WorkerProcess] = []
-    for words in (["1", "2"], ["3"], ["mine", "4"], ["raise", "abort"]):
-        with WorkerStream(write(tmp_path, words), READER, 1, Limits(), idle) as pool:
-            events = [event for events in pool for event in events]
-        good = [event for event in events if isinstance(event, WindowBatch)]
-        assert len(good) == len(words) if words[0] != "raise" else [e.kind for e in events] == ["decode", "crash"]
-        children = set(idle)
-        assert len(children) == (words[0] != "raise"), "a worker that ended does not rest"
-    with WorkerStream(write(tmp_path, ["1"]), READER, 1, Limits(), idle) as pool:
-        list(pool)
-    (first,) = idle
-    with WorkerStream(write(tmp_path, ["hang"]), READER, 1, Limits(), idle) as pool:
-        assert not idle, "it is lent"
-    with WorkerStream(write(tmp_path, ["2"]), READER, 1, Limits(), idle) as pool:
-        assert len([event for events in pool for event in events]) == 1
-    assert idle != [first], "a pool that was left early keeps none"
-    idle.pop().close()
+def test_idle_workers_serve_the_next_stream_and_are_not_blamed_for_the_one_before(tmp_path: Path):
+    with WorkerPool(READER, 1, Limits()) as pool:
+        known = set()
+        for words in (["1", "2"], ["3"], ["mine", "4"]):
+            with WorkerStream(write(tmp_path, words), pool) as stream:
+                events = [event for events in stream for event in events]
+            assert [type(event) for event in events] == [WindowBatch] * len(words)
+            known |= set(pool._workers)
+        assert len(known) == 2, "only the worker that ended is replaced"
+        with WorkerStream(write(tmp_path, ["raise", "abort"]), pool) as stream:
+            assert [event.kind for events in stream for event in events] == ["decode", "crash"]
+        assert not pool._workers, "a worker that ended is not kept"
+
+
+def test_a_stream_that_is_left_early_ends_its_pool(tmp_path: Path):
+    with WorkerPool(READER, 1, Limits()) as pool:
+        with WorkerStream(write(tmp_path, ["hang"]), pool):
+            pass
+        with (
+            pytest.raises(AudioEmotionError, match="were stopped"),
+            WorkerStream(write(tmp_path, ["2"]), pool) as stream,
+        ):
+            list(stream)
