@@ -74,7 +74,7 @@ def test_the_augmentation_is_read_checked_and_applied(monkeypatch: pytest.Monkey
     assert problems({"clipping": {"lowest": 0.95}}) == [
         "augment.clipping.lowest is 0.95, above highest, 0.9; set both, the smaller one first"
     ]
-    assert problems({"cliping": {}}) == ["augment.cliping: no such transform; did you mean clipping?"]
+    assert problems({"cliping": {}}) == ["augment.cliping is unknown; did you mean clipping?"]
     samples = voice(1.0)
     sounds = Sounds([samples], RATE, len(samples), 0, {"clipping": {"share": 1.0}})
     ((_, share),) = sounds.draws(1, 0)

@@ -38,7 +38,7 @@ import torch
 
 from audio_emotion import models
 from audio_emotion.audio.windows import pad
-from audio_emotion.core import paths
+from audio_emotion.core import paths, schema
 from audio_emotion.corpora.base import Progress
 from audio_emotion.corpora.splits import Split, split_utterances
 from audio_emotion.evaluation.evaluate import Evaluation
@@ -46,7 +46,7 @@ from audio_emotion.export.weights import write_weights
 from audio_emotion.models import checkpoint
 from audio_emotion.models.descriptors import maker
 from audio_emotion.models.emotion_model import EmotionModel
-from audio_emotion.training import TrainConfig, schema
+from audio_emotion.training import TrainConfig
 from audio_emotion.training.config import read
 from audio_emotion.training.cross_validation import end_with_parent
 from audio_emotion.training.dataset import Dataset, load_dataset

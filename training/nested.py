@@ -21,9 +21,10 @@ from pathlib import Path
 import torch
 from compare import keep
 
+from audio_emotion.core import schema
 from audio_emotion.corpora.base import Utterance
 from audio_emotion.corpora.splits import NAMED_FOLDS, Split, folds
-from audio_emotion.training import TrainConfig, schema
+from audio_emotion.training import TrainConfig
 from audio_emotion.training.config import changes, read
 from audio_emotion.training.dataset import Dataset, load_dataset
 from audio_emotion.training.job import TrainJob

@@ -1,6 +1,6 @@
 """Background sounds from a folder of recordings."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -10,9 +10,9 @@ import numpy as np
 from audio_emotion import audio
 from audio_emotion.audio.find import expand
 from audio_emotion.augment.noise import add_noise
-from audio_emotion.augment.parameters import number
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.paths import display_path
+from audio_emotion.core.schema import number, text
 from audio_emotion.core.types import FloatArray
 
 
@@ -32,7 +32,7 @@ class Background:
     gives the same sound as long as the folder stays as it is. Only the piece is decoded, again each time.
     """
 
-    folder: str = field()
+    folder: str = text("the name of a folder")
     min_snr_db: float = number(5.0, -20.0, 100.0, "dB", at_most="max_snr_db")
     max_snr_db: float = number(30.0, -20.0, 100.0, "dB")
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from audio_emotion import audio
-from audio_emotion.augment.parameters import number, words
+from audio_emotion.core.schema import choices, number
 from audio_emotion.core.types import FloatArray
 
 _WAYS = {  # container, encoder, sample format, and options that make the encoder quicker
@@ -35,7 +35,7 @@ class Codec:
     What is beyond ±1 is clipped.
     """
 
-    kinds: tuple[str, ...] = words("mp3", "opus", "mu-law", among=("mp3", "opus", "mu-law"))
+    kinds: tuple[str, ...] = choices("mp3", "opus", "mu-law")
     min_kbps: float = number(8.0, 6.0, 128.0, "kbit/s", at_most="max_kbps")
     max_kbps: float = number(48.0, 6.0, 128.0, "kbit/s")
 

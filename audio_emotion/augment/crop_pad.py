@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audio_emotion.augment.parameters import number
+from audio_emotion.core.schema import number
 from audio_emotion.core.types import FloatArray
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audio_emotion.augment.parameters import number, word
 from audio_emotion.augment.speed import Speed
 from audio_emotion.augment.time_stretch import stretch
+from audio_emotion.core.schema import choice, number
 from audio_emotion.core.types import FloatArray
 
 
@@ -19,7 +19,7 @@ class PitchShift:
     """
 
     max_semitones: float = number(2.0, 0.0, 12.0, "semitones")
-    method: str = word("overlap-add", among=("overlap-add", "phase-vocoder"))
+    method: str = choice("overlap-add", "phase-vocoder")
 
     def draw(self, rng: np.random.Generator) -> float:
         return float(rng.uniform(-self.max_semitones, self.max_semitones))

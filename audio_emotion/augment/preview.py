@@ -9,10 +9,10 @@ import numpy as np
 
 from audio_emotion import audio
 from audio_emotion.augment.background import recordings
-from audio_emotion.augment.parameters import suggestion
 from audio_emotion.augment.recipe import FEATURES, WAVEFORM
 from audio_emotion.core import paths
 from audio_emotion.core.errors import UsageError
+from audio_emotion.core.schema import suggestion
 from audio_emotion.core.types import FloatArray
 
 _PICTURES = ("vtlp", "spec_augment")  # mixup needs another utterance

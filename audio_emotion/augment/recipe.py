@@ -5,6 +5,7 @@ tempo and pitch, room, other sounds, the way to the listener, level, place.
 """
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from audio_emotion.augment.crop_pad import CropPad
 from audio_emotion.augment.gain import Gain
 from audio_emotion.augment.low_pass import LowPass
 from audio_emotion.augment.noise import Noise
-from audio_emotion.augment.parameters import SHARE, Mixup, SpecAugment, Vtlp, fields_of, number, suggestion, wrong
+from audio_emotion.augment.parameters import Mixup, Repetition, SpecAugment, Use, Vtlp
 from audio_emotion.augment.pitch_shift import PitchShift
 from audio_emotion.augment.polarity import Polarity
 from audio_emotion.augment.reverberation import Reverberation
@@ -22,6 +23,7 @@ from audio_emotion.augment.speed import Speed
 from audio_emotion.augment.telephone import Telephone
 from audio_emotion.augment.time_shift import TimeShift
 from audio_emotion.augment.time_stretch import TimeStretch
+from audio_emotion.core import schema
 from audio_emotion.core.errors import UsageError
 
 WAVEFORM: dict[str, type] = {
@@ -59,7 +61,7 @@ DEFAULT: Mapping[str, Any] = {
 }
 """The default recipe's."""
 
-_NUMBERS = {"versions": number(0, 0, 1_000), "repeat_after": number(0, 0, 1_000)}
+_REPETITION = tuple(f.name for f in fields(Repetition))
 
 
 def problems(table: Mapping[str, object]) -> list[str]:
@@ -73,22 +75,22 @@ def problems(table: Mapping[str, object]) -> list[str]:
     epoch repeats another.
 
     >>> problems({"reverb": {}, "noise": {"share": 2, "min_snr": 5}})  # doctest: +NORMALIZE_WHITESPACE
-    ['augment.reverb: no such transform; did you mean reverberation?',
+    ['augment.reverb is unknown; did you mean reverberation?',
      'augment.noise.share is 2, expected a number from 0 to 1',
-     'augment.noise.min_snr: no such parameter; did you mean min_snr_db?']
+     'augment.noise.min_snr is unknown; did you mean min_snr_db?']
     """
     known = {**WAVEFORM, **FEATURES}
     found = []
     for name, given in table.items():
-        if name in _NUMBERS:
-            found += wrong("augment", _NUMBERS, {name: given})
+        if name in _REPETITION:
+            found += schema.problems(Repetition, {name: given}, "augment.")
         elif name not in known:
-            found.append(f"augment.{name}: no such transform; {suggestion(name, {**known, **_NUMBERS})}")
+            found.append(schema.unknown(f"augment.{name}", (*known, *_REPETITION), name))
         elif not isinstance(given, Mapping):
-            found.append(f"augment.{name} is {given!r}, expected a table of its parameters")
+            found.append(schema.mismatch(f"augment.{name}", given, "a table of its parameters"))
         else:
-            share = {} if name in ("spec_augment", "mixup") else {"share": SHARE}
-            found += wrong(f"augment.{name}", share | fields_of(known[name]), given) or _no_sounds(name, given)
+            kinds = (known[name],) if name in ("spec_augment", "mixup") else (Use, known[name])
+            found += schema.problems(kinds, given, f"augment.{name}.") or _no_sounds(name, given)
     return found
 
 
@@ -113,6 +115,6 @@ def made(table: Mapping[str, Any], kinds: Mapping[str, type]) -> dict[str, tuple
     for name, kind in kinds.items():
         if name in table:
             settings: dict[str, Any] = dict(table[name])
-            share = settings.pop("share", SHARE.default)
+            share = settings.pop("share", Use.share)
             used[name] = share, kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})
     return used

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audio_emotion.augment.parameters import number
+from audio_emotion.core.schema import number
 from audio_emotion.core.types import FloatArray
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from audio_emotion.augment.parameters import number
+from audio_emotion.core.schema import number
 from audio_emotion.core.types import FloatArray
 
 

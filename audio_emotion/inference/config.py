@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from audio_emotion.core.errors import UsageError
+from audio_emotion.core.schema import check, choice, number
 
 Smoothing = Literal["median", "viterbi"]
 
@@ -29,31 +30,17 @@ class TimelineConfig:
         UsageError: a value is out of range.
     """
 
-    window_s: float | None = None
-    hop_s: float = 1.0
+    window_s: float | None = number(None, 0.1, 600.0, "s")
+    hop_s: float = number(1.0, 0.01, 600.0, "s")
     merge: bool = False
-    min_duration_s: float = 0.0
-    smooth: Smoothing | None = None
-    min_confidence: float = 0.0
+    min_duration_s: float = number(0.0, 0.0, unit="s")
+    smooth: Smoothing | None = choice("median", "viterbi", default=None)  # noqa: RUF009 (a field)
+    min_confidence: float = number(0.0, 0.0, 1.0)
     gate: bool = True
     vad: bool = False
 
     def __post_init__(self) -> None:
-        limits = {
-            "window_s": (3.0 if self.window_s is None else self.window_s, 0.1, 600.0),
-            "hop_s": (self.hop_s, 0.01, 600.0),
-            "min_duration_s": (self.min_duration_s, 0.0, float("inf")),
-            "min_confidence": (self.min_confidence, 0.0, 1.0),
-        }
-        problems = [
-            f"{k} is {v:g}, expected {low:g} to {high:g}"
-            for k, (v, low, high) in limits.items()
-            if not low <= v <= high
-        ]
-        if self.smooth not in (None, "median", "viterbi"):
-            problems.append(f"smooth is {self.smooth!r}, expected median or viterbi")
-        if problems:
-            raise UsageError("; ".join(problems))
+        check(self)
 
 
 DEFAULTS = TimelineConfig()

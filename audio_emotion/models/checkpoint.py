@@ -11,12 +11,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from audio_emotion.core import paths
 from audio_emotion.core.errors import ModelError, NoHomeError, UsageError, reason
+from audio_emotion.core.schema import HIGHEST, choice, number, problems, within
 
 CONFIG, TENSORS, CARD = "config.json", "model.safetensors", "README.md"
 GRAPH, INT8_GRAPH = "model.onnx", "model.int8.onnx"
@@ -56,16 +57,16 @@ class ModelConfig:
     parameters: Mapping[str, Any]
     frontend: Mapping[str, Any]
     labels: tuple[str, ...]
-    sampling_rate: int
-    window_samples: int
-    temperature: float
+    sampling_rate: int = field(metadata=within(1_000, 1_000_000, "Hz"))
+    window_samples: int = field(metadata=within(0, HIGHEST, above=True))
+    temperature: float = field(metadata=within(0, HIGHEST, above=True))
     package_version: str
-    graph: str = "waveform"
+    graph: str = choice("waveform", "features", "none")
     int8: bool = False
     training: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, Any] = field(default_factory=dict)
     adaptation: Mapping[str, Any] = field(default_factory=dict)
-    speech_threshold: float | None = None
+    speech_threshold: float | None = number(None, 0.0, 1.0)
     tensors: Mapping[str, list[int]] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
 
@@ -244,50 +245,35 @@ def read_config(folder: Path) -> ModelConfig:
     """
     try:
         content = json.loads((folder / CONFIG).read_text("utf-8"))
-        unknown = set(content) - {f.name for f in fields(ModelConfig)}
-        if unknown:
-            raise ModelError(f"{folder / CONFIG}: unknown entries {', '.join(sorted(unknown))}")
-        if not isinstance(content["labels"], list):
-            raise TypeError("labels is not a list")
-        config = ModelConfig(**{**content, "labels": tuple(content["labels"])})
+        if not isinstance(content, dict):
+            raise TypeError("it is not an object")
+        wrong = problems(ModelConfig, content)
+        if not wrong:
+            config = ModelConfig(**{**content, "labels": tuple(content["labels"])})
+            wrong = [what for what, right in _checks(config).items() if not right]
     except FileNotFoundError as error:
         raise ModelError(f"{paths.display_path(folder)}: is a folder without {CONFIG}; name that of a model") from error
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ModelError(f"{folder / CONFIG}: not a readable model description ({error})") from error
-    wrong = [what for what, right in _checks(config).items() if not right]
     if wrong:
         raise ModelError(f"{folder / CONFIG}: {'; '.join(wrong)}; it was changed or damaged")
     return config
 
 
 def _checks(config: ModelConfig) -> dict[str, bool]:
-    """Return what must be true of a description, each with whether it is."""
-    labels, temperature = config.labels, config.temperature
-    mappings = (config.parameters, config.frontend, config.training, config.figures, config.tensors, config.sha256)
-    shrinkage = config.adaptation.get("shrinkage") if isinstance(config.adaptation, Mapping) else None
+    """Return what must be true of a description whose entries are valid each by itself, with whether it is."""
+    labels, shrinkage = config.labels, config.adaptation.get("shrinkage")
     return {
-        "labels must be two or more different names": len(set(map(str, labels))) == len(labels) > 1
-        and all(isinstance(label, str) and label for label in labels),
+        "labels must be two or more different names": len(set(labels)) == len(labels) > 1 and all(labels),
         # what a model says of itself is printed, and written into subtitles line by line
         "names and texts must be printable, without line breaks": all(
             text.isprintable() for text in _texts([config.name, config.architecture, labels, config.training])
         ),
-        "temperature must be a number above 0": isinstance(temperature, int | float) and 0 < temperature < float("inf"),
-        "sampling_rate must be 1000 to 1000000 Hz": isinstance(config.sampling_rate, int)
-        and 1_000 <= config.sampling_rate <= 1_000_000,
-        "window_samples must be a number above 0": isinstance(config.window_samples, int) and config.window_samples > 0,
-        "graph must be waveform, features or none": config.graph in ("waveform", "features", "none"),
-        "int8 must be true or false, and false without a graph": isinstance(config.int8, bool)
-        and not (config.int8 and config.graph == "none"),
-        "parameters, frontend, training, figures, tensors and sha256 must be objects": all(
-            isinstance(mapping, Mapping) for mapping in mappings
-        ),
+        "int8 must be false without a graph": not (config.int8 and config.graph == "none"),
         "adaptation must be empty or have a shrinkage of 0 or more": config.adaptation == {}
         or (isinstance(shrinkage, int | float) and 0 <= shrinkage < float("inf")),
-        "speech_threshold must be null or a number from 0 to 1": config.speech_threshold is None
-        or (isinstance(config.speech_threshold, int | float) and 0 <= config.speech_threshold <= 1),
-        "sampling_rate must be the frontend's": not isinstance(config.frontend, Mapping)
-        or config.frontend.get("sampling_rate", config.sampling_rate) == config.sampling_rate,
+        "sampling_rate must be the frontend's": config.frontend.get("sampling_rate", config.sampling_rate)
+        == config.sampling_rate,
     }
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from audio_emotion import augment as augmentation
 from audio_emotion import models
-from audio_emotion.core import paths
+from audio_emotion.core import schema
 from audio_emotion.core.errors import ModelError, UsageError
-from audio_emotion.training import base_model, schema
-from audio_emotion.training.schema import choice, number
+from audio_emotion.core.schema import choice, number
+from audio_emotion.training import base_model
 
 
 @dataclass(frozen=True)
@@ -216,12 +216,7 @@ def read(path: Path | None, changes: Mapping[str, Any] | None = None) -> TrainCo
         UsageError: every problem of its content.
         StorageError: it cannot be read.
     """
-    table: dict[str, Any] = {}
-    if path is not None:
-        try:
-            table = tomllib.loads(paths.content(path, "a TOML file for --config").decode("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path}: not TOML ({error}); see docs/training.md for what it may contain") from error
+    table = {} if path is None else schema.read_toml(path, "a TOML file for --config", "docs/training.md")
     return from_table(merged(table, changes or {}), str(path) if path else "")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_emotion.core import paths
+from audio_emotion.core import paths, schema
 from audio_emotion.core.errors import StorageError, UsageError
 from audio_emotion.core.version import __version__
 from audio_emotion.corpora.base import Progress, silent
@@ -21,7 +21,7 @@ from audio_emotion.corpora.splits import folds as make_folds
 from audio_emotion.evaluation.evaluate import Evaluation, Summary, pool, summarise
 from audio_emotion.evaluation.report import Provenance, Report
 from audio_emotion.models import checkpoint
-from audio_emotion.training import TrainConfig, base_model, schema
+from audio_emotion.training import TrainConfig, base_model
 from audio_emotion.training.dataset import Dataset, load_dataset
 from audio_emotion.training.job import TrainJob
 from audio_emotion.training.run_dir import finish

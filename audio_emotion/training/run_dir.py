@@ -16,10 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from audio_emotion.core import paths
+from audio_emotion.core import paths, schema
 from audio_emotion.core.errors import PackageError, StorageError, UsageError
 from audio_emotion.core.packages import install_command
-from audio_emotion.training import schema
 from audio_emotion.training.checkpointing import CheckpointWriter, Epoch, read_state
 from audio_emotion.training.config import TrainConfig
 

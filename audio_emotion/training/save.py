@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_emotion.core import paths
+from audio_emotion.core import paths, schema
 from audio_emotion.core.version import __version__
 from audio_emotion.evaluation.evaluate import Evaluation, evaluate_utterances, fit_temperature
 from audio_emotion.export.weights import fits_a_graph, write_weights
@@ -18,7 +18,7 @@ from audio_emotion.inference.loading import load_model
 from audio_emotion.models import card, checkpoint, entry
 from audio_emotion.models.checkpoint import ModelConfig
 from audio_emotion.models.emotion_model import EmotionModel
-from audio_emotion.training import TrainConfig, base_model, fine_tuning, schema
+from audio_emotion.training import TrainConfig, base_model, fine_tuning
 from audio_emotion.training.checkpointing import Epoch
 from audio_emotion.training.data import Subset
 from audio_emotion.training.fine_tuning import Transfer

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from audio_emotion.core.errors import UsageError
+from audio_emotion.core.schema import above, check, number
 from audio_emotion.models.checkpoint import DEFAULT
 
 MIN_TOKEN = 16
@@ -56,28 +57,23 @@ class ServeConfig:
     token: str | None = None
     hosts: tuple[str, ...] = ()
     root_path: str = ""
-    jobs: int = 2
-    max_queue: int = 30
-    max_streams: int = 8
-    max_connections: int = 1000
-    max_windows: int = 50_000
-    upload_bytes: int = 100 * 2**20
-    duration_s: float = 3600.0
-    decode_s: float = 30.0
-    memory_bytes: int = 2**30
-    answer_s: float = 300.0
-    body_s: float = 120.0
-    idle_s: float = 10.0
-    head_s: float = 10.0
-    batch_wait_s: float = 0.003
+    jobs: int = above(2, 0)
+    max_queue: int = number(30, 0)
+    max_streams: int = above(8, 0)
+    max_connections: int = above(1000, 0)
+    max_windows: int = above(50_000, 0)
+    upload_bytes: int = above(100 * 2**20, 0, unit="bytes")
+    duration_s: float = above(3600.0, 0, unit="s")
+    decode_s: float = above(30.0, 0, unit="s")
+    memory_bytes: int = above(2**30, 0, unit="bytes")
+    answer_s: float = above(300.0, 0, unit="s")
+    body_s: float = above(120.0, 0, unit="s")
+    idle_s: float = above(10.0, 0, unit="s")
+    head_s: float = above(10.0, 0, unit="s")
+    batch_wait_s: float = number(0.003, 0.0, unit="s")
 
     def __post_init__(self) -> None:
-        limits = ("jobs", "max_streams", "upload_bytes", "duration_s", "decode_s", "memory_bytes", "answer_s")
-        for name in (*limits, "body_s", "idle_s", "head_s", "max_connections", "max_windows"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"the limit {name} is {getattr(self, name)}, expected more than 0")
-        if self.max_queue < 0:
-            raise UsageError(f"the limit max_queue is {self.max_queue}, expected 0 or more")
+        check(self)
         if not self.models:
             raise UsageError("no model; expected at least one")
         names = [Path(name).name for name in set(self.models)]

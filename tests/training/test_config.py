@@ -51,15 +51,15 @@ def test_every_problem_is_told_at_once():
     with pytest.raises(UsageError) as told:
         from_table(table, "a.toml")
     for problem in (
-        "a.toml: epochs is 0, expected 1 to 100000",
+        "a.toml: epochs is 0, expected a whole number from 1 to 100000",
         "batchsize is unknown; did you mean batch_size?",
         "seed is True, expected a whole number",
         "ema is 'much', expected a number",
         "optimizer.name is 'adamm', expected one of adamw, adam, sgd",
-        "optimizer.lr is -1, expected 1e-07 to 10",
+        "optimizer.lr is -1, expected a number from 1e-07 to 10",
         "schedule.factor is 0.1, and one-cycle has none: it belongs to plateau",
         "loss is 3, expected a table",
-        "augment.mixop: no such transform; did you mean mixup?",
+        "augment.mixop is unknown; did you mean mixup?",
         "parameters.channels is [4, 8], expected a list of 3 whole numbers",
         "parameters.dropuot is unknown; did you mean dropout?",
         "frontend.sampling_rate is 8000, and sampling_rate 16000",

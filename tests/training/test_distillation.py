@@ -41,7 +41,7 @@ def test_targets_are_the_labels_and_the_mean_of_the_teachers_answers():
     ("table", "problem"),
     [
         ({"teachers": {"count": 1, "parameters": {"hiden": 3}}}, "did you mean hidden"),
-        ({"teachers": {"share": 2.0}}, "teachers.share is 2.0, expected 0 to 1"),
+        ({"teachers": {"share": 2.0}}, "teachers.share is 2.0, expected a number from 0 to 1"),
         ({"teachers": {"count": 1}, "origin": "default"}, "remove one of them"),
     ],
 )

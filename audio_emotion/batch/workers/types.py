@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from audio_emotion.core.errors import UsageError
+from audio_emotion.core.schema import above, check
 from audio_emotion.core.types import FloatArray
 
 HOUR_S = 3600.0
@@ -22,15 +22,13 @@ class Limits:
         memory_bytes: memory for its decoder, in addition to that of an idle worker; Linux only.
     """
 
-    duration_s: float = 24 * HOUR_S
-    size_bytes: int = 4 * 2**30
-    decode_s: float = 120.0
-    memory_bytes: int = 4 * 2**30
+    duration_s: float = above(24 * HOUR_S, 0, unit="s")
+    size_bytes: int = above(4 * 2**30, 0, unit="bytes")
+    decode_s: float = above(120.0, 0, unit="s")
+    memory_bytes: int = above(4 * 2**30, 0, unit="bytes")
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
-            if not getattr(self, name) > 0:
-                raise UsageError(f"the limit {name} is {getattr(self, name)}, expected more than 0")
+        check(self)
 
 
 @dataclass(frozen=True, slots=True)

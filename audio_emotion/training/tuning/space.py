@@ -2,25 +2,31 @@
 
 import itertools
 import json
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from audio_emotion import augment, models
-from audio_emotion.augment.parameters import suggestion
-from audio_emotion.core import paths
+from audio_emotion.core import schema
 from audio_emotion.core.errors import ModelError, UsageError
 from audio_emotion.training.config import TrainConfig, find_problems, from_table, merged
-from audio_emotion.training.schema import mismatch
 
-_RANGE = {"low": float, "high": float, "log": bool, "step": float}
-_WORDS = (*_RANGE, "choices")
+_WORDS = ("low", "high", "log", "step", "choices")
 _FIXED = {
     "seed": "the best of several seeds is no finding, and the split is drawn with it",
     "origin": "each model has its own architecture; search with one, and then with another",
 }
+
+
+@dataclass(frozen=True)
+class _Range:
+    """A searched range, as a table gives it."""
+
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
 
 
 @dataclass(frozen=True)
@@ -141,10 +147,7 @@ def read(path: Path) -> Space:
         UsageError: every problem of what it says.
         StorageError: it cannot be read.
     """
-    try:
-        table = tomllib.loads(paths.content(path, "a TOML file with [search]").decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not TOML ({error}); see docs/tuning.md for what it may say") from error
+    table = schema.read_toml(path, "a TOML file with [search]", "docs/tuning.md")
     try:
         return space_of(table)
     except UsageError as error:
@@ -193,22 +196,14 @@ def _form_problems(key: str, leaf: Any) -> list[str]:
     if key in _FIXED:
         return [f"search.{key}: cannot be searched ({_FIXED[key]})"]
     if not isinstance(leaf, Mapping):
-        return [f"search.{key} is {leaf!r}, expected {{low = ..., high = ...}} or {{choices = [...]}}"]
-    problems = [f"search.{key}.{word} is unknown; {suggestion(word, _WORDS)}" for word in leaf if word not in _WORDS]
-    if "choices" in leaf:
-        given = leaf["choices"]
-        if len(leaf) > 1:
-            problems.append(
-                f"search.{key}: choices stand alone, without {', '.join(w for w in leaf if w != 'choices')}"
-            )
-        if not isinstance(given, list) or not given or len({json.dumps(choice) for choice in given}) < len(given):
-            problems.append(f"search.{key}.choices is {given!r}, expected a list of different values")
-        return problems
-    problems += [f"search.{key}.{word} is missing" for word in ("low", "high") if word not in leaf]
-    for word, kind in _RANGE.items():
-        if word in leaf and (expected := mismatch(kind, leaf[word])):
-            problems.append(f"search.{key}.{word} is {leaf[word]!r}, expected {expected}")
-    return problems or _range_problems(key, leaf)
+        return [schema.mismatch(f"search.{key}", leaf, "{low = ..., high = ...} or {choices = [...]}")]
+    if "choices" not in leaf:
+        return schema.problems(_Range, leaf, f"search.{key}.") or _range_problems(key, leaf)
+    given, others = leaf["choices"], [word for word in leaf if word != "choices"]
+    problems = [f"search.{key}: choices stand alone, without {', '.join(others)}"] if others else []
+    if not isinstance(given, list) or not 0 < len(given) == len({json.dumps(choice) for choice in given}):
+        problems.append(schema.mismatch(f"search.{key}.choices", given, "a list of different values"))
+    return problems
 
 
 def _range_problems(key: str, leaf: Mapping[str, Any]) -> list[str]:
@@ -246,7 +241,7 @@ def _applies(key: str, table: Mapping[str, Any]) -> bool:
         return name in {f.name for f in fields(sizes if group == "parameters" else features)}
     kind = get_type_hints(TrainConfig).get(group)
     known = {f.name: f for f in fields(kind)} if isinstance(kind, type) and is_dataclass(kind) else {}
-    only = known[name].metadata.get("only") if name in known else ()
+    only = schema.rule_of(known[name]).only if name in known else ()
     return not only or table.get(group, {}).get("name", known["name"].default) in only
 
 

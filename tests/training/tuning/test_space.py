@@ -89,8 +89,8 @@ def test_every_problem_is_told_at_once():
     for problem in (
         "seeed is unknown; did you mean seed?",
         "optimizer.lrr is unknown; did you mean lr?",
-        "optimizer.lr is 1e-09, expected 1e-07 to 10",
-        "optimizer.lr is 20, expected 1e-07 to 10",
+        "optimizer.lr is 1e-09, expected a number from 1e-07 to 10",
+        "optimizer.lr is 20, expected a number from 1e-07 to 10",
         "optimizer.momentum is 0.1, and adamw has none: it belongs to sgd",
         "search.parameters.dropout.choices is [], expected a list of different values",
         "parameters.hidden is 'a', expected a whole number",
@@ -104,7 +104,7 @@ def test_every_problem_is_told_at_once():
         "search.clip_norm: low is 0, and a range with log begins above 0",
         "search.accumulation.step is 7, expected a part of the range",
         "search.batch_size is 8, expected {low = ..., high = ...} or {choices = [...]}",
-        "augment.mixop: no such transform; did you mean mixup?",
+        "augment.mixop is unknown; did you mean mixup?",
         "no architecture is called 'nope'",
         "search.loss.gamma: choices stand alone, without low",
     ):
