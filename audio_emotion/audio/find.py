@@ -90,7 +90,8 @@ class FileList(Sequence[Path]):
         self._rest = _expanded(names, recursive, self.passed_over)  # what follows `_files`
 
     def __iter__(self) -> Iterator[Path]:
-        return map(Path, self._iterate())
+        for file in self._iterate():
+            yield Path(file)
 
     def __len__(self) -> int:
         return len(self._all())

@@ -160,7 +160,7 @@ class Recording:
                     for rate, frames in decoder.frames(start):
                         yield rate, frames
                         n_frames += len(frames)
-                    if n_frames and not decoder.ends_early():
+                    if n_frames:
                         return
                 except errors():
                     pass

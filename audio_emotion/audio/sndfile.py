@@ -48,16 +48,18 @@ class SndfileDecoder:
         return Header(stated, sound.samplerate, sound.channels, missing, counted)
 
     def frames(self, start: float) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-        """Yield (rate, frames (n_frames, n_channels)) from ``start`` seconds on. Raises one of :func:`errors`."""
+        """Yield (rate, frames (n_frames, n_channels)) from ``start`` seconds on.
+
+        Raises:
+            Exception: one of :func:`errors`, where the file is damaged or holds more than its header can count.
+        """
         sound = self._sound
         if start:
             sound.seek(round(start * sound.samplerate))
         while len(frames := sound.read(max(1, BLOCK // sound.channels), "float32", always_2d=True)):
             yield sound.samplerate, frames
-
-    def ends_early(self) -> bool:
-        """Tell whether libsndfile, which goes by the header, stops before the samples do."""
-        return self._wav is not None and self._wav.has_more
+        if self._wav is not None and self._wav.has_more:
+            raise EOFError("libsndfile goes by the header, and stops before the samples do")
 
     @cached_property
     def _wav(self) -> SampleBytes | None:
@@ -75,7 +77,7 @@ def errors() -> tuple[type[Exception], ...]:
     """Return what soundfile raises for a file that it does not know (a TypeError for one that is called ``.raw``)."""
     import soundfile
 
-    return (soundfile.SoundFileError, RuntimeError, ValueError, TypeError)
+    return (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, EOFError)
 
 
 class _SafeFile:

@@ -111,9 +111,9 @@ class Group(Section):
         if not standalone:
             return run()
         open_streams()
-        _messages.forget()
+        code = None
         try:
-            code = run()
+            code = run() or ALL_GOOD
             sys.stdout.flush()
         except OSError as error:
             code = _stream_failed(error)
@@ -121,9 +121,9 @@ class Group(Section):
             if not isinstance(error, ParserError | typer.Abort | KeyboardInterrupt):
                 raise
             code = _refused(error) if isinstance(error, ParserError) else INTERRUPTED
-        _messages.end(code or ALL_GOOD)
-        _messages.forget()
-        sys.exit(code or ALL_GOOD)
+        finally:
+            _messages.end(code)
+        sys.exit(code)
 
 
 def _refused(error: Any) -> int:
@@ -150,10 +150,10 @@ def limited(low: float, high: float = float("inf"), *, above: bool = False) -> C
     return check
 
 
-def is_given(ctx: typer.Context, name: str) -> bool:
-    """Whether a parameter was given on the command line."""
-    source = ctx.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
+def given_options(ctx: typer.Context) -> frozenset[str]:
+    """Return the names of the parameters that were given on the command line."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    return frozenset(name for name, source in sources.items() if source and source.name == "COMMANDLINE")
 
 
 # --- streams and exit codes -------------------------------------------------------------------------------------------

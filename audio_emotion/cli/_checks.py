@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from audio_emotion.audio.find import FileList
-from audio_emotion.cli._app import is_given
+from audio_emotion.cli._app import given_options
 from audio_emotion.cli._pictures import Pictures
 from audio_emotion.cli._request import STDIN, Channels, Request
 from audio_emotion.core.errors import UsageError
-from audio_emotion.formats import get_writer
+from audio_emotion.formats import writer_class
 
 if TYPE_CHECKING:
     from audio_emotion.inference.adaptation import Grouping
@@ -27,9 +27,10 @@ _PARTNERS = {
 
 def check_partners(ctx: typer.Context, along_time: bool, into_folder: bool, engine: str) -> None:
     """Refuse an option without the option that it needs."""
+    given = given_options(ctx)
     for (partner, names), there in zip(_PARTNERS.items(), (along_time, into_folder, engine == "ray"), strict=True):
         for name in names:
-            if not there and is_given(ctx, name):
+            if not there and name in given:
                 option = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{option} has no effect without {partner}; add {partner}, or remove {option}")
 
@@ -50,9 +51,11 @@ def channels_of(text: str) -> Channels:
 
 def grouping_of(text: str | None) -> "Grouping | None":
     """Return what ``--adapt`` means."""
+    if text is None:
+        return None
     from audio_emotion.inference.adaptation import GROUPINGS
 
-    if text is not None and text not in GROUPINGS:
+    if text not in GROUPINGS:
         raise UsageError(f"--adapt is {text!r}, expected {', '.join(GROUPINGS[:-1])} or {GROUPINGS[-1]}")
     return text  # type: ignore[return-value]
 
@@ -61,7 +64,7 @@ def formats_of(formats: list[str] | None, as_json: bool, several: bool, request:
     """Return the requested formats, checked for conflicts."""
     names = tuple(dict.fromkeys([*(formats or []), *(["json"] if as_json else [])])) or ("json" if several else "text",)
     for name in names:
-        get_writer(name, ())
+        writer_class(name)
     if len(names) > 1 and not several:
         raise UsageError(f"formats {', '.join(names)} cannot all go to standard output; add --output-dir DIR")
     mute = [name for name in names if name not in _TELL_CHANNELS]
@@ -79,7 +82,6 @@ def check_fit(
     top_k: int | None,
 ) -> None:
     """Refuse conflicting options before anything is loaded."""
-    from_stdin = Path(STDIN) in recordings
     one_channel = request.channels != "each"
     if request.segments is not None:
         _refuse(
@@ -87,7 +89,7 @@ def check_fit(
             {"--timeline": request.along_time, "--start": request.start > 0, "--end": request.end is not None},
         )
     if request.adapt is not None:
-        _refuse("--adapt, which reads every recording twice", {"standard input (-)": from_stdin})
+        _refuse("--adapt, which reads every recording twice", {"standard input (-)": Path(STDIN) in recordings})
         if request.adapt == "speaker" and request.segments is None and one_channel:
             raise UsageError(
                 "--adapt speaker needs to know who speaks; "
@@ -99,11 +101,11 @@ def check_fit(
             "--plot": pictures.plot is not None,
             "--report": pictures.report is not None,
             "--top-k": top_k is not None,
-            "standard input (-)": from_stdin,
+            "standard input (-)": Path(STDIN) in recordings,
         }
         _refuse("--output-dir", unfit)
         return
-    if recordings.has_several() and not get_writer(kinds[0], ()).combines:
+    if not writer_class(kinds[0]).combines and recordings.has_several():
         raise UsageError(
             f"the format {kinds[0]} holds one recording, but {len(recordings)} are given; "
             "add --output-dir DIR to write one file for each"
@@ -156,8 +158,9 @@ def check_cluster(
     if output_dir is None:
         raise UsageError("--engine ray needs --output-dir DIR; add it, or remove --engine")
     names = ("plot", "report", "top_k", "segments", "adapt")
-    unfit = {f"--{name.replace('_', '-')}": is_given(ctx, name) for name in names}
-    unfit["--format (it writes Parquet)"] = is_given(ctx, "formats") or is_given(ctx, "as_json")
+    given = given_options(ctx)
+    unfit = {f"--{name.replace('_', '-')}": name in given for name in names}
+    unfit["--format (it writes Parquet)"] = bool({"formats", "as_json"} & given)
     unfit["--channels each"] = request.channels == "each"
     unfit["standard input (-)"] = STDIN in named
     _refuse("--engine ray", unfit)

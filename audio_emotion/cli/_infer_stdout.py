@@ -8,8 +8,9 @@ from typing import BinaryIO
 
 import typer
 
-from audio_emotion import audio
 from audio_emotion.audio.find import FileList
+from audio_emotion.audio.recordings import Recording as OpenedRecording
+from audio_emotion.audio.recordings import channel_numbers, load, open_recording
 from audio_emotion.audio.region import AudioRegion
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, detail, note, say
 from audio_emotion.cli._messages import INFO, are_wanted
@@ -118,6 +119,8 @@ class _Models:
 
     def of(self, recording: Path, channel: int | None) -> Model:
         """Return the model for a channel of a recording."""
+        if not self._shifts:
+            return self.base
         return self.base.with_shift(self._shifts.get(self._key(recording, channel)))
 
     def _key(self, recording: Path, channel: int | None) -> str | tuple[Path, int | None]:
@@ -131,7 +134,7 @@ class _Models:
 def _channels(recording: Path, request: Request) -> Sequence[int | None]:
     """Return the channels that are read one by one; none of a recording that cannot be opened, as is reported later."""
     try:
-        return list(audio.channel_numbers(recording, request.channels, request.stream))
+        return list(channel_numbers(recording, request.channels, request.stream))
     except AudioError:
         return []
 
@@ -145,8 +148,8 @@ def _answers(
     settings, trouble = request.timeline, None
     info = Source(str(recording), models.base.config.name, models.base.runtime.device)
     end_s: float | None = None
-    with audio.open_recording(source, request.stream, name=name) as opened:
-        for channel in audio.channel_numbers(opened, request.channels):
+    with open_recording(source, request.stream, name=name) as opened:
+        for channel in channel_numbers(opened, request.channels):
             part = request.part(channel)
             model = models.of(recording, channel)
             if request.along_time or request.segments is not None:
@@ -175,7 +178,7 @@ def _called(recording: Path) -> str | None:
 
 
 def _segments(
-    model: Model, source: audio.Recording, request: Request, part: AudioRegion, recording: Path
+    model: Model, source: OpenedRecording, request: Request, part: AudioRegion, recording: Path
 ) -> Iterator[Prediction]:
     """Yield the prediction of each window, or of each segment that was given."""
     settings = request.timeline
@@ -214,7 +217,7 @@ def _draw(recording: Path, request: Request, results: Sequence[Result], model: M
         from audio_emotion.formats.plot import draw_timeline, save
 
         def waveform_of(channel: int | None) -> Waveform:
-            return audio.load(recording, model.config.sampling_rate, request.part(channel))
+            return load(recording, model.config.sampling_rate, request.part(channel))
 
         save(draw_timeline(waveform_of, *results), pictures.plot)
         note(f"plot written to {display_path(pictures.plot)}")

@@ -87,10 +87,11 @@ def listen() -> None:
     _logger()
 
 
-def end(code: int) -> None:
-    """Log the exit code and the duration of a command."""
-    if _sink.log_file or _sink.verbose:
+def end(code: int | None) -> None:
+    """Log the exit code and the duration of a command, and reset the options; None: it ended with a traceback."""
+    if code is not None and (_sink.log_file or _sink.verbose):
         log(DEBUG, f"exit code {code} after {time.monotonic() - _sink.began:.2f} s")
+    forget()
 
 
 # --- messages ---------------------------------------------------------------------------------------------------------

@@ -52,6 +52,9 @@ class Request:
     stream: int | None = None
     adapt: "Grouping | None" = None
 
+    def __post_init__(self) -> None:
+        self.part(None)  # raises UsageError for an end before the start
+
     def part(self, channel: int | None) -> AudioRegion:
         """Return the part of a recording to use."""
         return AudioRegion(self.start, self.end, channel, self.stream)

@@ -249,7 +249,6 @@ def infer(
         raise UsageError("standard input (-) is given twice, but can only be read once")
     named += listed(files_from) if files_from else []
     request = Request(config, along_time, None, start, end, channels_of(channels), stream, grouping_of(adapt))
-    request.part(None)  # raises UsageError for an end before the start
     kinds = formats_of(formats, as_json, output_dir is not None, request)
     allowed = (3600 * max_duration, max(1, round(max_size * 2**30)), decode_timeout)
     if engine != "local":

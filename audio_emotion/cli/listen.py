@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from audio_emotion.cli._app import command, is_given, limited
+from audio_emotion.cli._app import command, given_options, limited
 from audio_emotion.cli._options import Device, Gate, Hop, MinConfidence, Model, Vad, Window
 from audio_emotion.core.errors import UsageError
 from audio_emotion.models.checkpoint import default_model
@@ -85,10 +85,11 @@ def listen(
     ] = None,
 ) -> None:
     """Predict emotion live from a microphone. Ctrl-C stops and prints a summary."""
+    given = given_options(ctx)
     clashes = {
         "--realtime needs a recording; add --file": realtime and not file,
         "--record cannot be used with --file, which is a recording already; remove one of them": file and record,
-        "--wait is for microphones and cannot be used with --file; remove one of them": file and is_given(ctx, "wait"),
+        "--wait is for microphones and cannot be used with --file; remove one of them": file and "wait" in given,
         "--file cannot be used with --device-name; remove one of them": file and device_name,
         "--channel is for a microphone; leave it out, or --file": file and channel,
         "--jsonl cannot be used with --plain; remove one of them": jsonl and plain,

@@ -17,7 +17,18 @@ from audio_emotion.formats.text import TextWriter, text
 from audio_emotion.formats.tiers import EafWriter, TextGridWriter
 from audio_emotion.formats.writer import Writer
 
-__all__ = ["FORMATS", "Result", "Source", "Writer", "get_writer", "percent_encode", "schema", "shares", "text"]
+__all__ = [
+    "FORMATS",
+    "Result",
+    "Source",
+    "Writer",
+    "get_writer",
+    "percent_encode",
+    "schema",
+    "shares",
+    "text",
+    "writer_class",
+]
 
 _WRITERS: dict[str, type[Writer]] = {
     "text": TextWriter,
@@ -47,6 +58,15 @@ def get_writer(name: str, labels: Sequence[str], *, many: bool = False, top_k: i
     Raises:
         UsageError: no such format.
     """
+    return writer_class(name)(labels, many=many, top_k=top_k)
+
+
+def writer_class(name: str) -> type[Writer]:
+    """Return the class that writes the format ``name``.
+
+    Raises:
+        UsageError: no such format.
+    """
     if name not in _WRITERS:
         raise UsageError(f"unknown output format {name!r}; choose from {', '.join(FORMATS)}")
-    return _WRITERS[name](labels, many=many, top_k=top_k)
+    return _WRITERS[name]

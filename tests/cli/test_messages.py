@@ -58,7 +58,7 @@ def test_the_log_file_is_added_to_and_has_what_stderr_has_not(run: Run):
     assert lines[0] == "earlier"
     stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} "
     assert re.match(stamp + r"TRACE audio_emotion: audio-emotion \d", lines[1])
-    assert any(re.match(stamp + "DEBUG audio_emotion.inference.model: model whisper-tiny", line) for line in lines)
+    assert any(re.match(stamp + "DEBUG audio_emotion.inference.loading: model whisper-tiny", line) for line in lines)
     assert any(re.match(stamp + "ERROR audio_emotion: word.wav: is a file, expected a folder", line) for line in lines)
     assert "Traceback (most recent call last):" in lines, "where an error came from"
     assert re.match(stamp + r"DEBUG audio_emotion: exit code 1 after \d", lines[-1])
