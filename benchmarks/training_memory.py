@@ -1,7 +1,7 @@
 """Memory and time of training by the number of clips: 1,000, 10,000 and 100,000, made by repeating recordings.
 
 Each size is a process of its own. It decodes a few corpora once, repeats their utterances under other names, trains the
-default network for some batches of the first epoch, predicts a share of the validation side, and reports the highest
+default network for some batches of the first epoch, predicts a share of the validation set, and reports the highest
 resident memory. The time of an epoch is extrapolated: the processor time of the measured batches (the loader's thread
 included) times their number.
 

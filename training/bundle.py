@@ -58,7 +58,7 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Tested:
-    """The test side of a fold: its utterances, their pooled vectors by window, and the fold's head and mean."""
+    """The test set of a fold: its utterances, their pooled vectors by window, and the fold's head and mean."""
 
     fold: str
     utterances: list[Utterance]
@@ -138,7 +138,7 @@ def training_mean(config: checkpoint.ModelConfig, model: EmotionModel, dataset: 
 
 
 def side_of(folders: Sequence[Path], dataset: Dataset, other: Dataset | None = None) -> Tested:
-    """Compute what the figures of a fold's test side need, or those of another dataset, for the average of models."""
+    """Compute what the figures of a fold's test set need, or those of another dataset, for the average of models."""
     config, model = read_average(folders)
     test = set(config.training["speakers"]["test"])
     utterances = [u for u in (other or dataset).corpus.utterances if u.label in config.labels]

@@ -9,7 +9,7 @@
 Each run follows its architecture's recipe in ``training/configs`` and leaves a record in ``training/records/compare``,
 with a table of what it said of each test utterance; one that has a record (and, with ``--keep``, a model) is not run
 again. A budget is kept by running fewer epochs, as many as a few measured steps say will fit, so that a schedule which
-spans the epochs still comes to its end. The stored model answers the test side, as ``infer`` does. From the records
+spans the epochs still comes to its end. The stored model answers the test set, as ``infer`` does. From the records
 come ``benchmarks/models.md`` and what ``audio-emotion models list`` shows; not from those of another ``--recipe``,
 which belong elsewhere.
 

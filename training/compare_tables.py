@@ -25,7 +25,7 @@ CLAIMS = {
 HEAD = """# Architectures compared
 
 RAVDESS speech, eight emotions, every architecture with its own recipe (`training/configs`). No epoch is chosen on test
-data: a recipe with patience takes its validation side from the training side. Some choices for `speech-embedding` were
+data: a recipe with patience takes its validation set from the training set. Some choices for `speech-embedding` were
 validated with actors who are test actors in other folds ([experiments](../training/experiments/README.md)). Made from
 the records in `training/records/compare` by
 

@@ -18,7 +18,7 @@ NAME = "speech-embedding"
 
 @dataclass(frozen=True)
 class Fold:
-    """One run's test side: what its model said, log-probabilities (n, n_labels), the labels' numbers, the figures."""
+    """One run's test set: what its model said, log-probabilities (n, n_labels), the labels' numbers, the figures."""
 
     split: str
     seed: int

@@ -1,4 +1,4 @@
-"""A recipe judged by actors who are in neither the training nor the test side of a fold: nested folds.
+"""A recipe judged by actors who are in neither the training nor the test set of a fold: nested folds.
 
     python training/nested.py training/configs/speech-embedding.toml [--folds 1 2] [--set epochs=40] [--name longer]
 

@@ -2,7 +2,7 @@
 
     python training/risk_coverage.py emodb=records/left-out/emodb.csv savee=records/left-out/savee.csv ...
 
-Each file has the test side of a model that was trained without that corpus: columns ``file``, ``label`` and one for
+Each file has the test set of a model that was trained without that corpus: columns ``file``, ``label`` and one for
 each label of the model with the logarithm of its score, as ``compare.py`` writes them. Coverage is the share of
 recordings whose best score reaches the threshold, risk the share of those that are wrong. Calm counts as neutral where
 the corpus has no calm. Every corpus counts alike in the means. Writes training/records/risk-coverage.json, whose table

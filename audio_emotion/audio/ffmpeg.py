@@ -177,7 +177,7 @@ def _selected(container: Any, name: str, stream: int | None) -> tuple[int, Any]:
     """Return the number and the audio stream that is meant."""
     streams = container.streams.audio
     if not streams:
-        raise AudioError(f"{name}: holds no sound; expected a recording or a video with an audio track")
+        raise AudioError(f"{name}: contains no audio; expected a recording or a video with an audio track")
     if stream is None:
         defaults = [n for n, item in enumerate(streams, start=1) if "default" in _dispositions(item)]
         stream = defaults[0] if defaults else 1
@@ -296,7 +296,7 @@ def _frames(container: Any, stream: Any, name: str) -> Iterator[Any]:
 def _check_sound(n_frames: int, n_damaged: int, name: str) -> None:
     """Refuse a stream of which next to nothing can be decoded: a chance frame of an encrypted one is no sound."""
     if n_damaged > 5 * n_frames and n_frames + n_damaged <= 2 * _TRIAL:
-        raise AudioError(f"{name}: next to none of its sound can be decoded; it is damaged or encrypted")
+        raise AudioError(f"{name}: almost none of its audio can be decoded; it is damaged or encrypted")
 
 
 def _channels_last(frame: Any) -> npt.NDArray[Any]:

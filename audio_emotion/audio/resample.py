@@ -60,7 +60,7 @@ def mono(frames: npt.NDArray[Any], channel: int | None, name: str = "array") -> 
         samples = selected[:, 0] if selected.shape[1] == 1 else selected.mean(axis=1, dtype=np.float32)
         samples = np.ascontiguousarray(samples, np.float32)
     if len(samples) and not np.abs(samples).max() <= MAX_SAMPLE:  # so that a NaN is refused too
-        raise AudioError(f"{name}: holds samples that are NaN, infinite or beyond all scale; export it as 16-bit PCM")
+        raise AudioError(f"{name}: contains samples that are NaN, infinite or far too large; export it as 16-bit PCM")
     return samples
 
 

@@ -80,5 +80,5 @@ def _folder(path: str | os.PathLike[str]) -> str:
     if expand([path]) != [Path(path)]:
         return "a folder, expected a recording"
     below = glob.glob(os.path.join(glob.escape(os.fspath(path)), "*", ""))  # noqa: PTH118, PTH207
-    hint = "; infer --recursive searches those below it too" if below else ""
-    return f"a folder in which no file is named as recordings are (*.wav, *.mp3, *.mp4 ...){hint}"
+    hint = "; infer --recursive also searches its subfolders" if below else ""
+    return f"a folder without recordings (*.wav, *.mp3, *.mp4 ...){hint}"

@@ -85,7 +85,7 @@ def _caution(utterances: "Sequence[Utterance]", tested: "Sequence[Utterance]") -
 
 
 def train_one(options: "DataOptions", name: str, config: "TrainConfig", device: str, keeping: "Keeping") -> None:
-    """Train one model, and print what it reached on its test side."""
+    """Train one model, and print what it reached on its test set."""
     from audio_emotion.training.accelerator import is_main
     from audio_emotion.training.job import TrainJob
     from audio_emotion.training.train import run_job
@@ -102,7 +102,7 @@ def _print_result(trained: "TrainResult", name: str) -> None:
 
     evaluation = trained.evaluation
     if evaluation is None:
-        print("No test side: all utterances were used for training.")
+        print("No test set: all utterances were used for training.")
     else:
         print(evaluation.table())
         print(f"Protocol: {trained.split.protocol}, {len(trained.split.test)} test utterances")
@@ -127,7 +127,7 @@ def _telling(progress: "Progress") -> "Progress":
 
 
 def train_folds(plan: "FoldsPlan", restart: bool, html: Path | None, as_json: bool) -> None:
-    """Run the folds; print the UAR of each run, mean and deviation over seeds, and the metrics of all test sides."""
+    """Run the folds; print the UAR of each run, mean and deviation over seeds, and the metrics of all test sets."""
     from audio_emotion.evaluation import html_report, report
     from audio_emotion.evaluation.report import size
     from audio_emotion.training.cross_validation import fold_means, histories, reports, run_folds

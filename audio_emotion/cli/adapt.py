@@ -23,15 +23,15 @@ def adapt(
     recordings: Annotated[
         list[str], typer.Argument(help="Recordings, folders or patterns; no labels.", metavar="RECORDING...")
     ],
-    name: Annotated[str, typer.Option(help="What to store the adapted model as.", metavar="NAME")],
+    name: Annotated[str, typer.Option(help="Name of the adapted model.", metavar="NAME")],
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Search folders below folders.", rich_help_panel="Input")
+        bool, typer.Option("--recursive", "-r", help="Also search subfolders.", rich_help_panel="Input")
     ] = False,
     model: Model = None,
     shrinkage: Annotated[
         float | None,
         typer.Option(
-            help="Number of windows at which the model is moved half the way; less adapts more.",
+            help="Number of windows at which half of the shift is applied. A lower number adapts more.",
             show_default="the model's own",
             metavar="N",
             rich_help_panel="Model",
@@ -41,7 +41,7 @@ def adapt(
     backend: Annotated[
         str,
         typer.Option(
-            help="What runs the model meanwhile, as for 'infer'.",
+            help="Back end: auto, onnx, onnx-int8 or torch.",
             metavar="NAME",
             rich_help_panel="Model",
             autocompletion=one_of(*BACKENDS),
@@ -49,9 +49,7 @@ def adapt(
     ] = "auto",
     gate: Gate = True,
     vad: Vad = False,
-    overwrite: Annotated[
-        bool, typer.Option("--replace", help="Replace a model of that name, if there is one.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--replace", help="Replace an existing model of that name.")] = False,
 ) -> None:
     """Adapt a model to one speaker, microphone or language, from recordings without labels."""
     from audio_emotion.audio.find import expand

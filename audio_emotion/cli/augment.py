@@ -30,7 +30,7 @@ def preview(
     file: Annotated[Path, typer.Argument(help="A recording.", metavar="FILE")],
     out: Annotated[Path, typer.Argument(help="Folder to write to.", metavar="OUT_DIR")],
     seed: Annotated[
-        int, typer.Option(help="Seed of every draw.", metavar="N", min=0, rich_help_panel="Transforms")
+        int, typer.Option(help="Seed of the random parameters.", metavar="N", min=0, rich_help_panel="Transforms")
     ] = 0,
     only: Annotated[
         list[str] | None,
@@ -50,7 +50,7 @@ def preview(
         int, typer.Option(help="Sampling rate.", metavar="HZ", min=8_000, max=48_000, rich_help_panel="Output")
     ] = 16_000,
 ) -> None:
-    """Write a recording unchanged and after each transform, and print the drawn values."""
+    """Write a recording unchanged and after each transform, and print the random parameters."""
     from audio_emotion.augment.preview import preview as run
 
     for path, parameters in run(file, out, rate, seed, only or (), background):

@@ -182,7 +182,7 @@ def prepare(
         ),
     ] = False,
 ) -> None:
-    """Split recordings by speaker and write a manifest for each side."""
+    """Split recordings by speaker and write a manifest for each set."""
     from audio_emotion.corpora.manifests import MANIFESTS, parse_shares
     from audio_emotion.corpora.manifests import prepare as run
 
@@ -198,7 +198,7 @@ def prepare(
     for copies in prepared.copies:
         more = f" and {len(copies) - 3} more" if copies[3:] else ""
         shown = " = ".join(map(display_path, copies[:3]))
-        note(f"{shown}{more}: one take on two sides of the split? Leave all but one out")
+        note(f"{shown}{more}: one take in two sets of the split? Leave all but one out")
     _tell_unreadable(prepared.unreadable)
     _end(sum(prepared.split.sizes.values()), prepared.unreadable)
 
@@ -213,7 +213,7 @@ def features(
     ],
     labels: Labels = "eight",
 ) -> None:
-    """Write a table of features for other tools: zero-crossing rate, RMS and 20 MFCC, each as mean and deviation."""
+    """Write a table of features for other tools: zero-crossing rate, RMS and 20 MFCC, with the mean and standard deviation of each."""
     from audio_emotion.corpora.features import write_features
 
     corpus = _gather(sources, labels)
@@ -235,7 +235,7 @@ def extract_audio(
     stream: Annotated[
         int | None,
         typer.Option(
-            help="Which audio stream of each video, from 1; by default the one marked as default.",
+            help="Audio stream of each video, from 1. Default: the stream marked as default.",
             min=1,
             metavar="N",
             rich_help_panel="Input",

@@ -13,7 +13,7 @@ from audio_emotion.models.checkpoint import default_model
 EXAMPLES = """
     audio-emotion listen
     audio-emotion listen --device-name usb --save session.jsonl --record session.wav
-    audio-emotion listen --jsonl > answers.jsonl
+    audio-emotion listen --jsonl > predictions.jsonl
     audio-emotion listen --file talk.mp3 --realtime
 """
 
@@ -33,7 +33,7 @@ def listen(
     channel: Annotated[
         int | None,
         typer.Option(
-            help="Use only this channel of the microphone, from 1; by default the mix of all.",
+            help="Use only this channel of the microphone, from 1. Default: the mix of all channels.",
             min=1,
             metavar="N",
             rich_help_panel="Input",

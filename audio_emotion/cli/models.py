@@ -64,7 +64,7 @@ _EXAMPLES = {
 Named = Annotated[
     str | None,
     typer.Argument(
-        help="Name of a stored model (default: the bundled one), or a model folder. Without it: the default model.",
+        help="Name of a stored model, or a model folder. Without it: the default model.",
         metavar="[NAME]",
         autocompletion=_completion.models,
     ),
@@ -141,7 +141,7 @@ def _stored() -> "list[dict[str, Any]]":
 def _figures(figures: "dict[str, Any]") -> str:
     """Return a model's test figure in words, with its interval and how much was tested, as far as these are stored."""
     if "UAR" not in figures:
-        return "no test side"
+        return "no test set"
     remarks = []
     if interval := figures.get("UAR interval"):
         remarks.append(f"95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f}")
@@ -221,7 +221,7 @@ def default(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="The new default model (default: the bundled one). Without it: print the current one.",
+            help="The new default model; 'default' is the bundled model. Without it: print the current one.",
             metavar="[NAME]",
             autocompletion=_completion.models,
         ),

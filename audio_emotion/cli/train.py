@@ -49,7 +49,7 @@ def train(
             "--from",
             help="Fine-tune this model: default, the name of a stored model, or a model folder. By default with few "
             "epochs, "
-            "a low learning rate and no validation side.",
+            "a low learning rate and no validation set.",
             metavar="MODEL",
             rich_help_panel="Model",
             autocompletion=_completion.models,
@@ -77,7 +77,7 @@ def train(
     split: Annotated[
         str | None,
         typer.Option(
-            help="Split: speaker, random (speaker-dependent), all (no test side), or a fold such as emobox-1.",
+            help="Split: speaker, random (speaker-dependent), all (no test set), or a fold such as emobox-1.",
             metavar="SPLIT",
             show_default="speaker",
             rich_help_panel="Data",
@@ -100,7 +100,7 @@ def train(
     patience: Annotated[
         int | None,
         typer.Option(
-            help="Stop after N epochs without a better validation UAR. 0: no validation side, run every epoch.",
+            help="Stop after N epochs without a better validation UAR. 0: no validation set, run every epoch.",
             metavar="N",
             show_default="12",
             rich_help_panel="Training",

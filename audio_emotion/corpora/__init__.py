@@ -27,7 +27,7 @@ def adapter_of(name: str) -> Adapter:
         UsageError: no such corpus.
     """
     if name not in CORPORA:
-        raise UsageError(f"no corpus is called {name!r}; there are: {', '.join(CORPORA)}")
+        raise UsageError(f"unknown corpus {name!r}; there are: {', '.join(CORPORA)}")
     return CORPORA[name]
 
 

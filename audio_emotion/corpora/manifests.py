@@ -1,4 +1,4 @@
-"""A split written down: a manifest for each side, the split's own description, and the recordings if asked."""
+"""A split written down: a manifest for each set, the split's own description, and the recordings if asked."""
 
 import csv
 import json
@@ -63,13 +63,13 @@ def prepare(
 ) -> Prepared:
     """Split by speaker and write ``train.csv``, ``val.csv``, ``test.csv`` and ``split.json`` into a new folder.
 
-    Everything is decoded first, so that one recording under two names cannot come to stand on two sides. The corpus
+    Everything is decoded first, so that one recording under two names cannot end up in two sets. The corpus
     ``table`` reads the manifests back. With ``with_audio`` the recordings are copied to ``train/LABEL/SPEAKER/`` and
     so on, and the manifests name the copies; segments are cut to 16 kHz WAV.
 
     Raises:
         UsageError: something is at ``target`` already.
-        CorpusError: nothing can be decoded, too few speakers, or one recording under speakers of two sides.
+        CorpusError: nothing can be decoded, too few speakers, or one recording under speakers of two sets.
         StorageError: the folder cannot be written.
     """
     if target.exists():

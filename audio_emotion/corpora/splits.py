@@ -1,7 +1,7 @@
 """Splits: which utterances are for training, for validation and for the test.
 
 Only splits whose name starts with ``random`` may share speakers. Any other split is an error if a speaker is on two
-sides, and every split is an error if a recording is on two sides.
+sides, and every split is an error if a recording is in two of them.
 """
 
 import json
@@ -68,7 +68,7 @@ class Split:
         base_speakers: speakers that the base model was trained on.
 
     Raises:
-        CorpusError: a recording is on two sides, or, unless the split is random, a speaker; or nothing is left to
+        CorpusError: a recording is in two sets, or, unless the split is random, a speaker; or nothing is left to
             train on.
     """
 
@@ -84,20 +84,20 @@ class Split:
             raise CorpusError(f"the split {self.name!r} leaves nothing to train on; more recordings are needed")
         recordings = self._on_two_sides(lambda utterance: utterance.recording)
         if recordings:
-            raise CorpusError(f"the split {self.name!r} has a recording on two sides: {self._files(recordings)}")
+            raise CorpusError(f"the split {self.name!r} has a recording in two sets: {self._files(recordings)}")
         speakers = {u.speaker for side in SIDES for u in getattr(self, side) if has_name(u)}
         shared = self._on_two_sides(lambda utterance: speaker_key(utterance.speaker))
         named = sorted(speaker for speaker in speakers if speaker_key(speaker) in shared)
         if named and not self.name.startswith("random"):
-            raise CorpusError(f"the split {self.name!r} has a speaker on two sides: {', '.join(named)}")
+            raise CorpusError(f"the split {self.name!r} has a speaker in two sets: {', '.join(named)}")
 
     def _on_two_sides(self, key: Callable[[Utterance], str]) -> set[str]:
-        """Return what utterances of two sides have in common."""
+        """Return what utterances of two sets have in common."""
         train, validation, test = ({key(u) for u in side} for side in (self.train, self.validation, self.test))
         return (train & validation) | (train & test) | (validation & test)
 
     def _files(self, shared: set[str]) -> str:
-        """Name the files of one recording that stands on two sides, and what to do."""
+        """Name the files of one recording that is in two sets, and what to do."""
         first = min(shared)
         files = [str(u.path) for side in SIDES for u in getattr(self, side) if u.recording == first]
         more = f", and {len(shared) - 1} more" if len(shared) > 1 else ""
@@ -127,12 +127,12 @@ class Split:
 
     @property
     def speakers(self) -> dict[str, list[str]]:
-        """The speakers of each side, sorted."""
+        """The speakers of each set, sorted."""
         return {side: sorted({u.speaker for u in getattr(self, side)}) for side in SIDES}
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The number of utterances of each side."""
+        """The number of utterances of each set."""
         return {side: len(getattr(self, side)) for side in SIDES}
 
 
@@ -143,7 +143,7 @@ def split_utterances(
 
     ``speaker``: 70 / 15 / 15 % of the speakers, drawn with ``seed``. ``random``: 80 / 20 % of the utterances of
     each emotion, speakers shared; a tenth of the 80 is for validation. ``all``: everything trains. ``SET-N``: fold
-    N of a set of :func:`folds`. Without ``validate`` the validation side goes to training.
+    N of a set of :func:`folds`. Without ``validate`` the validation set goes to training.
 
     Raises:
         UsageError: no such name.
@@ -264,7 +264,7 @@ def folds(
             data and ``allow_missing`` is false. With it, a fold without any of its actors is left out.
     """
     if not _is_set(name):
-        raise UsageError(f"no set of folds is called {name!r}; there are: {SETS}")
+        raise UsageError(f"unknown set of folds {name!r}; there are: {SETS}")
     if name.startswith("random-"):
         parts = _test_recordings(utterances, _count(name), seed)
         members = [
@@ -326,7 +326,7 @@ def _validation_speakers(utterances: Iterable[Utterance], seed: int) -> list[str
     if len(speakers) < 2:
         raise CorpusError(
             f"there are {len(speakers)} speaker(s) ({', '.join(speakers)}) besides those tested, and training with a "
-            "validation side needs at least 2; add speakers, or train a fixed number of epochs (--patience 0)"
+            "validation set needs at least 2; add speakers, or train a fixed number of epochs (--patience 0)"
         )
     drawn = np.random.default_rng(seed).permutation(speakers)[: max(1, round(_VALIDATION_SHARE * len(speakers)))]
     return [str(speaker) for speaker in drawn]

@@ -343,7 +343,7 @@ def evaluate_utterances(
 
 
 def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """Join the evaluations of several test sides, as of all folds, into one over all their utterances.
+    """Join the evaluations of several test sets, as of all folds, into one over all their utterances.
 
     Raises:
         ValueError: they are of models with different labels.

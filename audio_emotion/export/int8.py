@@ -35,7 +35,7 @@ def write_int8(graph: Path, target: Path, inputs: FloatArray) -> None:
         graph: what :func:`audio_emotion.export.weights.write_graph` wrote.
         target: where the other goes; what was there is replaced.
         inputs: windows, or features, as the graph reads them, (n, ...); some hundred of speech that the model was
-            trained on, never of a test side.
+            trained on, never of a test set.
     """
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process

@@ -43,7 +43,7 @@ class ModelConfig:
         graph: what ``model.onnx`` takes: the ``waveform``; ``features`` that librosa makes of it; or ``none``, there
             being no such file.
         int8: whether ``model.int8.onnx`` is there too.
-        training: corpora, split, speakers of each side, options, package versions.
+        training: corpora, split, speakers of each set, options, package versions.
         figures: what was measured, with its protocol.
         adaptation: ``shrinkage``, the number of windows at which adaptation goes half the way; in an adapted model also
             the ``model``, ``recordings`` and ``windows`` it was made from. Empty: the model cannot be adapted.

@@ -59,7 +59,7 @@ def entry(name: str) -> Entry:
         ModelError: there is no such architecture.
     """
     if name not in _ENTRIES:
-        raise ModelError(f"no architecture is called {name!r}; there are: {', '.join(architectures())}")
+        raise ModelError(f"unknown architecture {name!r}; there are: {', '.join(architectures())}")
     return _ENTRIES[name]
 
 

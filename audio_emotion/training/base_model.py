@@ -12,7 +12,7 @@ from audio_emotion.models import checkpoint
 from audio_emotion.models.checkpoint import ModelConfig
 
 FEW_CLIPS: Mapping[str, Any] = {"epochs": 20, "patience": 0, "batch_size": 16, "optimizer": {"lr": 5e-4}}
-"""The defaults of a run that starts from a model: some twenty clips per label are too few for a validation side, and
+"""The defaults of a run that starts from a model: some twenty clips per label are too few for a validation set, and
 enough to learn from in a few short epochs (see training/fine_tune.py)."""
 
 _WITHOUT = ["freeze is given without an origin, and new layers have nothing to keep; name a model with --from"]

@@ -38,7 +38,7 @@ def data_warnings(utterances: Sequence[Utterance], tested: Sequence[Utterance] =
 
 
 def _test_warnings(tested: Sequence[Utterance]) -> Iterator[str]:
-    """Yield a line for each way in which the test side is small."""
+    """Yield a line for each way in which the test set is small."""
     speakers = sorted({utterance.speaker for utterance in tested})
     if len(tested) < FEW_TESTED:
         yield (

@@ -23,7 +23,7 @@ class Epoch:
     Attributes:
         number: from 1.
         loss: mean over its utterances.
-        validation_uar: 0 to 1; None without a validation side.
+        validation_uar: 0 to 1; None without a validation set.
         seconds: its duration, with validation.
         lr: the learning rate at its end.
         waiting_s: seconds in which the network waited for data.

@@ -56,7 +56,7 @@ class LossConfig:
     Attributes:
         name: cross-entropy, or focal (Lin et al. 2017, "Focal loss for dense object detection").
         label_smoothing: share of the target spread over all labels.
-        class_weights: whether a label counts by the inverse of its frequency on the training side.
+        class_weights: whether a label counts by the inverse of its frequency on the training set.
         gamma: focal's exponent: the larger, the less utterances count that are predicted well already.
         missing_labels: what labels that a corpus lacks mean for its utterances, where several corpora are trained on:
             neutral-or-calm (neutral of a corpus without calm counts as either), mask (only a corpus's own labels count
@@ -124,9 +124,9 @@ class TrainConfig:
 
     Attributes:
         architecture: a registered name.
-        epochs: passes over the training side, at most; the one-cycle and cosine schedules span them, but for those that
+        epochs: passes over the training set, at most; the one-cycle and cosine schedules span them, but for those that
             are averaged.
-        patience: epochs without a better validation UAR after which training stops; 0: no validation side is
+        patience: epochs without a better validation UAR after which training stops; 0: no validation set is
             set apart, every epoch is run, and the last one's weights are kept.
         batch_size: utterances of a batch, over all processes.
         seed: of every random draw.
@@ -321,7 +321,7 @@ def _contradictions(table: Mapping[str, Any]) -> list[str]:
         problems.append("teachers.count is given with an origin, whose sizes they need not have: remove one of them")
     if schedule["name"] == "plateau" and not config["patience"]:
         problems.append(
-            "schedule.name is plateau, which goes by the validation UAR, and patience 0 leaves no validation side"
+            "schedule.name is plateau, which goes by the validation UAR, and patience 0 leaves no validation set"
         )
     scheduled = config["epochs"] - averaged
     if scheduled < 1:

@@ -72,7 +72,7 @@ class FoldsPlan:
 
 @dataclass(frozen=True)
 class FoldRun:
-    """One fold with one seed: its name, the training seed, and the evaluation of its test side."""
+    """One fold with one seed: its name, the training seed, and the evaluation of its test set."""
 
     split: str
     seed: int
@@ -104,7 +104,7 @@ def run_folds(plan: FoldsPlan, material: Dataset, restart: bool = False, progres
 
 
 def reports(plan: FoldsPlan, runs: Sequence[FoldRun], corpora: tuple[str, ...]) -> list[Report]:
-    """Report on each seed: the test sides of all its folds, every utterance once.
+    """Report on each seed: the test sets of all its folds, every utterance once.
 
     No fold's model was trained on its test speakers, unless the folds are random
     or the base model was trained on them.

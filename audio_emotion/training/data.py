@@ -97,7 +97,7 @@ def batches(order: IntArray, batch_size: int, shard: Shard) -> list[IntArray]:
 
 
 class Loader:
-    """The training side as batches: windows of sound, or features that were computed once (``cached`` frontends).
+    """The training set as batches: windows of sound, or features that were computed once (``cached`` frontends).
 
     Attributes:
         waited_s: seconds that the loop has waited for data since it was set to 0.

@@ -54,7 +54,7 @@ class TrainJob:
         keeping: how its state is kept.
 
     Raises:
-        CorpusError: the training side has one emotion only.
+        CorpusError: the training set has one emotion only.
     """
 
     name: str
@@ -92,7 +92,7 @@ class TrainResult:
         folder: the stored model.
         history: the epochs.
         split: who trained, who validated, who was tested.
-        evaluation: of the test side; None if there is none.
+        evaluation: of the test set; None if there is none.
         run_folder: for the run's log, curves and config.
     """
 

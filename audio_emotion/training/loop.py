@@ -56,7 +56,7 @@ class FitJob:
     """What the loop needs.
 
     Attributes:
-        train: the training side.
+        train: the training set.
         validation: predicted after each epoch; empty: there is none.
         n_labels: of the model.
         config: the settings.
@@ -79,7 +79,7 @@ class FitJob:
 def fit(job: FitJob, writer: CheckpointWriter | None = None) -> EmotionModel:
     """Train a network, or continue a run of the same job whose state ``writer`` has.
 
-    With a validation side and patience, the weights of its best epoch are kept; else those of the last one. torch's
+    With a validation set and patience, the weights of its best epoch are kept; else those of the last one. torch's
     global generator is seeded, for the first weights and dropout, and restored afterwards.
 
     Raises:

@@ -12,14 +12,14 @@ from audio_emotion.training.targets import Targets
 
 
 class Loss:
-    """Logits (batch, n_labels) and targets (batch, n_columns) of a training side → each utterance's loss, (batch,).
+    """Logits (batch, n_labels) and targets (batch, n_columns) of a training set → each utterance's loss, (batch,).
 
     With class weights an utterance counts by n / (n_labels × the number of its label), which averages to 1 over the
-    training side.
+    training set.
     """
 
     def __init__(self, config: LossConfig, targets: Targets, labels: Sequence[int]) -> None:
-        """Take the training side's targets, and the number of each utterance's label."""
+        """Take the training set's targets, and the number of each utterance's label."""
         self._config, self._targets = config, targets
         self._weights: Tensor | None = None
         if config.class_weights:

@@ -176,7 +176,7 @@ def differences(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
     counts = {
         "new": len(after.keys() - before.keys()),
         "gone": len(before.keys() - after.keys()),
-        "with another label or on another side": sum(before[k] != after[k] for k in before.keys() & after.keys()),
+        "with another label or in another set": sum(before[k] != after[k] for k in before.keys() & after.keys()),
     }
     words = [f"{count} {what}" for what, count in counts.items() if count]
     return changes + ([f"of the recordings {', '.join(words)}"] if words else [])

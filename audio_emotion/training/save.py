@@ -29,7 +29,7 @@ from audio_emotion.training.validation import clean_windows, stream_logits
 def store(
     job: TrainJob, model: EmotionModel, validation: Subset, history: Sequence[Epoch], transfer: Transfer | None
 ) -> Evaluation | None:
-    """Store a model as the job's ``target``, which is replaced when all is done; return the test side's evaluation.
+    """Store a model as the job's ``target``, which is replaced when all is done; return the test set's evaluation.
 
     The temperature is fitted on ``validation``; ``history`` has the epochs, and ``transfer`` built the network if it
     was not new.
@@ -43,7 +43,7 @@ def store(
 
 
 def _temperature(model: EmotionModel, validation: Subset, config: TrainConfig, device: str) -> float:
-    """Fit the temperature on the validation side; without one it stays 1."""
+    """Fit the temperature on the validation set; without one it stays 1."""
     logits = stream_logits(TorchRuntime(model, device).logits, clean_windows(validation.sounds, config))
     rows = [(x, i) for i, x in enumerate(logits) if x is not None]
     if not rows:
@@ -87,7 +87,7 @@ def _describe(job: TrainJob, model: EmotionModel, history: Sequence[Epoch], tran
 
 
 def _test(folder: Path, described: ModelConfig, job: TrainJob) -> Evaluation:
-    """Let the stored model predict the test side on the CPU, and add the figures to its folder."""
+    """Let the stored model predict the test set on the CPU, and add the figures to its folder."""
     done, split = iter(range(1, len(job.split.test) + 1)), job.split
     evaluation = evaluate_utterances(
         load_model(str(folder), "cpu"), split.test, lambda: job.progress("testing", next(done), len(split.test), "")

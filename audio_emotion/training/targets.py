@@ -105,7 +105,7 @@ class Masked(Targets):
 
 
 def make_targets(side: Subset, n_labels: int, rule: str) -> Targets:
-    """Return the targets of a training side by a rule of :class:`~audio_emotion.training.LossConfig`.
+    """Return the targets of a training set by a rule of :class:`~audio_emotion.training.LossConfig`.
 
     Where every corpus has every label, the rules are the same. Where no corpus has calm, "neutral or calm" would leave
     the two undecided, so neutral stays neutral.

@@ -37,7 +37,7 @@ def train(
 ) -> TrainResult:
     """Train on labelled recordings and store the model under ``name`` in the user's data folder.
 
-    Without a ``name`` it is the architecture's. The test side is predicted by the stored model, with the code of
+    Without a ``name`` it is the architecture's. The test set is predicted by the stored model, with the code of
     ``infer``. An earlier model of that name is replaced at the very end. A run that was stopped continues when it is
     called again with the same arguments and recordings.
 
@@ -84,7 +84,7 @@ def split_dataset(dataset: Dataset, options: DataOptions, config: TrainConfig, t
 
 
 def run_job(job: TrainJob, keep_state: bool = False) -> TrainResult:
-    """Train, store the model, and let the stored model predict the test side.
+    """Train, store the model, and let the stored model predict the test set.
 
     Of several processes (``accelerate launch``) only the main one stores the model and tests it. The run's state is
     removed at the end, unless ``keep_state`` says that the caller has more to store before.

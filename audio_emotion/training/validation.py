@@ -1,4 +1,4 @@
-"""The validation side: predicted after each epoch."""
+"""The validation set: predicted after each epoch."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -16,7 +16,7 @@ from audio_emotion.training.data import Subset, raw_features
 
 
 class Validator:
-    """The validation side, read again after each epoch; for ``cached`` frontends, features are computed once."""
+    """The validation set, read again after each epoch; for ``cached`` frontends, features are computed once."""
 
     def __init__(self, side: Subset, model: EmotionModel, config: TrainConfig, device: str) -> None:
         self._device, self._side, self._config = device, side, config

@@ -113,12 +113,12 @@ BAD = {
     "no frames": (encoded(VOICE[:0]), "holds no samples|none of its sound"),
     "rate 0": (encoded(VOICE)[:24] + bytes(4) + encoded(VOICE)[28:], "cannot be decoded"),
     "rate 1": (encoded(VOICE, 1), "states a sampling rate of 1 Hz, expected 1000 to 1000000 Hz"),
-    "no channel": (encoded(VOICE)[:22] + bytes(2) + encoded(VOICE)[24:], "none of its sound|cannot be decoded"),
+    "no channel": (encoded(VOICE)[:22] + bytes(2) + encoded(VOICE)[24:], "none of its audio|cannot be decoded"),
     "NaN": (encoded(np.where(np.arange(64_000) == 50_000, np.nan, VOICE), subtype="FLOAT"), "NaN, infinite"),
     "inf": (encoded(np.where(np.arange(64_000) == 50_000, -np.inf, VOICE), subtype="FLOAT"), "NaN, infinite"),
-    "huge": (encoded(VOICE * 1e30, subtype="FLOAT"), "beyond all scale"),
-    "overflow": (encoded(np.full((99, 2), 3e38), subtype="FLOAT"), "beyond all scale"),
-    "picture alone": (contained([], picture=True), "holds no sound"),
+    "huge": (encoded(VOICE * 1e30, subtype="FLOAT"), "far too large"),
+    "overflow": (encoded(np.full((99, 2), 3e38), subtype="FLOAT"), "far too large"),
+    "picture alone": (contained([], picture=True), "contains no audio"),
     "encrypted": (contained([voice(4, 48_000)], options=ENCRYPTED), "damaged or encrypted"),
     "cut MP4": (contained([voice(4, 48_000)])[:9000], "cannot be decoded"),
 }
@@ -192,7 +192,7 @@ def test_a_playlist_does_not_reach_other_files(tmp_path: Path) -> None:
     }
     for name, content in lists.items():
         (tmp_path / name).write_text(content)
-        with pytest.raises(AudioError, match=r"cannot be decoded|holds no sound"):
+        with pytest.raises(AudioError, match=r"cannot be decoded|contains no audio"):
             audio.load(tmp_path / name, RATE)
 
 

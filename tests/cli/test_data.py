@@ -67,7 +67,7 @@ def test_bad_input_is_one_line(cli, savee: Path, tmp_path: Path):
     (tmp_path / "t.csv").write_text("path,emotion\nlost.wav,angri\n")
     for arguments, code, words in [
         (("check", tmp_path / "absent"), 1, "no such folder or table"),
-        (("check", f"iemocap={savee}"), 2, "no corpus is called 'iemocap'"),
+        (("check", f"iemocap={savee}"), 2, "unknown corpus 'iemocap'"),
         (("check", tmp_path / "t.csv"), 1, "line 2: no such file lost.wav"),
         (("check", savee, "--labels", "nine"), 2, "choose eight or seven"),
         (("prepare", f"savee={savee}", "--out", savee), 2, "is there already"),
@@ -128,7 +128,7 @@ def test_extract_audio(cli, tmp_path: Path):
     film(tmp_path / "in" / "b.mp4", sound=False)
     result = cli("data", "extract-audio", tmp_path / "in", tmp_path / "out")
     assert (result.returncode, result.stdout) == (3, f"{tmp_path / 'out' / 'a.wav'}\n")
-    assert "b.mp4: holds no sound" in result.stderr
+    assert "b.mp4: contains no audio" in result.stderr
     (tmp_path / "in" / "a.mp4").unlink()
     assert cli("data", "extract-audio", tmp_path / "in", tmp_path / "out2").returncode == 1
 

@@ -135,7 +135,7 @@ def test_nothing_to_test_leaves_no_report(tmp_path):
     [
         (["x", "--model", "no-such-model"], NOTHING_DONE, "no model 'no-such-model'"),
         (["x", "--html", "tests"], NOTHING_DONE, "is a folder, expected the name of a file"),
-        (["x", "--device", "abacus"], USAGE, "no device is called 'abacus'"),
+        (["x", "--device", "abacus"], USAGE, "unknown device 'abacus'"),
         (["x", "--seed", "-1"], USAGE, "--seed"),
         ([], USAGE, "missing argument 'SOURCE...'"),
     ],

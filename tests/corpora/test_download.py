@@ -181,5 +181,5 @@ def test_what_cannot_be_downloaded_says_where_it_is(home: Path, corpus: str, add
 
 
 def test_an_unknown_corpus(home: Path):
-    with pytest.raises(UsageError, match="no corpus is called 'iemocap'; there are: ravdess, "):
+    with pytest.raises(UsageError, match="unknown corpus 'iemocap'; there are: ravdess, "):
         fetch("iemocap", None, lambda *step: None)

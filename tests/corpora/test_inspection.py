@@ -50,7 +50,7 @@ def test_the_text_says_the_same(flawed: Path):
     assert lines[3].split() == ["neutral", "happy", "angry", "surprised", "total"]
     assert lines[4].split() == ["savee/DC", "0", "0", "2", "0", "2"]
     assert lines[6].split() == ["total", "2", "1", "2", "1", "6"]
-    assert {"Unreadable: 1", "Silent: 1", "Clipped: 1", "Of the same content as another: 1"} <= set(lines)
+    assert {"Unreadable: 1", "Silent: 1", "Clipped: 1", "Duplicates: 1"} <= set(lines)
     assert "Left out, its name does not follow SAVEE's convention: 1" in lines
     assert "Missing of the 480 published: 474" in lines
 

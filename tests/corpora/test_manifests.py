@@ -108,7 +108,7 @@ def test_unreadable_files_are_listed_and_stand_on_no_side(voices: Path, tmp_path
 def test_one_recording_under_two_speakers_of_two_sides_is_refused(voices: Path, tmp_path: Path):
     for speaker in range(10):
         speak(voices / "sad" / f"s{speaker}" / "twin.wav", 0.3, 99)
-    with pytest.raises(CorpusError, match="recording on two sides"):
+    with pytest.raises(CorpusError, match="recording in two sets"):
         prepare(gather(parse_sources([str(voices)])), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

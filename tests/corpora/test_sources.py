@@ -63,7 +63,7 @@ def test_several_or_none_are_one_clear_error(tmp_path: Path):
         parse_sources([str(tmp_path / "empty")])
     with pytest.raises(CorpusError, match="no such folder or table"):
         parse_sources([f"ravdess={tmp_path / 'absent'}"])
-    with pytest.raises(UsageError, match="no corpus is called 'iemocap'"):
+    with pytest.raises(UsageError, match="unknown corpus 'iemocap'"):
         parse_sources([f"iemocap={tmp_path}"])
 
 
@@ -101,7 +101,7 @@ def test_labels_are_applied(tmp_path: Path):
 
 
 def test_locate(home: Path, tmp_path: Path):
-    with pytest.raises(UsageError, match="no corpus is called"):
+    with pytest.raises(UsageError, match="unknown corpus"):
         locate("iemocap", tmp_path)
     with pytest.raises(CorpusError, match="run 'audio-emotion data download ravdess'"):
         locate("ravdess")

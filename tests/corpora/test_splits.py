@@ -73,10 +73,10 @@ def test_folds_share_nothing_and_test_everything_once(name, utterances, seed, va
 
 def test_a_leaking_split_cannot_be_built():
     one, other = Utterance(Path("a"), "sad", "s1"), Utterance(Path("b"), "sad", "s1")
-    with pytest.raises(CorpusError, match="speaker on two sides: s1"):
+    with pytest.raises(CorpusError, match="speaker in two sets: s1"):
         Split("x", (one,), (), (other,))
     twin = Utterance(Path("c"), "sad", "s2", digest="same")
-    with pytest.raises(CorpusError, match="recording on two sides: c = d; leave all but one of each out"):
+    with pytest.raises(CorpusError, match="recording in two sets: c = d; leave all but one of each out"):
         Split("random", (twin,), (), (Utterance(Path("d"), "sad", "s3", digest="same"),))
 
 
@@ -103,7 +103,7 @@ def test_cross_corpus_tests_on_the_other_and_shares_nobody():
     assert split.test == tuple(other)
     assert (len(split.speakers["train"]), len(split.speakers["validation"])) == (5, 1)
     assert split.protocol == "cross-corpus, speaker-independent, trained on ravdess, tested on emodb"
-    with pytest.raises(CorpusError, match="on two sides"):
+    with pytest.raises(CorpusError, match="in two sets"):
         cross_corpus(corpus(6, 1), corpus(2, 2), 0, validate=False)
 
 
@@ -146,7 +146,7 @@ def test_speakers_without_names_on_two_sides_are_no_speakers_apart():
 
 def test_two_spellings_are_one_speaker_on_two_sides():
     train, test = Utterance(Path("a"), "sad", "k/Anna"), Utterance(Path("b"), "sad", "k/anna")
-    with pytest.raises(CorpusError, match="a speaker on two sides: k/Anna, k/anna"):
+    with pytest.raises(CorpusError, match="a speaker in two sets: k/Anna, k/anna"):
         Split("x", (train,), (), (test,))
     split = Split("x", (train,), (), (replace(test, speaker="k/ben"),), base_speakers=("k/Ben",))
     assert split.protocol == "x, speaker-dependent, the base model was trained on k/ben"

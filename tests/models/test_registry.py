@@ -82,7 +82,7 @@ def test_a_window_longer_than_the_positions_is_one_clear_error():
 
 
 def test_an_unknown_architecture_or_size_is_one_clear_error():
-    with pytest.raises(ModelError, match=r"no architecture is called 'nope'; there are: .*two-channel-cnn"):
+    with pytest.raises(ModelError, match=r"unknown architecture 'nope'; there are: .*two-channel-cnn"):
         build("nope", N_LABELS)
     with pytest.raises(ModelError, match="depth"):
         build("two-channel-cnn", N_LABELS, {"depth": 3})

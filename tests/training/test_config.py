@@ -70,7 +70,7 @@ def test_every_problem_is_told_at_once():
 @pytest.mark.parametrize(
     ("table", "problem"),
     [
-        ({"schedule": {"name": "plateau"}, "patience": 0}, "leaves no validation side"),
+        ({"schedule": {"name": "plateau"}, "patience": 0}, "leaves no validation set"),
         ({"schedule": {"name": "cosine", "warmup_epochs": 5}, "epochs": 5}, "and there are 5 epochs"),
         ({"schedule": {"name": "cosine", "factor": 0.1}}, "it belongs to plateau"),
         ({"optimizer": {"momentum": 0.5, "name": "adam"}}, "it belongs to sgd"),

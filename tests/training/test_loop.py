@@ -277,7 +277,7 @@ def test_an_epoch_that_repeats_computes_no_features(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(LogMel, "forward", lambda self, x: (heard.append(len(x)), forward(self, x))[1])
     config = nets.config(epochs=5, patience=0, augment={"repeat_after": 2, "speed": {}})
     run(config)
-    assert sum(heard) == 2 * 24 + 5 * 8  # two epochs of the training side; each of the five judges 8
+    assert sum(heard) == 2 * 24 + 5 * 8  # two epochs of the training set; each of the five judges 8
     heard.clear()
     monkeypatch.setattr(spectrogram_cache, "LIMIT_BYTES", 24 * 2 * 16 * 16)  # room for one epoch: none comes back
     run(config)

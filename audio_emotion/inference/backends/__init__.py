@@ -96,11 +96,11 @@ def choose_device(name: str = "auto") -> str:
         DeviceError: the device is not available on this machine.
     """
     if name not in DEVICES:
-        raise UsageError(f"no device is called {name!r}; choose one of {', '.join(DEVICES)}")
+        raise UsageError(f"unknown device {name!r}; choose one of {', '.join(DEVICES)}")
     if name == "auto":
         return "cuda" if _has_cuda() else "mps" if _has_mps() else "cpu"
     if (name == "cuda" and not _has_cuda()) or (name == "mps" and not _has_mps()):
-        raise DeviceError(f"the device {name!r} was asked for, and this machine has none; use --device auto or cpu")
+        raise DeviceError(f"device {name!r} is not available on this machine; use --device auto or cpu")
     return name
 
 

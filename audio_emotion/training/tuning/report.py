@@ -141,7 +141,7 @@ def findings(name: str) -> Findings:
     try:
         mark = json.loads((folder / PLAN).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"no search is called {name!r} in {folder.parent}; begin one with 'tune run'") from error
+        raise UsageError(f"no search {name!r} in {folder.parent}; start one with 'tune run'") from error
     dimensions = (Dimension(**{**entry, "choices": tuple(entry["choices"])}) for entry in mark["search"])
     record = Record(folder)
     space = Space(mark["base"], tuple(dimensions))

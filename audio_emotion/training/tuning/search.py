@@ -70,7 +70,7 @@ class SearchPlan:
         return folder_of(self.name)
 
     def split_of(self, utterances: tuple[Utterance, ...]) -> Split:
-        """Return the split that is searched within, its validation side joined to training."""
+        """Return the split that is searched within, its validation set joined to training."""
         seed = int(self.space.base.get("seed", TrainConfig.seed))
         split = split_utterances(self.split, utterances, seed, validate=False, allow_missing=self.allow_missing)
         if split.speaker_dependent:
@@ -142,7 +142,7 @@ class _Work:
         return self._materials[sampling_rate]
 
     def members(self, material: Dataset) -> list[Split]:
-        """Return the folds of the training speakers; what a fold tests on is a trial's validation side.
+        """Return the folds of the training speakers; what a fold tests on is a trial's validation set.
 
         Raises:
             CorpusError: fewer speakers than folds.
@@ -205,7 +205,7 @@ def _mark(plan: SearchPlan, work: _Work) -> dict[str, Any]:
     split, members = plan.split_of(material.corpus.utterances), work.members(material)
     n_speakers = sum(len({u.speaker for u in member.test}) for member in members)
     tested = sorted({u.speaker for u in split.test})
-    apart = f"the test speakers of split {split.name} take no part: {', '.join(tested)}" if tested else "no test side"
+    apart = f"the test speakers of split {split.name} take no part: {', '.join(tested)}" if tested else "no test set"
     mark = {
         "protocol": f"mean validation UAR over {plan.n_folds} folds of {n_speakers} training speakers; {apart}",
         "base": plan.space.base,

@@ -103,7 +103,7 @@ def test_what_cannot_be_searched_is_said(plan: SearchPlan):
     with pytest.raises(UsageError, match="holds something else than a search"):
         search(replace(plan, name="runs"), 1, silent, restart=True)
     assert (plan.folder.parent / "runs" / "log.jsonl").exists(), "what is another's is not begun anew"
-    with pytest.raises(UsageError, match="no search is called 'other'"):
+    with pytest.raises(UsageError, match="no search 'other'"):
         findings("other")
 
 

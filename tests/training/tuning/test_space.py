@@ -105,7 +105,7 @@ def test_every_problem_is_told_at_once():
         "search.accumulation.step is 7, expected a part of the range",
         "search.batch_size is 8, expected {low = ..., high = ...} or {choices = [...]}",
         "augment.mixop is unknown; did you mean mixup?",
-        "no architecture is called 'nope'",
+        "unknown architecture 'nope'",
         "search.loss.gamma: choices stand alone, without low",
     ):
         assert problem in str(told.value)
