@@ -213,7 +213,7 @@ def features(
     ],
     labels: Labels = "eight",
 ) -> None:
-    """Write a table of features for other tools: zero-crossing rate, RMS and 20 MFCC, with the mean and standard deviation of each."""
+    """Write a table of features for other tools: zero-crossing rate, RMS and 20 MFCC (mean and standard deviation)."""
     from audio_emotion.corpora.features import write_features
 
     corpus = _gather(sources, labels)
