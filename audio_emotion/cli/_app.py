@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import typer
 
 from audio_emotion.cli import _messages
-from audio_emotion.cli._messages import DEBUG, ERROR, INFO, silence
+from audio_emotion.cli._messages import ERROR, INFO, note, say, silence
 from audio_emotion.cli._typer import MESSAGES, ParserError, PlainCommand, PlainGroup, TyperOption
 from audio_emotion.core import packages
 from audio_emotion.core.errors import AudioEmotionError, reason
@@ -27,21 +27,6 @@ R = TypeVar("R")
 ALL_GOOD, NOTHING_DONE, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 _TOLD_EVERY_S, _FIRST_TOLD_S = 30.0, 5.0
-
-
-def say(message: str) -> None:
-    """Log an error."""
-    _messages.log(ERROR, message)
-
-
-def note(message: str) -> None:
-    """Log a note, which ``--quiet`` hides."""
-    _messages.log(INFO, message)
-
-
-def detail(message: str) -> None:
-    """Log a detail, which only ``--verbose`` and ``--log-file`` show."""
-    _messages.log(DEBUG, message)
 
 
 def tell_left_out(files: "Iterable[LeftOut]") -> None:

@@ -9,7 +9,8 @@ import typer
 
 from audio_emotion.audio.find import FileList
 from audio_emotion.cli import _messages
-from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, Advance, note, progress_bars, say
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, Advance, progress_bars
+from audio_emotion.cli._messages import note, say
 from audio_emotion.cli._request import Request
 from audio_emotion.cli._warnings import note_passed_over
 from audio_emotion.core.paths import display_path

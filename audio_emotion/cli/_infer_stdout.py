@@ -12,8 +12,8 @@ from audio_emotion.audio.find import FileList
 from audio_emotion.audio.recordings import Recording as OpenedRecording
 from audio_emotion.audio.recordings import channel_numbers, load, open_recording
 from audio_emotion.audio.region import AudioRegion
-from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, detail, note, say
-from audio_emotion.cli._messages import INFO, are_wanted
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED
+from audio_emotion.cli._messages import INFO, are_wanted, detail, note, say
 from audio_emotion.cli._pictures import Pictures
 from audio_emotion.cli._request import STDIN, STDIN_NAME, Request, standard_input
 from audio_emotion.cli._warnings import Cautions, note_passed_over

@@ -12,8 +12,9 @@ from pathlib import Path
 import typer
 
 from audio_emotion import formats
-from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, note, say
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED
 from audio_emotion.cli._infer_stdout import text_stream_of
+from audio_emotion.cli._messages import note, say
 from audio_emotion.cli._streams import libraries_silenced
 from audio_emotion.core.errors import AudioEmotionError, StorageError
 from audio_emotion.core.paths import display_path

@@ -97,6 +97,21 @@ def end(code: int | None) -> None:
 # --- messages ---------------------------------------------------------------------------------------------------------
 
 
+def say(message: str) -> None:
+    """Log an error."""
+    log(ERROR, message)
+
+
+def note(message: str) -> None:
+    """Log a note, which ``--quiet`` hides."""
+    log(INFO, message)
+
+
+def detail(message: str) -> None:
+    """Log a detail, which only ``--verbose`` and ``--log-file`` show."""
+    log(DEBUG, message)
+
+
 def log(level: int, message: str, error: BaseException | None = None) -> None:
     """Log a message; the log file also gets the traceback of the error."""
     try:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from audio_emotion.cli._app import note, say
+from audio_emotion.cli._messages import note, say
 from audio_emotion.core.errors import AudioError, StorageError, UsageError
 from audio_emotion.core.paths import display_path
 

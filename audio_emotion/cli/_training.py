@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audio_emotion.cli._app import note, progress_bars, tell_left_out
+from audio_emotion.cli._app import progress_bars, tell_left_out
+from audio_emotion.cli._messages import note
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.paths import display_path
 

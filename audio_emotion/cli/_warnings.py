@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from audio_emotion.audio import Recording
 from audio_emotion.audio.find import FileList
 from audio_emotion.audio.segments import Segment
-from audio_emotion.cli._app import note
+from audio_emotion.cli._messages import note
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import Prediction

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from audio_emotion.cli._app import SOME_FAILED, command, note, say
+from audio_emotion.cli._app import SOME_FAILED, command
 from audio_emotion.cli._completion import BACKENDS, one_of
+from audio_emotion.cli._messages import note, say
 from audio_emotion.cli._options import Device, Gate, Model, Vad
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.paths import display_path

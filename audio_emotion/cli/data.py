@@ -8,18 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audio_emotion.cli import _completion
-from audio_emotion.cli._app import (
-    NOTHING_DONE,
-    SOME_FAILED,
-    Command,
-    Section,
-    command,
-    note,
-    progress_bars,
-    say,
-    tell_left_out,
-)
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, Command, Section, command, progress_bars, tell_left_out
 from audio_emotion.cli._completion import one_of
+from audio_emotion.cli._messages import note, say
 from audio_emotion.core.paths import display_path
 
 if TYPE_CHECKING:

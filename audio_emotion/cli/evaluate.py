@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, note, progress_bars, say, tell_left_out
+from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED, command, progress_bars, tell_left_out
+from audio_emotion.cli._messages import note, say
 from audio_emotion.cli._options import Device, Model
 from audio_emotion.core.errors import CorpusError
 from audio_emotion.core.paths import display_path

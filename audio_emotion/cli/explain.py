@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audio_emotion.cli._app import command, note
+from audio_emotion.cli._app import command
 from audio_emotion.cli._completion import one_of
+from audio_emotion.cli._messages import note
 from audio_emotion.cli._options import Device, End, Model, Start
 
 if TYPE_CHECKING:

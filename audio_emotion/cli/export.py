@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audio_emotion.cli import _completion
-from audio_emotion.cli._app import command, note, tell_left_out
+from audio_emotion.cli._app import command, tell_left_out
 from audio_emotion.cli._completion import one_of
+from audio_emotion.cli._messages import note
 from audio_emotion.cli._options import Model
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.paths import display_path

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from audio_emotion.cli import _completion
-from audio_emotion.cli._app import NOTHING_DONE, Command, Section, command, note, say
+from audio_emotion.cli._app import NOTHING_DONE, Command, Section, command
+from audio_emotion.cli._messages import note, say
 from audio_emotion.core import paths
 from audio_emotion.core.errors import ModelError, UsageError
 from audio_emotion.models import checkpoint

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audio_emotion.cli import _completion
-from audio_emotion.cli._app import command, limited, note
+from audio_emotion.cli._app import command, limited
 from audio_emotion.cli._completion import one_of
+from audio_emotion.cli._messages import note
 from audio_emotion.cli._options import Device
 from audio_emotion.core.errors import PackageError, StorageError, UsageError, reason
 from audio_emotion.core.packages import install_command

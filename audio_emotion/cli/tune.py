@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from audio_emotion.cli import _completion
-from audio_emotion.cli._app import Command, Section, command, note, progress_bars
+from audio_emotion.cli._app import Command, Section, command, progress_bars
 from audio_emotion.cli._completion import one_of
+from audio_emotion.cli._messages import note
 from audio_emotion.cli._options import AllowMissing, Strict
 from audio_emotion.core.errors import UsageError
 

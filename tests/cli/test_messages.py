@@ -134,5 +134,5 @@ def test_nothing_is_said_where_stderr_cannot_be_written(run: Run, monkeypatch: p
         flush = fileno = write
 
     monkeypatch.setattr(sys, "stderr", Gone())
-    _app.say("nobody hears this")
+    _messages.say("nobody hears this")
     _messages.forget()
