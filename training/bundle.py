@@ -194,16 +194,23 @@ def folders_by_fold(name: str) -> dict[str, list[Path]]:
     return by_fold
 
 
-def seed_figures(labels: Sequence[str], runs: dict[str, list[Path]], dataset: Dataset) -> dict[str, Any]:
+def of_member(fold: Tested, folder: Path, i: int, n: int) -> Tested:
+    """Return the test side for one of the n models that were averaged: its channels of the pooled vectors."""
+    own = [x.reshape(*x.shape[:-1], 2, n, -1)[..., i, :].reshape(*x.shape[:-1], -1) for x in (fold.pooled, fold.mean)]
+    head = read_model(folder)[1].network.get_submodule("head")
+    return replace(fold, pooled=own[0], mean=own[1], head=head)
+
+
+def seed_figures(labels: Sequence[str], runs: dict[str, list[Path]], folds: Sequence[Tested]) -> dict[str, Any]:
     """Return the UAR of each seed alone by corpus, the mean of the folds, with mean and SD over the seeds."""
     shown: dict[str, Any] = {}
-    for folders in zip(*runs.values(), strict=True):  # the folds of one seed
-        folds = [side_of([folder], dataset) for folder in folders]
+    for i, folders in enumerate(zip(*runs.values(), strict=True)):  # the folds of one seed
+        n = len(next(iter(runs.values())))
+        members = [of_member(fold, folder, i, n) for fold, folder in zip(folds, folders, strict=True)]
         for key, shrinkage in (("without adaptation", None), ("adapted by speaker", SHRINKAGE)):
-            for corpus, figures in fold_figures(labels, folds, shrinkage).items():
-                shown.setdefault(key, {}).setdefault(corpus, {"by seed": []})["by seed"].append(
-                    figures["mean of folds"]
-                )
+            for corpus, figures in fold_figures(labels, members, shrinkage).items():
+                by_seed = shown.setdefault(key, {}).setdefault(corpus, {"by seed": []})["by seed"]
+                by_seed.append(figures["mean of folds"])
     for by_corpus in shown.values():
         for figures in by_corpus.values():
             figures["mean"] = round(float(np.mean(figures["by seed"])), 4)
@@ -333,7 +340,7 @@ def main() -> None:
         "ECE": calibration(labels, folds, temperature),
     }
     if len(given.models) > 1:
-        record["seeds"] = seed_figures(labels, runs, dataset)
+        record["seeds"] = seed_figures(labels, runs, folds)
     shown = {
         "protocol": "speaker-independent folds over all corpora of this recipe; UAR among a corpus's labels",
         "answers": sum(len(fold.utterances) for fold in folds),
