@@ -14,6 +14,7 @@ from starlette.background import BackgroundTask
 from audio_emotion.audio.region import FULL, AudioRegion
 from audio_emotion.core.errors import AudioEmotionError
 from audio_emotion.core.templates import render
+from audio_emotion.core.types import Turn
 from audio_emotion.formats import FORMATS, Result, get_writer
 from audio_emotion.formats.json_writers import as_dict
 from audio_emotion.inference.config import TimelineConfig
@@ -137,6 +138,7 @@ def _content(predictions: Sequence[ChannelResult]) -> dict[str, Any]:
     documents = dict(_documents([each.result for each in predictions]))
     more = {
         "documents": documents,
+        "conversation": any(isinstance(segment, Turn) for segment in predictions[0].result.segments or ()),
         "lanes": lanes if len(lanes) > 1 else None,
         "notes": list(dict.fromkeys(note for each in predictions for note in each.notes)),
         "overviews": {str(channel or ""): overview for channel, overview in predictions[0].overviews.items()},

@@ -16,6 +16,12 @@ from tests.conftest import ROOT
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
 SAMPLES = ROOT / "inference" / "samples"
+# what the page shows, for wait() and execute_script()
+ITEMS = "[...document.querySelectorAll('#list li')].map(row => row.dataset.state)"
+NAMES = "[...document.querySelectorAll('#list .select')].map(button => button.textContent)"
+STATUS = "document.getElementById('status').textContent"
+SHOWN = "document.querySelector('#list .select[aria-current]')?.textContent"
+
 SERVICES: dict[str, Any] = {}
 """What predicts at an address that :func:`live` gave."""
 
@@ -100,3 +106,32 @@ def conversation(target: Path, rate: int = 48_000) -> Path:
         parts += [soxr.resample(samples, own, rate), np.zeros(rate)]
     soundfile.write(target, np.concatenate(parts), rate, subtype="PCM_16")
     return target
+
+
+def choose(page, *files):
+    """Upload recordings, maybe with transcripts, and wait until each recording has its prediction."""
+    page.find_element("id", "file").send_keys("\n".join(map(str, files)))
+    n = sum(file.suffix != ".vtt" for file in files)
+    wait(page, f"({ITEMS}).filter(state => state === 'done').length >= {n}")
+
+
+def player(page, what):
+    return page.execute_script(f"return document.getElementById('player').{what}")
+
+
+def slow_requests(page, hold="false"):
+    """Make requests to the service wait as long as window.hold is true; keep their addresses in window.requests."""
+    page.execute_script(f"""
+        [window.hold, window.requests] = [{hold}, []];
+        const [open, send] = [XMLHttpRequest.prototype.open, XMLHttpRequest.prototype.send];
+        XMLHttpRequest.prototype.open = function (method, url) {{
+            window.requests.push(String(url));
+            return open.call(this, method, url);
+        }};
+        XMLHttpRequest.prototype.send = function (body) {{
+            let ended = false;
+            const abort = this.abort;
+            this.abort = () => {{ ended = true; this.onabort(); abort.call(this); }};
+            const later = () => {{ if (!ended) window.hold ? setTimeout(later, 50) : send.call(this, body); }};
+            later();
+        }};""")

@@ -14,6 +14,7 @@ from audio_emotion.web.service import InferenceService
 from audio_emotion.web.settings import ServeConfig
 from tests.conftest import ROOT
 from tests.sounds import encoded, voice
+from tests.web.browser import chromium, conversation, live, look, wait
 
 HOST = "http://localhost"
 SAMPLE = ROOT / "inference" / "samples" / "happy.wav"
@@ -52,3 +53,32 @@ def clip() -> bytes:
     sound = voice(9.0)
     sound[4 * 16_000 : 5 * 16_000] = 0
     return encoded(sound)
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording of four synthetic voices, one after the other."""
+    return conversation(tmp_path_factory.mktemp("sound") / "conversation.wav")
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Where a service with its defaults is."""
+    with live() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory, spoken: Path) -> Iterator[Any]:
+    """Chromium; its microphone hears the recording."""
+    with chromium(tmp_path_factory.mktemp("browser") / "profile", spoken) as driver:
+        yield driver
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Any:
+    """The page as it is first opened."""
+    look(browser, 1120, 900)
+    browser.get(address)
+    wait(browser, "document.querySelectorAll('#model option').length")
+    return browser

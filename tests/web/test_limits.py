@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -96,6 +97,33 @@ def test_long_windows_reach_the_model_in_small_batches(client, ask, monkeypatch)
     assert ask(encoded(voice(40.0)), "timeline=true&window=30&hop=0.5").status_code == 200
     assert sum(sizes) > 300
     assert max(sizes) <= MAX_BATCH
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_long_windows_cost_little_memory_and_give_it_back():
+    """342 windows of the model for 18 of 30 s; all at once they take hundreds of MiB, which the allocator keeps."""
+
+    def resident(pid: int) -> tuple[float, float]:
+        status = Path(f"/proc/{pid}/status").read_text()
+        return tuple(int(re.search(rf"{name}:\s+(\d+)", status)[1]) / 1024 for name in ("VmRSS", "VmHWM"))
+
+    def post(port: int, query: str, seconds: float) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=240)
+        connection.request("POST", f"/v1/emotions?{query}", form(encoded(voice(seconds))), {"Content-Type": BOUNDARY})
+        assert connection.getresponse().status == 200
+
+    command = [sys.executable, "-m", "audio_emotion", "serve", "--port", "0", "--device", "cpu"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            port = int(re.search(r":(\d+)/", process.stderr.readline())[1])
+            post(port, "timeline=true&hop=0.1", 12.0)  # full batches of usual windows
+            before, _ = resident(process.pid)
+            post(port, "timeline=true&window=30&hop=0.3", 35.0)
+            after, peak = resident(process.pid)
+        finally:
+            process.terminate()
+    assert peak < before + 200
+    assert after < 1.2 * before
 
 
 def test_a_decode_worker_hands_over_few_windows_at_once(tmp_path):
@@ -252,7 +280,7 @@ def test_the_page_hears_of_progress_and_then_the_result(client, monkeypatch):
     *progress, last = map(json.loads, response.text.splitlines())
     assert progress
     assert all(set(line) == {"progress"} for line in progress)
-    keys = {"answer", "segments", "overview", "documents", "lanes", "channel", "notes", "overviews"}
+    keys = {"answer", "segments", "overview", "documents", "lanes", "channel", "notes", "overviews", "conversation"}
     assert set(last) == keys
     broken = client.post("/page/predict", files={"file": ("a.wav", b"nonsense")})
     last = json.loads(broken.text.splitlines()[-1])

@@ -12,74 +12,28 @@ pytest.importorskip("selenium", reason="needs selenium, to drive a browser")
 
 from selenium.webdriver.common.keys import Keys
 
+from audio_emotion.formats import FORMATS
 from audio_emotion.web.page import STATIC, TEMPLATE
 from tests.conftest import ROOT
 from tests.sounds import voice
-from tests.web.browser import CHROMIUM, DRIVER, SAMPLES, chromium, conversation, live, look, wait
+from tests.web.browser import (
+    CHROMIUM,
+    DRIVER,
+    ITEMS,
+    NAMES,
+    SAMPLES,
+    SHOWN,
+    STATUS,
+    choose,
+    look,
+    player,
+    slow_requests,
+    wait,
+)
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None or DRIVER is None, reason="needs Chromium and chromedriver, to see that the page works"
 )
-
-ITEMS = "[...document.querySelectorAll('#list li')].map(row => row.dataset.state)"
-NAMES = "[...document.querySelectorAll('#list .select')].map(button => button.textContent)"
-STATUS = "document.getElementById('status').textContent"
-SHOWN = "document.querySelector('#list .select[aria-current]')?.textContent"
-
-
-@pytest.fixture(scope="module")
-def spoken(tmp_path_factory):
-    return conversation(tmp_path_factory.mktemp("sound") / "conversation.wav")
-
-
-@pytest.fixture(scope="module")
-def address():
-    with live() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory, spoken):
-    with chromium(tmp_path_factory.mktemp("browser") / "profile", spoken) as driver:
-        yield driver
-
-
-@pytest.fixture
-def page(browser, address):
-    """The page as it is first opened."""
-    look(browser, 1120, 900)
-    browser.get(address)
-    wait(browser, "document.querySelectorAll('#model option').length")
-    return browser
-
-
-def choose(page, *files):
-    """Upload files and wait until each has its prediction."""
-    page.find_element("id", "file").send_keys("\n".join(map(str, files)))
-    wait(page, f"({ITEMS}).filter(state => state === 'done').length >= {len(files)}")
-
-
-def player(page, what):
-    return page.execute_script(f"return document.getElementById('player').{what}")
-
-
-def slow_requests(page, hold="false"):
-    """Make requests to the service wait as long as window.hold is true; keep their addresses in window.requests."""
-    page.execute_script(f"""
-        [window.hold, window.requests] = [{hold}, []];
-        const [open, send] = [XMLHttpRequest.prototype.open, XMLHttpRequest.prototype.send];
-        XMLHttpRequest.prototype.open = function (method, url) {{
-            window.requests.push(String(url));
-            return open.call(this, method, url);
-        }};
-        XMLHttpRequest.prototype.send = function (body) {{
-            let ended = false;
-            const abort = this.abort;
-            this.abort = () => {{ ended = true; this.onabort(); abort.call(this); }};
-            const later = () => {{ if (!ended) window.hold ? setTimeout(later, 50) : send.call(this, body); }};
-            later();
-        }};""")
-
 
 # --- queue ------------------------------------------------------------------------------------------------------------
 
@@ -123,6 +77,33 @@ def test_a_failed_recording_says_why_and_the_next_is_predicted(page, tmp_path):
     page.find_element("id", "file").send_keys(f"{tmp_path / 'letter.txt'}\n{SAMPLES / 'calm.wav'}")
     wait(page, f"({ITEMS}).join() === 'done,failed'")
     assert "cannot be decoded" in page.find_element("css selector", "#list .problem").text
+
+
+def test_before_there_is_a_recording_the_page_names_formats_and_limits_and_has_samples(page):
+    wait(page, "document.querySelectorAll('#samples button').length")
+    limits = page.find_element("id", "limits").text
+    assert all(part in limits for part in ("WAV", "WMA", "MKV", "100 MiB", "60 minutes"))
+    page.find_element("css selector", "#samples button").click()
+    wait(page, f"({ITEMS}).join() === 'done'")
+    assert page.execute_script(f"return {SHOWN}").endswith(".flac")
+    assert not page.find_element("id", "empty").is_displayed()
+
+
+def test_every_format_of_infer_is_a_download_but_the_text_for_a_terminal(page):
+    choose(page, SAMPLES / "calm.wav")
+    links = page.execute_script("return [...document.querySelectorAll('#downloads a')].map(a => [a.id, a.download])")
+    assert {name for name, _ in links} == set(FORMATS) - {"text"}
+    assert all(target.startswith("calm.") for _, target in links)
+
+
+def test_progress_of_a_long_prediction_is_shown(page, tmp_path):
+    soundfile.write(tmp_path / "long.flac", voice(600.0, 8_000), 8_000)
+    page.find_element("id", "file").send_keys(str(tmp_path / "long.flac"))
+    bar = "document.querySelector('#list progress')"
+    wait(page, f"{bar} && !{bar}.hidden && {bar}.hasAttribute('value') && {bar}.value > 0")
+    wait(page, "document.querySelector('#list .state').textContent.startsWith('predicting')")
+    page.find_element("css selector", "#list .cancel").click()
+    assert page.execute_script(f"return {ITEMS}") == ["cancelled"]
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
@@ -280,6 +261,36 @@ def test_the_timeline_works_with_the_keyboard(page, spoken):
     wait(page, "document.getElementById('player').paused")
 
 
+def test_the_legend_names_each_colour(page, spoken):
+    choose(page, spoken)
+    legend = page.execute_script("return [...document.querySelectorAll('#legend li')].map(item => item.textContent)")
+    bars = page.execute_script("return [...document.querySelectorAll('#bars .name')].map(name => name.textContent)")
+    assert legend[: len(bars)] == bars
+
+
+def test_the_focus_goes_through_the_page_from_top_to_bottom(page, spoken):
+    choose(page, spoken)
+    page.execute_script("document.activeElement.blur(); window.scrollTo(0, 0)")
+    order = []
+    for _ in range(40):
+        page.switch_to.active_element.send_keys(Keys.TAB)
+        order.append(page.execute_script("return document.activeElement.id || document.activeElement.className"))
+    expected = [
+        "model",
+        "language",
+        "choose",
+        "microphone",
+        "clear",
+        "select",
+        "transcript",
+        "tracks",
+        "player",
+        "merge",
+    ]
+    places = [order.index(name) for name in expected]
+    assert places == sorted(places), order
+
+
 def test_probabilities_are_shown_where_the_pointer_is(page, spoken):
     from selenium.webdriver import ActionChains
 
@@ -360,6 +371,17 @@ def test_a_refused_stream_does_not_lose_the_recording(page):
     wait(page, f"({ITEMS})[0] === 'done'")
     seconds = float(page.execute_script("return document.querySelector('#tracks').getAttribute('aria-valuemax')"))
     assert seconds > 1.5
+
+
+def test_a_microphone_that_is_taken_away_does_not_lose_the_recording(page):
+    page.execute_script("""
+        const original = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (...given) => (window.media = await original(...given));""")
+    record(page, 2)
+    page.execute_script("window.media.getTracks()[0].dispatchEvent(new Event('ended'))")
+    wait(page, f"({ITEMS})[0] === 'done'")
+    assert page.find_element("id", "microphone").text == "Use the microphone"
+    assert page.find_element("css selector", "#list .keep").is_displayed()
 
 
 def test_when_the_stream_breaks_no_old_prediction_stays_on_the_screen(page):

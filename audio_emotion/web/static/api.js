@@ -27,17 +27,20 @@ async function reasonOf(response) {
 }
 
 /**
- * Upload a recording; return what the server answers.
+ * Upload a recording, maybe with a transcript (a file) and what to adapt to (an object); return what the server answers.
  *
  * `progress(phase, share)` is called with "uploading" and "predicting"; the server sends a line of JSON for each step of a
  * long prediction, and the answer as the last line.
  */
-export function predict(blob, name, query, progress, signal) {
+export function predict({ blob, name, query, transcript, adaptation }, progress, signal) {
   const body = new FormData();
   body.append("file", blob, name);
+  if (transcript) body.append("segments", transcript, transcript.name);
+  if (adaptation) body.append("adaptation", new Blob([JSON.stringify(adaptation)]), "adaptation.json");
   const request = new XMLHttpRequest();
   const url = address("page/predict");
-  url.search = new URLSearchParams(query);
+  const { speakers, ...others } = query;
+  url.search = new URLSearchParams(transcript || !speakers ? others : query); // a transcript says who speaks
   return new Promise((resolve, reject) => {
     signal.addEventListener("abort", () => request.abort());
     request.upload.onprogress = ({ loaded, total }) => progress("uploading", total ? loaded / total : 0);
@@ -67,6 +70,19 @@ export async function convert(blob, name) {
   const response = await fetch(address("page/audio"), { method: "POST", body });
   if (!response.ok) throw new RequestFailed(await reasonOf(response), response.status);
   return response.blob();
+}
+
+/** Return the sum of a recording's pooled vectors, { total, n_windows }. */
+export async function pooled(blob, name, query) {
+  const body = new FormData();
+  body.append("file", blob, name);
+  const url = address("page/pooled");
+  url.search = new URLSearchParams(query);
+  const response = await fetch(url, { method: "POST", body }).catch(() => {
+    throw new RequestFailed(t("status.unreachable"));
+  });
+  if (!response.ok) throw new RequestFailed(await reasonOf(response), response.status);
+  return response.json();
 }
 
 const lines = (text) => text.trimEnd().split("\n");

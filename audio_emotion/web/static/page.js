@@ -1,7 +1,9 @@
 // The page's own logic: files, samples or the microphone in; predictions, timeline and downloads out.
+import { groupOf } from "./adaptation.js";
 import { address, convert, fetchJson } from "./api.js";
 import { showAnswer, summary } from "./bars.js";
 import { useLabels } from "./colours.js";
+import { conversationLanes } from "./conversation.js";
 import { showDownloads } from "./downloads.js";
 import { labelName, LANGUAGES, preferredLanguage, t, useLanguage, language } from "./i18n.js";
 import { indexAt, merged } from "./merge.js";
@@ -10,10 +12,12 @@ import { createPlayer } from "./player.js";
 import { Queue } from "./queue.js";
 import { removeItem, showItem } from "./recordings.js";
 import { markRows, showRows } from "./segments.js";
-import { onSettings, settingsQuery, useWindow } from "./settings.js";
+import { onSettings, settingsQuery, useModel } from "./settings.js";
 import { clock, moveHead, onPoint, redraw, showLive, showTimeline } from "./timeline.js";
+import { paired } from "./transcripts.js";
 
 const LONGEST_BYTES = 90e6; // of a microphone recording: 15 minutes at 48 kHz
+const MIN_WINDOWS = 5; // with speech, that a group needs to adapt to
 const CLICK_GAP_MS = 600; // a second click on Stop within this belongs to a double click
 const element = (id) => document.getElementById(id);
 const [input, file, microphone, audio, model] = ["input", "file", "microphone", "player", "model"].map(element);
@@ -21,7 +25,9 @@ const [input, file, microphone, audio, model] = ["input", "file", "microphone", 
 let models = [];
 let limits = null; // { upload_bytes, duration_s }
 let selected = null; // the item that is shown
-let lanes = []; // of the item: { name, answer, segments, overview }
+let lanes = []; // of the item: { name, answer, segments, overview, kind }
+let group = null; // the recordings that the model is adapted to: { total, n_windows, n_recordings }
+let adapting = ""; // how far that is
 let lane = 0; // whose bars are shown
 let rows = []; // of the table
 let recording = null; // { stop } while the microphone is on
@@ -33,12 +39,13 @@ const queue = new Queue(itemChanged);
 const actions = {
   select: (item) => select(item),
   cancel: (item) => queue.cancel(item),
-  retry: (item) => queue.again(item, { ...item.query, ...currentQuery() }),
+  retry: (item) => queue.again(item, { query: currentQuery(), adaptation: group }),
   remove(item) {
     queue.remove(item);
     removeItem(item);
     if (item === selected) select(queue.items.at(-1) ?? null);
     element("recordings").hidden = !queue.items.length;
+    if (!queue.items.length) useGroup(null);
     element(queue.items.length ? "recordings-title" : "choose").focus();
   },
 };
@@ -59,21 +66,25 @@ function currentQuery() {
 
 // --- recordings -------------------------------------------------------------------------------------------------------
 
-function add(blob, name, recorded = false) {
+function add(blob, name, { recorded = false, transcript = null } = {}) {
   const tooLarge = limits && blob.size > limits.upload_bytes;
   const error = tooLarge ? t("input.tooLarge", { size: Math.round(limits.upload_bytes / 2 ** 20) }) : "";
-  return queue.add({ name, blob, query: currentQuery(), recorded, error });
+  return queue.add({ name, blob, query: currentQuery(), transcript, adaptation: group, recorded, error });
 }
 
 /** Queue files and show the first of them, unless the microphone is on: then its predictions stay on the screen. */
 function open(files) {
-  const items = [...files].map((each) => add(each, each.name));
+  const { pairs, alone } = paired([...files]);
+  if (alone.length && selected && !pairs.length) return useTranscript(alone[0]);
+  const items = pairs.map(({ file: each, transcript }) => add(each, each.name, { transcript }));
+  if (alone.length) say(t("transcript.alone", { name: alone[0].name }), true);
   if (items.length && microphoneState === "off") select(items[0]);
 }
 
 function itemChanged(item) {
   element("recordings").hidden = false;
   element("empty").hidden = true;
+  showGroup();
   showItem(item, selected, actions);
   if (item === selected && microphoneState === "off") showSelected();
 }
@@ -109,8 +120,10 @@ function inWords({ answer, lanes: channels }) {
 }
 
 /** Return the lanes of an answer: one, or one for each channel. */
-function lanesOf({ answer, segments, overview, lanes: channels }, name = "") {
+function lanesOf(result, name = "") {
+  const { answer, segments, overview, lanes: channels } = result;
   const prefix = name && `${name} · `;
+  if (result.conversation) return conversationLanes(result, prefix);
   if (!channels) return [{ name, answer, segments, overview }];
   return channels.map((each) => ({ ...each, name: prefix + t("time.channel", { number: each.channel }) }));
 }
@@ -129,6 +142,8 @@ function showResult() {
   showTimeline(start, end, lanes, Boolean(audio.getAttribute("src"))); // the view stays if only looks or models change
   showTable();
   showDownloads(selected.name, result.documents);
+  showNotes();
+  showTranscript();
   showComparison();
   if (!audio.getAttribute("src")) load(blob);
   follow(audio.currentTime, !audio.paused);
@@ -157,13 +172,89 @@ function showLaneButtons() {
   }));
 }
 
+function showNotes() {
+  const { notes } = selected.result;
+  element("notes").hidden = !notes.length;
+  element("notes").replaceChildren(...notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })));
+}
+
 function showTable() {
-  const merge = element("merge").checked;
-  rows = lanes.flatMap(({ name, segments }) =>
+  const { conversation } = selected.result;
+  const merge = element("merge").checked && !conversation; // turns stay turns
+  element("merge-box").hidden = conversation;
+  rows = lanes.filter(({ kind }) => kind !== "whole").flatMap(({ name, segments }) =>
     (merge ? merged(segments) : segments).map((segment) => ({ ...segment, lane: name })));
   rows.sort((one, other) => one.start - other.start);
-  showRows(rows, (start, end) => player.play(start, end), lanes.length > 1);
+  const column = conversation ? "speaker" : "channel";
+  showRows(rows, (start, end) => player.play(start, end), lanes.length > 1 ? column : "");
 }
+
+// --- transcripts and adaptation ---------------------------------------------------------------------------------------
+
+function showTranscript() {
+  const { transcript } = selected;
+  element("transcript").hidden = false;
+  element("transcript").textContent = transcript ? t("transcript.remove", { name: transcript.name }) : t("transcript.add");
+}
+
+/** Predict what is shown turn by turn, or without a transcript (null) over time. */
+function useTranscript(transcript) {
+  lane = 0;
+  queue.again(selected, { transcript });
+  if (selected.comparison) compareWith(selected.comparison.query.model);
+}
+
+element("transcript").addEventListener("click", () => {
+  if (selected.transcript) useTranscript(null);
+  else element("transcript-file").click();
+});
+element("transcript-file").addEventListener("change", ({ target }) => {
+  if (target.files.length && selected) useTranscript(target.files[0]);
+  target.value = "";
+});
+
+function showGroup() {
+  const button = element("adapt");
+  button.hidden = !models.find(({ name }) => name === model.value)?.adaptable;
+  button.setAttribute("aria-pressed", group !== null);
+  button.setAttribute("aria-disabled", adapting !== "");
+  button.textContent = adapting || (group ? t("list.adapted", { count: group.n_recordings }) : t("list.adapt"));
+}
+
+/** Predict all recordings again, adapted to a group of them; null: with the model as it is. */
+function useGroup(wanted) {
+  const changed = wanted !== group;
+  group = wanted;
+  showGroup();
+  if (changed) for (const item of queue.items) if (item.state !== "failed") queue.again(item, { adaptation: group });
+}
+
+async function adaptToAll() {
+  const wanted = model.value;
+  const recordings = queue.items.filter(({ state }) => state !== "failed");
+  const showProgress = (number) => {
+    adapting = number ? t("list.adapting", { number, count: recordings.length }) : "";
+    showGroup();
+  };
+  showProgress(1);
+  const { gate } = settingsQuery();
+  try {
+    const found = await groupOf(recordings, { model: wanted, ...(gate ? { gate } : {}) }, showProgress);
+    showProgress(0);
+    if (model.value !== wanted || !queue.items.length) return;
+    if (found.n_windows < MIN_WINDOWS) say(t("list.adaptFailed", { count: found.n_windows }), true);
+    else useGroup(found);
+  } catch (error) {
+    showProgress(0);
+    say(error.message, true);
+  }
+}
+
+element("adapt").addEventListener("click", () => {
+  if (adapting) return;
+  if (group) useGroup(null);
+  else adaptToAll();
+});
 
 // --- comparing two models ---------------------------------------------------------------------------------------------
 
@@ -181,10 +272,17 @@ function showComparison() {
   );
 }
 
-element("compare").addEventListener("change", ({ target }) => {
-  const { name, blob, query, comparison } = selected;
+/** Predict what is shown with another model too; an empty name ends that. */
+function compareWith(other) {
+  const { name, blob, query: { adapt, ...query }, transcript, comparison } = selected;
   if (comparison) comparisons.remove(comparison);
-  selected.comparison = target.value ? comparisons.add({ name, blob, query: { ...query, model: target.value } }) : null;
+  const adaptable = models.find((each) => each.name === other)?.adaptable;
+  const own = { ...query, model: other, ...(adapt && adaptable ? { adapt } : {}) };
+  selected.comparison = other ? comparisons.add({ name, blob, transcript, query: own }) : null;
+}
+
+element("compare").addEventListener("change", ({ target }) => {
+  compareWith(target.value);
   if (!target.value) showResult();
 });
 
@@ -272,7 +370,8 @@ function showLiveSegments(segments) {
   show("result", "time");
   audio.hidden = true;
   element("mute").hidden = true;
-  element("lane-buttons").hidden = element("compare-box").hidden = true;
+  element("lane-buttons").hidden = element("compare-box").hidden = element("notes").hidden = true;
+  element("transcript").hidden = true;
   if (!before || before.label !== last.label) say(t("microphone.now", { label: labelName(last.label) }));
   showAnswer(last, t("microphone.live", { time: clock(last.end) }));
   showLive(segments);
@@ -292,7 +391,7 @@ async function stopMicrophone() {
     return;
   }
   const stamp = new Date(Date.now() - new Date().getTimezoneOffset() * 60_000).toISOString().slice(0, 19).replace(/[T:]/g, "-");
-  select(add(blob, `${t("microphone.file")}-${stamp}.wav`, true));
+  select(add(blob, `${t("microphone.file")}-${stamp}.wav`, { recorded: true }));
 }
 
 microphone.addEventListener("click", () => {
@@ -334,17 +433,22 @@ element("clear").addEventListener("click", () => {
     removeItem(item);
   }
   element("recordings").hidden = true;
+  useGroup(null);
   select(null);
   element("choose").focus();
 });
 
 /** Predict what is shown again: the model or the settings have changed. */
 function predictAgain() {
-  if (selected && microphoneState === "off") queue.again(selected, currentQuery());
+  if (!selected || microphoneState !== "off") return;
+  queue.again(selected, { query: currentQuery(), adaptation: group });
+  if (selected.comparison) compareWith(selected.comparison.query.model);
 }
 
 model.addEventListener("change", () => {
-  useWindow(models.find(({ name }) => name === model.value)?.window_s);
+  useModel(models.find(({ name }) => name === model.value));
+  group = null; // its vectors are those of another model
+  showGroup();
   predictAgain();
 });
 onSettings(predictAgain);
@@ -352,7 +456,7 @@ onSettings(predictAgain);
 async function showModels() {
   models = (await fetchJson("v1/models")).models;
   model.replaceChildren(...models.map(({ name }) => new Option(name, name)));
-  useWindow(models[0]?.window_s);
+  useModel(models[0]);
 }
 
 async function showAbout() {
@@ -387,6 +491,7 @@ async function switchLanguage(wanted) {
   microphoneLabel();
   showLimits();
   for (const item of queue.items) showItem(item, selected, actions);
+  showGroup();
   if (selected?.result && microphoneState === "off") showResult();
   for (const button of element("samples").querySelectorAll("button")) button.textContent = labelName(button.dataset.label);
   redraw();

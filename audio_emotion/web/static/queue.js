@@ -5,7 +5,7 @@ const AT_ONCE = 2;
 const RETRIES = 20; // of a server that is busy
 
 /**
- * A queue of items { id, name, blob, query, state, phase, share, result, error }.
+ * A queue of items { id, name, blob, query, transcript, adaptation, state, phase, share, result, error }.
  *
  * `state` is waiting, running, done, failed or cancelled. `changed(item)` is called whenever an item changes.
  */
@@ -19,9 +19,9 @@ export class Queue {
   }
 
   /** Add a recording; with an error it is listed as failed and never sent. */
-  add({ name, blob, query, recorded = false, error = "" }) {
+  add({ name, blob, query, transcript = null, adaptation = null, recorded = false, error = "" }) {
     const state = error ? "failed" : "waiting";
-    const item = { id: this.#nextId, name, blob, query, recorded, state, result: null, error };
+    const item = { id: this.#nextId, name, blob, query, transcript, adaptation, recorded, state, result: null, error };
     this.#nextId += 1;
     this.items.push(item);
     this.changed(item);
@@ -29,10 +29,10 @@ export class Queue {
     return item;
   }
 
-  /** Predict an item again; its earlier result stays until there is another. */
-  again(item, query) {
+  /** Predict an item again, with changes of its fields; its earlier result stays until there is another. */
+  again(item, changes) {
     this.#stop(item);
-    Object.assign(item, { query, state: "waiting", error: "" });
+    Object.assign(item, { ...changes, state: "waiting", error: "" });
     this.changed(item);
     this.#next();
   }
@@ -73,7 +73,7 @@ export class Queue {
       this.changed(item);
     };
     try {
-      const result = await patiently(() => predict(item.blob, item.name, item.query, progress, control.signal), progress, control.signal);
+      const result = await patiently(() => predict(item, progress, control.signal), progress, control.signal);
       if (!control.signal.aborted) Object.assign(item, { state: "done", result });
     } catch (error) {
       if (!control.signal.aborted) Object.assign(item, { state: "failed", error: error.message });

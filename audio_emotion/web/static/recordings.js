@@ -12,13 +12,15 @@ export function showItem(item, selected, actions) {
     rows.set(item, build(item, actions));
     list.prepend(rows.get(item).row);
   }
-  const { row, open, state, progress, cancel, retry, keep, remove } = rows.get(item);
+  const { row, open, state, transcript, progress, cancel, retry, keep, remove } = rows.get(item);
   const running = item.state === "running" || item.state === "waiting";
   row.dataset.state = item.state;
   if (item === selected) open.setAttribute("aria-current", "true");
   else open.removeAttribute("aria-current");
   open.textContent = item.name;
   state.replaceChildren(...stateOf(item));
+  transcript.hidden = !item.transcript;
+  transcript.textContent = item.transcript?.name ?? "";
   state.classList.toggle("problem", item.state === "failed");
   progress.hidden = item.state !== "running";
   if (item.share == null) progress.removeAttribute("value");
@@ -62,10 +64,11 @@ function build(item, actions) {
     return button;
   });
   const state = Object.assign(document.createElement("span"), { className: "state" });
+  const transcript = Object.assign(document.createElement("span"), { className: "transcript" });
   const progress = Object.assign(document.createElement("progress"), { max: 1 });
   const keep = Object.assign(document.createElement("a"), { className: "button keep", download: item.name });
   keep.hidden = !item.recorded; // what the microphone recorded exists nowhere else
   if (item.recorded) keep.href = URL.createObjectURL(item.blob);
-  row.append(open, state, progress, keep, retry, cancel, remove);
-  return { row, open, state, progress, cancel, retry, keep, remove };
+  row.append(open, state, transcript, progress, keep, retry, cancel, remove);
+  return { row, open, state, transcript, progress, cancel, retry, keep, remove };
 }

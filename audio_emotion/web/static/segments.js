@@ -7,11 +7,19 @@ const body = document.getElementById("rows");
 const box = body.closest(".scroll");
 const MOST = 2000; // rows; the downloads hold all
 
-/** List segments ({ start, end, label, score, scores, lane? }); a row's time is a button that plays it. */
-export function showRows(segments, play, withLanes = false) {
-  document.getElementById("lane-column").hidden = !withLanes;
-  const rows = segments.slice(0, MOST).map((segment) => row(segment, play, withLanes));
-  if (segments.length > MOST) rows.push(more(segments.length - MOST, withLanes));
+/**
+ * List segments ({ start, end, label, score, scores, lane?, text? }); a row's time is a button that plays it.
+ *
+ * `lanes` is what a lane is, channel or speaker; without it there is no column for it.
+ */
+export function showRows(segments, play, lanes = "") {
+  const column = document.getElementById("lane-column");
+  column.hidden = !lanes;
+  column.textContent = t(lanes === "speaker" ? "segments.speaker" : "segments.lane");
+  const withText = segments.some(({ text }) => text);
+  document.getElementById("text-column").hidden = !withText;
+  const rows = segments.slice(0, MOST).map((segment) => row(segment, play, lanes, withText));
+  if (segments.length > MOST) rows.push(more(segments.length - MOST, 3 + Boolean(lanes) + withText));
   body.replaceChildren(...rows);
   box.scrollTop = 0;
 }
@@ -29,7 +37,7 @@ export function markRows(numbers) {
   else if (bottom > box.scrollTop + box.clientHeight) box.scrollTop = bottom - box.clientHeight;
 }
 
-function row(segment, play, withLanes) {
+function row(segment, play, lanes, withText) {
   const line = document.createElement("tr");
   const button = document.createElement("button");
   const [start, end] = [segment.start, segment.end].map((seconds) => number(seconds, 2));
@@ -38,7 +46,8 @@ function row(segment, play, withLanes) {
   button.setAttribute("aria-label", t("segments.play", { time: button.textContent }));
   button.addEventListener("click", () => play(segment.start, segment.end));
   line.insertCell().append(button);
-  if (withLanes) line.insertCell().textContent = segment.lane;
+  if (lanes) line.insertCell().textContent = segment.lane;
+  if (withText) Object.assign(line.insertCell(), { className: "text", textContent: segment.text ?? "" });
   line.insertCell().append(dot(segment.label), labelName(segment.label));
   const score = line.insertCell();
   score.textContent = segment.label === "no speech" ? "" : percent(segment.score);
@@ -47,10 +56,10 @@ function row(segment, play, withLanes) {
   return line;
 }
 
-function more(count, withLanes) {
+function more(count, nColumns) {
   const line = document.createElement("tr");
   const cell = line.insertCell();
-  cell.colSpan = withLanes ? 4 : 3;
+  cell.colSpan = nColumns;
   cell.textContent = t("segments.more", { count });
   return line;
 }

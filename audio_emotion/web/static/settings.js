@@ -2,7 +2,7 @@
 import { t } from "./i18n.js";
 
 const form = document.getElementById("settings");
-const { window: windowField, hop, smooth, min_confidence: confidence, channels, gate } = form.elements;
+const { window: windowField, hop, smooth, min_confidence: confidence, channels, speakers, adapt, gate } = form.elements;
 
 /** Return the parameters that differ from the service's own defaults; the page's hop is its own. */
 export function settingsQuery() {
@@ -12,12 +12,15 @@ export function settingsQuery() {
   if (+confidence.value) query.min_confidence = confidence.value;
   if (!gate.checked) query.gate = "false";
   if (channels.value !== "auto") query.channels = channels.value;
+  if (speakers.value) query.speakers = speakers.value;
+  if (adapt.checked && !adapt.disabled) query.adapt = "speaker";
   return query;
 }
 
-/** Show the model's own window as what holds when the field is empty. */
-export function useWindow(seconds) {
-  windowField.placeholder = seconds ?? "";
+/** Show what holds for a model: its own window where the field is empty, and whether it can be adapted. */
+export function useModel(model) {
+  windowField.placeholder = model?.window_s ?? "";
+  adapt.disabled = !model?.adaptable;
   check();
 }
 

@@ -30,7 +30,11 @@ export function onPoint(wanted) {
   handlers = wanted;
 }
 
-/** Show lanes ({ name, segments, overview? or picture? }) over the seconds `start` to `end`; `keepView` keeps the visible part. */
+/**
+ * Show lanes ({ name, segments, overview? or picture?, kind? }) over the seconds `start` to `end`.
+ *
+ * Of a lane of the kind "whole" only the picture is drawn; "turns" are not merged. `keepView` keeps the visible part.
+ */
 export function showTimeline(start, end, lanes, keepView = false) {
   shown = { start, end: Math.max(end, start + 0.01), lanes: lanes.map(prepare) };
   lanesBox.replaceChildren(...shown.lanes.map(({ block }) => block));
@@ -67,22 +71,25 @@ export function moveHead(seconds, playing) {
   describe(seconds);
 }
 
-function prepare({ name, segments, overview, picture = overview && unpack(overview) }) {
+function prepare({ name, segments, kind, overview, picture = overview && unpack(overview) }) {
   const block = document.createElement("div");
   block.className = "lane";
   const canvases = {};
-  if (name) {
+  if (name && kind !== "whole") {
     const caption = document.createElement("div");
     caption.className = "lane-name";
     caption.textContent = name;
     block.append(caption);
   }
-  for (const kind of [picture && "wave", picture?.mel && "mel", "emotions"].filter(Boolean)) {
-    canvases[kind] = document.createElement("canvas");
-    canvases[kind].className = kind;
-    block.append(canvases[kind]);
+  const drawings = [picture && "wave", picture?.mel && "mel", kind !== "whole" && "emotions"];
+  for (const drawing of drawings.filter(Boolean)) {
+    canvases[drawing] = document.createElement("canvas");
+    canvases[drawing].className = drawing;
+    block.append(canvases[drawing]);
   }
-  return { name, segments, runs: merged(segments), picture, canvases, block };
+  const parts = kind === "turns" ? segments.flatMap((turn) => turn.timeline ?? [turn]) : segments;
+  const runs = kind === "turns" ? segments : merged(segments);
+  return { name, segments, parts, runs, kind, picture, canvases, block };
 }
 
 function setView(from, to) {
@@ -110,10 +117,10 @@ function zoom(factor, about) {
 function draw() {
   if (!shown || !tracks.clientWidth) return;
   const { from, to } = view;
-  for (const { picture, canvases, segments, runs } of shown.lanes) {
+  for (const { picture, canvases, parts, runs } of shown.lanes) {
     if (canvases.wave) drawWave(canvases.wave, picture, from - shown.start, to - shown.start);
     if (canvases.mel) drawMel(canvases.mel, picture, from - shown.start, to - shown.start);
-    drawEmotions(canvases.emotions, segments, runs, from, to);
+    if (canvases.emotions) drawEmotions(canvases.emotions, parts, runs, from, to);
   }
   drawAxis();
   drawLegend();
@@ -155,11 +162,12 @@ function place(line, seconds) {
   line.style.left = `${100 * share}%`;
 }
 
-/** Return what each lane says of a second. */
+/** Return what each lane says of a second; of speakers, those who speak. */
 function inWords(seconds) {
-  return shown.lanes.map(({ name, segments }) => {
+  return shown.lanes.filter(({ kind }) => kind !== "whole").flatMap(({ name, kind, segments }) => {
     const segment = segments[indexAt(segments, seconds)];
-    return `${name ? `${name}: ` : ""}${segment ? details(segment) : "–"}`;
+    if (!segment && kind === "turns") return [];
+    return [`${name ? `${name}: ` : ""}${segment ? details(segment) : "–"}`];
   });
 }
 
