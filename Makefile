@@ -50,7 +50,7 @@ lock:
 	scripts/poetry export --without-hashes --output requirements.txt
 	scripts/poetry export --without-hashes --only infer --output inference/requirements.txt
 
-# The bundled model, its folds and every figure of its card, from the recordings in AUDIO_EMOTION_DATA: training/README.md.
+# The bundled models, their folds and every figure of their card, from the recordings in AUDIO_EMOTION_DATA: training/README.md.
 reproduce: .venv/ready
 	scripts/reproduce $(JOBS)
 

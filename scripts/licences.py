@@ -18,7 +18,8 @@ PAGE = ROOT / "docs" / "licences.md"
 HEAD = """# Dependencies and licences
 
 The code is under the [MIT licence](../LICENSE). The bundled weights are under
-[CC BY-NC-SA 4.0](../audio_emotion/weights/LICENSE). The pretrained weights in the package are under the
+[CC BY-NC-SA 4.0](../audio_emotion/weights/LICENSE), those of the model `open` under the
+[Open Database License 1.0](../audio_emotion/weights/LICENSE-OPEN). The pretrained weights in the package are under the
 [Apache License 2.0](../audio_emotion/weights/LICENSE-APACHE-2.0) (speech-embedding), the
 [BSD 2-Clause License](../audio_emotion/weights/LICENSE-BSD-2-CLAUSE) and the
 [MIT License](../audio_emotion/weights/LICENSE-WHISPER-MIT) (whisper-tiny). The tables below list the dependencies

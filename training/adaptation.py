@@ -1,12 +1,12 @@
 """How many recordings of a speaker adaptation needs, and what happens if all of them have one emotion.
 
-    python training/adaptation.py crema-d=DIR FOLDER...    # model folders that were trained without some speakers
+    python training/adaptation.py RUN --data ravdess=D/ravdess-speech --data crema-d=D/crema-d ...    # a run of folds
 
-For each speaker that a model was not trained on, K recordings are drawn, the model is adapted to them without their
-labels, and the speaker's other recordings are tested: once with recordings of any emotion, once with recordings of one
-emotion (all of them, where the speaker has fewer than K). The same recordings tested without adaptation are the
-baseline. UAR is that among the corpus's own labels; calm counts as neutral where the corpus has no calm. Intervals are
-over speakers (bootstrap, 95 %). Writes training/records/adaptation.json.
+For each speaker of CREMA-D that a fold of the run was not trained on, K recordings are drawn, the
+model is adapted to them without their labels, and the speaker's other recordings are tested: once with recordings of
+any emotion, once with recordings of one emotion (all of them, where the speaker has fewer than K). The same recordings
+tested without adaptation are the baseline. UAR is that among the corpus's own labels; calm counts as neutral. Intervals
+are over speakers (bootstrap, 95 %). Writes training/records/adaptation.json, and the table of docs/adaptation.md.
 """
 
 import argparse
@@ -18,20 +18,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-import onnxruntime
+import torch
+from bundle import Tested, folders_by_fold, side_of
 
-from audio_emotion import load_model
-from audio_emotion.audio.windows import speech_windows
 from audio_emotion.core.types import FloatArray, IntArray
-from audio_emotion.corpora.load import sound
-from audio_emotion.corpora.sources import gather, parse_sources
-from audio_emotion.inference.adaptation import pooled_vectors
 from audio_emotion.models import checkpoint
+from audio_emotion.training.dataset import load_dataset
 
 RECORD = Path(__file__).parent / "records" / "adaptation.json"
 PAGE = Path(__file__).parent.parent / "docs" / "adaptation.md"
 COUNTS, SHRINKAGES, DRAWS = (5, 10, 20), (0, 5, 10, 15, 20, 30), 5
+CORPUS = "crema-d"
 CASES = ("any emotion", "one emotion")
 
 
@@ -99,9 +96,9 @@ def study(sets: Sequence[Vectors], labels: Sequence[str]) -> dict[str, Any]:
     """Return the UAR of each case, number of recordings and shrinkage, over all sets, each with speakers of its own."""
     n_labels = len(labels)
     present = sorted({int(target) for vectors in sets for target in vectors.targets})
-    calm, neutral = labels.index("calm"), labels.index("neutral")
     allowed, as_label = list(present), np.arange(n_labels)
-    if calm not in present:
+    if "calm" in labels and labels.index("calm") not in present:
+        calm, neutral = labels.index("calm"), labels.index("neutral")
         allowed, as_label = sorted([*present, calm]), np.where(as_label == calm, neutral, as_label)
     names = [(vectors, speaker) for vectors in sets for speaker in np.unique(vectors.speakers)]
     record: dict[str, Any] = {"speakers": len(names), "recordings": sum(len(v.targets) for v in sets)}
@@ -144,50 +141,38 @@ def _row(tallies: dict[str | int, Tally]) -> dict[str, Any]:
     return row
 
 
-def head_of(graph: Path) -> Callable[[FloatArray], FloatArray]:
-    """Return the part of a graph behind the pooled vector."""
-    part = onnx.utils.Extractor(onnx.load(graph)).extract_model(["pooled", "shift"], ["logits"])
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(part.SerializeToString(), options, providers=["CPUExecutionProvider"])
+def vectors_of(side: Tested, labels: Sequence[str]) -> Vectors:
+    """Return the vectors of the recordings of CREMA-D on a fold's test set."""
+    rows = [number for number, utterance in enumerate(side.utterances) if utterance.corpus == CORPUS]
+    own = np.isin(side.owners, rows)
+    utterances = [side.utterances[number] for number in rows]
 
+    @torch.inference_mode()
     def head(pooled: FloatArray) -> FloatArray:
-        logits: FloatArray = session.run(["logits"], {"pooled": pooled})[0]
+        logits: FloatArray = side.head(torch.from_numpy(pooled)).numpy()
         return logits
 
-    return head
-
-
-def vectors_of(folder: str, sources: Sequence[str]) -> tuple[Vectors, tuple[str, ...]]:
-    """Return the vectors of the speakers that a model was not trained on, and the model's labels."""
-    model = load_model(folder, "cpu", "onnx")
-    config = model.config
-    assert model.adaptation is not None, f"{folder} cannot be adapted"
-    known = set(config.training["speakers"]["train"])
-    pooled, owners, targets, speakers = [], [], [], []
-    for utterance in gather(parse_sources(sources)).utterances:
-        if utterance.speaker in known or utterance.label not in config.labels:
-            continue
-        samples = sound(utterance, config.sampling_rate).samples
-        windows = speech_windows(samples, config.window_samples, config.sampling_rate)
-        if len(windows):
-            pooled.append(pooled_vectors(model, windows, gate=False))
-            owners += [len(targets)] * len(windows)
-            targets.append(config.labels.index(utterance.label))
-            speakers.append(utterance.speaker)
-    graph = checkpoint.find(folder) / checkpoint.GRAPH
-    arrays = np.concatenate(pooled), np.array(owners), np.array(targets), np.array(speakers)
-    return Vectors(*arrays, model.adaptation.mean, head_of(graph)), config.labels
+    return Vectors(
+        side.pooled[own],
+        np.searchsorted(rows, side.owners[own]),
+        np.array([labels.index(utterance.label) for utterance in utterances]),
+        np.array([utterance.speaker for utterance in utterances]),
+        side.mean,
+        head,
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", metavar="CORPUS=DIR")
-    parser.add_argument("folders", nargs="+", metavar="FOLDER")
+    parser.add_argument("run", help="name of a run of folds")
+    parser.add_argument("--data", action="append", required=True, help="the corpora of the trainings")
     given = parser.parse_args()
-    sets, labels = zip(*(vectors_of(folder, [given.corpus]) for folder in given.folders), strict=True)
-    described = {folder: checkpoint.read_config(checkpoint.find(folder)).sha256 for folder in given.folders}
-    record = {"corpus": given.corpus.partition("=")[0], "models": described, **study(sets, labels[0])}
+    torch.set_num_threads(1)
+    dataset, folds = load_dataset(given.data), list(folders_by_fold(given.run).values())
+    labels = checkpoint.read_config(folds[0][0]).labels
+    described = {f.parent.name: checkpoint.read_config(f).sha256 for folders in folds for f in folders}
+    sets = [vectors_of(side_of(folders, dataset), labels) for folders in folds]
+    record = {"corpus": CORPUS, "run": given.run, "models": described, **study(sets, labels)}
     RECORD.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
     write_table(record)
 

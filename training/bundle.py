@@ -4,12 +4,15 @@
     recipe="audio-emotion train --config training/configs/whisper-tiny.toml --allow-missing"
     for seed in 0 1 2; do $recipe $data --split all --seed $seed --name default-all-$seed; done
     $recipe $data --folds union --seeds 3 --name default-union
-    python training/bundle.py default default-union default-all-* --noises D/not-speech $data
+    python training/left_out.py default tess=D/tess=default-all-0,default-all-1,default-all-2 emodb=... $data
+    python training/bundle.py default default-union default-all-0 default-all-1 default-all-2 --noises D/noise $data
+
+Left-out corpora come first: their logits are needed for the temperature.
 
 The models, which differ by their seed, become one whose logits are the mean of theirs. Each fold is treated alike: its
 models, as many as there are seeds, are averaged before they are tested. Added to the model are: the output ``speech``,
 trained on the model's pooled vectors of speech, of made sounds and of recorded noises (``not_speech.py``); the mean of
-the training data's pooled vectors, for adaptation; the temperature, fitted on the folds; graphs in floats and in
+the training data's pooled vectors, for adaptation; the temperature (``calibration.py``); graphs in floats and in
 integers. The figures are those of the folds, in which every utterance is predicted by a model that did not see its
 speaker: without adaptation, and adapted to the unlabelled recordings of the speaker (transductive). The record has the
 figures of each seed alone too. Writes ``audio_emotion/weights/NAME`` and ``training/records/bundled-NAME.json``.
@@ -17,16 +20,18 @@ figures of each seed alone too. Writes ``audio_emotion/weights/NAME`` and ``trai
 
 import argparse
 import json
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import calibration
 import numpy as np
 import torch
 from compare import keep
 from not_speech import coloured, made, recorded
-from scipy.special import log_softmax, softmax
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -34,26 +39,31 @@ from audio_emotion.audio import cache
 from audio_emotion.audio.find import expand
 from audio_emotion.audio.windows import speech_windows, trim
 from audio_emotion.core import paths
-from audio_emotion.core.types import FloatArray
-from audio_emotion.corpora.base import Utterance
+from audio_emotion.core.types import FloatArray, IntArray
+from audio_emotion.corpora.base import Utterance, silent
 from audio_emotion.corpora.coverage import CALM, coverage
+from audio_emotion.corpora.load import digest
 from audio_emotion.evaluation import metrics
-from audio_emotion.evaluation.evaluate import fit_temperature
 from audio_emotion.export.int8 import write_int8
 from audio_emotion.export.weights import write_weights
 from audio_emotion.inference.backends.torch import load
-from audio_emotion.models import adaptation_file, build, card, checkpoint
+from audio_emotion.models import adaptation_file, build, card, checkpoint, entry
 from audio_emotion.models.emotion_model import EmotionModel
 from audio_emotion.models.layers import PooledNetwork
 from audio_emotion.models.networks.whisper_tiny import average
+from audio_emotion.training.base_model import joined
 from audio_emotion.training.config import SamplingConfig
+from audio_emotion.training.data import raw_features
 from audio_emotion.training.dataset import Dataset, load_dataset
+from audio_emotion.training.feature_store import FeatureStore
 from audio_emotion.training.sampling import epoch_order
 
 RECORDS = Path(__file__).parent / "records"
 SHRINKAGE, SPEECH_THRESHOLD, SPEECH_HIDDEN = 10.0, 0.1, 32
 N_SPEECH, N_CALIBRATED = 4_000, 160
 BATCH = 32
+NOISES_LICENCE = "CC-BY-NC-3.0"
+"""Of ESC-50, whose noises the output ``speech`` of ``default`` learns from."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +97,21 @@ class Tested:
 def pooled_vectors(model: EmotionModel, windows: FloatArray) -> FloatArray:
     """Return the pooled vectors of windows (n, window_samples), (n, n_pooled)."""
     assert isinstance(model.network, PooledNetwork)
-    rows = []
-    for first in range(0, len(windows), BATCH):
-        with torch.autocast("cpu", torch.bfloat16):
-            features = model.features(torch.from_numpy(windows[first : first + BATCH]))
-        rows.append(model.network.pooled(features.float()))
-    return torch.cat(rows).numpy()
+    batches = (windows[first : first + BATCH] for first in range(0, len(windows), BATCH))
+    return torch.cat([model.network.pooled(torch.from_numpy(encoded(model, batch))) for batch in batches]).numpy()
+
+
+def encoded(model: EmotionModel, windows: FloatArray) -> FloatArray:
+    """Return the features of windows, in bfloat16; those of a frozen encoder are computed once for all runs."""
+
+    def compute(_version: int, numbers: IntArray) -> FloatArray:
+        return raw_features(model, windows[numbers], torch.bfloat16)
+
+    if not getattr(model.frontend, "stored", False):
+        return compute(0, np.arange(len(windows)))
+    store = FeatureStore(["bundle.py", model.frontend_config], [digest(window) for window in windows], 1)
+    store.complete(compute, silent)
+    return np.stack([store.read(0, number) for number in range(len(windows))])
 
 
 def read_model(folder: Path) -> tuple[checkpoint.ModelConfig, EmotionModel]:
@@ -113,6 +132,20 @@ def read_average(folders: Sequence[Path]) -> tuple[checkpoint.ModelConfig, Emoti
     merged.network.load_state_dict(network.state_dict())
     seeds = [c.training["options"]["seed"] for c, _ in ((config, model), *others)]
     return replace(config, parameters=merged.sizes, training={**config.training, "seeds": seeds}), merged.eval()
+
+
+@contextmanager
+def averaged(folders: Sequence[Path]) -> Iterator[Path]:
+    """Yield a folder of the average of models that differ by their seed, for as long as it is needed."""
+    if len(folders) == 1:
+        yield folders[0]
+        return
+    config, model = read_average(folders)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        write_weights(model, folder, config.window_samples)
+        checkpoint.write(folder, config, card.render(config))
+        yield folder
 
 
 def clean_windows(dataset: Dataset, utterances: Sequence[Utterance]) -> list[FloatArray]:
@@ -191,56 +224,33 @@ def folders_by_fold(name: str) -> dict[str, list[Path]]:
     by_fold: dict[str, list[Path]] = {}
     for folder in sorted((paths.runs_dir() / name).glob("*-seed-*/model")):
         by_fold.setdefault(folder.parent.name.split("-seed-")[0], []).append(folder)
+    if not by_fold:
+        raise SystemExit(f"{paths.runs_dir() / name}: has no folds; run audio-emotion train --folds union --name ...")
     return by_fold
 
 
 def of_member(fold: Tested, folder: Path, i: int, n: int) -> Tested:
-    """Return the test side for one of the n models that were averaged: its channels of the pooled vectors."""
+    """Return the test set for one of the n models that were averaged: its channels of the pooled vectors."""
     own = [x.reshape(*x.shape[:-1], 2, n, -1)[..., i, :].reshape(*x.shape[:-1], -1) for x in (fold.pooled, fold.mean)]
     head = read_model(folder)[1].network.get_submodule("head")
     return replace(fold, pooled=own[0], mean=own[1], head=head)
 
 
-def seed_figures(labels: Sequence[str], runs: dict[str, list[Path]], folds: Sequence[Tested]) -> dict[str, Any]:
+def seed_figures(labels: Sequence[str], runs: Mapping[str, Sequence[Path]], folds: Sequence[Tested]) -> dict[str, Any]:
     """Return the UAR of each seed alone by corpus, the mean of the folds, with mean and SD over the seeds."""
-    shown: dict[str, Any] = {}
+    by_key: dict[str, Any] = {}
     for i, folders in enumerate(zip(*runs.values(), strict=True)):  # the folds of one seed
         n = len(next(iter(runs.values())))
         members = [of_member(fold, folder, i, n) for fold, folder in zip(folds, folders, strict=True)]
         for key, shrinkage in (("without adaptation", None), ("adapted by speaker", SHRINKAGE)):
             for corpus, figures in fold_figures(labels, members, shrinkage).items():
-                by_seed = shown.setdefault(key, {}).setdefault(corpus, {"by seed": []})["by seed"]
+                by_seed = by_key.setdefault(key, {}).setdefault(corpus, {"by seed": []})["by seed"]
                 by_seed.append(figures["mean of folds"])
-    for by_corpus in shown.values():
+    for by_corpus in by_key.values():
         for figures in by_corpus.values():
             figures["mean"] = round(float(np.mean(figures["by seed"])), 4)
             figures["SD"] = round(float(np.std(figures["by seed"], ddof=1)), 4)
-    return shown
-
-
-def calibration(labels: Sequence[str], folds: Sequence[Tested], temperature: float) -> dict[str, float]:
-    """Return the expected calibration error of each corpus, calm counted as neutral where it has no calm."""
-    utterances = [u for fold in folds for u in fold.utterances]
-    scores = softmax(np.concatenate([fold.logits() for fold in folds]) / temperature, axis=1)
-    known, errors = coverage(utterances, labels), dict[str, float]()
-    for corpus in known.by_corpus:
-        rows = [i for i, u in enumerate(utterances) if u.corpus == corpus]
-        answers = [known.as_in_corpus(labels[int(scores[i].argmax())], corpus) for i in rows]
-        right = np.array([answer == utterances[i].label for i, answer in zip(rows, answers, strict=True)])
-        errors[corpus] = round(metrics.calibration_error(metrics.reliability(scores[rows].max(axis=1), right)), 4)
-    return errors
-
-
-def temperature_of(labels: Sequence[str], folds: Sequence[Tested]) -> float:
-    """Fit the temperature on the folds' answers; neutral of a corpus without calm is left out."""
-    logits, targets = [], []
-    for fold in folds:
-        known = coverage(fold.utterances, labels)
-        for utterance, row in zip(fold.utterances, fold.logits(), strict=True):
-            if utterance.label != "neutral" or not known.neutral_may_be_calm(utterance.corpus):
-                logits.append(log_softmax(row))
-                targets.append(labels.index(utterance.label))
-    return fit_temperature(np.array(logits), targets)
+    return by_key
 
 
 def train_speech_head(model: EmotionModel, speech: FloatArray, others: FloatArray, epochs: int = 30) -> None:
@@ -266,17 +276,27 @@ def train_speech_head(model: EmotionModel, speech: FloatArray, others: FloatArra
             optimizer.step()
 
 
-def windows_without_speech(dataset: Dataset, noises: Path | None) -> FloatArray:
-    """Return made sounds, and those recorded in a folder whose names begin with ``noise-``."""
+def windows_with_speech(config: checkpoint.ModelConfig, dataset: Dataset) -> FloatArray:
+    """Return a window of each of some training utterances, half of them with noise."""
+    windows = [rows[:1] for rows in clean_windows(dataset, training_sample(config, dataset, N_SPEECH))]
+    return speech_in_noise(np.concatenate(windows))
+
+
+def windows_without_speech(dataset: Dataset, noises: Path | None, skip: str | None = None) -> FloatArray:
+    """Return made sounds, and those recorded in a folder whose names begin with ``noise-``, but not with ``skip``."""
     rng = np.random.default_rng(11)
     clips = [dataset.sounds[u.digest] for u in dataset.corpus.utterances[::7]]
     windows = [made(clips, rng)]
     if noises is not None:
-        sounds = [
-            cache.load(path, 16_000) for path in expand([noises], recursive=True) if path.stem.startswith("noise-")
-        ]
+        kept = [path for path in noise_files(noises) if skip is None or not path.stem.startswith(skip)]
+        sounds = [cache.load(path, 16_000) for path in kept]
         windows.append(recorded([x[slice(*trim(x))] for x in sounds], rng))
     return np.concatenate(windows)
+
+
+def noise_files(folder: Path) -> list[Path]:
+    """Return the recordings in a folder whose names begin with ``noise-``."""
+    return [path for path in expand([folder], recursive=True) if path.stem.startswith("noise-")]
 
 
 def speech_in_noise(windows: FloatArray) -> FloatArray:
@@ -297,23 +317,55 @@ def complete(
     model = build(config.architecture, len(config.labels), sizes, config.frontend)
     model.load_state_dict(trained.state_dict(), strict=False)
     model.eval()
-    windows = np.concatenate([w[:1] for w in clean_windows(dataset, training_sample(config, dataset, N_SPEECH))])
-    speech = pooled_vectors(model, speech_in_noise(windows))
+    speech = pooled_vectors(model, windows_with_speech(config, dataset))
     train_speech_head(model, speech, pooled_vectors(model, windows_without_speech(dataset, noises)))
-    config = replace(config, name=config.architecture if name == checkpoint.DEFAULT else name, parameters=model.sizes)
+    licence = joined(
+        config.training["licence"], entry(config.architecture).pretrained_licence, NOISES_LICENCE if noises else ""
+    )
+    config = replace(
+        config,
+        name=config.architecture if name == checkpoint.DEFAULT else name,
+        parameters=model.sizes,
+        training={**config.training, "licence": licence},
+    )
     return config, model, training_mean(config, model, dataset)
 
 
 def write(config: checkpoint.ModelConfig, model: EmotionModel, mean: FloatArray, dataset: Dataset, name: str) -> None:
     """Write the model folder of the package."""
     some = training_sample(config, dataset, N_CALIBRATED)
-    with paths.writing(paths.bundled_model_dir().parent / name) as target:
+    with paths.writing(paths.bundled_model_dir(name)) as target:
         write_weights(model, target, config.window_samples)
         write_int8(
             target / checkpoint.GRAPH, target / checkpoint.INT8_GRAPH, np.concatenate(clean_windows(dataset, some))
         )
         adaptation_file.write(target, mean)
         checkpoint.write(target, config, card.render(config))
+
+
+def shown(record: Mapping[str, Any], n_answers: int) -> dict[str, Any]:
+    """Return the figures that stand in the model folder."""
+    plain = record["without adaptation"]
+    figures: dict[str, Any] = {
+        "protocol": "speaker-independent folds over all corpora of this recipe; UAR among a corpus's labels",
+        "answers": n_answers,
+        "UAR": plain["ravdess" if "ravdess" in plain else "crema-d"]["mean of folds"],
+    }
+    for key in ("without adaptation", "adapted by speaker"):
+        figures |= {f"UAR on {corpus}, {key}": x["mean of folds"] for corpus, x in record[key].items()}
+    return figures
+
+
+def measured(labels: Sequence[str], runs: Mapping[str, Sequence[Path]], folds: Sequence[Tested]) -> dict[str, Any]:
+    """Return what the record of the bundled model says of its folds, of the averages and of each seed alone."""
+    n_seeds = len(next(iter(runs.values())))
+    record: dict[str, Any] = {
+        "protocol": f"{len(folds)} folds by speaker, {n_seeds} seed(s) averaged; adapted: to all recordings of each "
+        f"test speaker, without labels, shrinkage {SHRINKAGE:g} windows",
+        "without adaptation": fold_figures(labels, folds, None),
+        "adapted by speaker": fold_figures(labels, folds, SHRINKAGE),
+    }
+    return record | ({"seeds": seed_figures(labels, runs, folds)} if n_seeds > 1 else {})
 
 
 def main() -> None:
@@ -323,44 +375,29 @@ def main() -> None:
     parser.add_argument("models", nargs="+", help="names of the stored models that all speakers trained, one a seed")
     parser.add_argument("--data", action="append", required=True, help="the corpora of the training")
     parser.add_argument("--noises", type=Path, help="folder of recordings whose names begin with noise-; without: none")
+    parser.add_argument("--folds-only", action="store_true", help="fit the temperature without left-out corpora")
     given = parser.parse_args()
     torch.set_num_threads(1)
     dataset = load_dataset(given.data)
     runs = folders_by_fold(given.folds)
     folds = [side_of(folders, dataset) for folders in runs.values()]
     config, model, mean = complete(given.name, [checkpoint.find(m) for m in given.models], dataset, given.noises)
-    labels = config.labels
-    temperature = temperature_of(labels, folds)
-    record = {
-        "protocol": f"{len(folds)} folds by speaker, {len(given.models)} seeds averaged; adapted: to all recordings of "
-        f"each test speaker, without labels, shrinkage {SHRINKAGE:g} windows",
-        "without adaptation": fold_figures(labels, folds, None),
-        "adapted by speaker": fold_figures(labels, folds, SHRINKAGE),
-        "temperature": temperature,
-        "ECE": calibration(labels, folds, temperature),
-    }
-    if len(given.models) > 1:
-        record["seeds"] = seed_figures(labels, runs, folds)
-    shown = {
-        "protocol": "speaker-independent folds over all corpora of this recipe; UAR among a corpus's labels",
-        "answers": sum(len(fold.utterances) for fold in folds),
-        "UAR": record["without adaptation"]["ravdess" if "calm" in labels else "crema-d"]["mean of folds"],
-    }
-    for key in ("without adaptation", "adapted by speaker"):
-        shown |= {f"UAR on {corpus}, {key}": x["mean of folds"] for corpus, x in record[key].items()}
-    shown |= {f"ECE on {corpus}": error for corpus, error in record["ECE"].items()}
+    record = measured(config.labels, runs, folds)
+    tested = [utterance for fold in folds for utterance in fold.utterances]
     config = replace(
         config,
-        temperature=temperature,
-        figures=shown,
+        figures=shown(record, len(tested)),
         int8=True,
         adaptation={"shrinkage": SHRINKAGE},
         speech_threshold=SPEECH_THRESHOLD,
     )
     write(config, model, mean, dataset, given.name)
-    stored = checkpoint.read(paths.bundled_model_dir().parent / given.name)
+    stored = checkpoint.read(paths.bundled_model_dir(given.name))
     keep(RECORDS / f"bundled-{given.name}.json", record | {"training": stored.training, "sha256": stored.sha256})
-    print(json.dumps(shown, indent=1))
+    logits = np.concatenate([fold.logits() for fold in folds])
+    calibration.write(calibration.LOGITS / given.name / "folds.csv", tested, config.labels, logits)
+    calibrated = calibration.calibrate(given.name, given.folds_only)
+    print(json.dumps(dict(config.figures) | calibrated, indent=1))
 
 
 if __name__ == "__main__":

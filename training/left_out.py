@@ -1,15 +1,17 @@
 """Accuracy on corpora that a recipe was trained without, as it is and adapted to the corpus's unlabelled recordings.
 
-    python training/left_out.py tess=D/tess=default-all-0,default-all-1 emodb=D/emodb=no-emodb-0,no-emodb-1 --data ...
+    python training/left_out.py default tess=D/tess=default-all-0,default-all-1 emodb=D/emodb=no-emodb-0,... --data ...
 
-Each argument names a corpus, its folder and the stored models that did not see it, one a seed, which are averaged.
-``--data`` are the corpora of the
-trainings, for the mean of the training data. Writes ``training/records/left-out-corpora.json``.
+The name of the bundled model comes first. Each further argument names a corpus, its folder and the stored models that
+did not see it, one a seed, which are averaged. ``--data`` are the corpora of the trainings, for the mean of the
+training data. Writes ``training/records/left-out-NAME.json``, and the logits to
+``training/records/logits/NAME/no-CORPUS.csv``.
 """
 
 import argparse
 from typing import Any
 
+import calibration
 import torch
 from bundle import RECORDS, SHRINKAGE, figures_of, side_of
 from compare import keep
@@ -20,6 +22,7 @@ from audio_emotion.training.dataset import load_dataset
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", help="of the model in the package")
     parser.add_argument("corpora", nargs="+", metavar="CORPUS=FOLDER=MODEL[,MODEL...]")
     parser.add_argument("--data", action="append", required=True, help="the corpora of the trainings")
     given = parser.parse_args()
@@ -31,7 +34,9 @@ def main() -> None:
         models = [checkpoint.find(name) for name in names.split(",")]
         side = side_of(models, dataset, load_dataset([f"{corpus}={folder}"], for_training=False))
         labels = checkpoint.read_config(models[0]).labels
-        plain = figures_of(labels, side.utterances, side.logits())[corpus]
+        logits = side.logits()
+        calibration.write(calibration.LOGITS / given.name / f"no-{corpus}.csv", side.utterances, labels, logits)
+        plain = figures_of(labels, side.utterances, logits)[corpus]
         adapted = figures_of(labels, side.utterances, side.logits(SHRINKAGE, by="corpus"))[corpus]
         found[corpus] = {
             "seeds averaged": len(models),
@@ -45,7 +50,7 @@ def main() -> None:
         }
         print(corpus, found[corpus], flush=True)
     protocol = f"adapted: to all unlabelled recordings of the corpus or speaker, shrinkage {SHRINKAGE:g} windows"
-    keep(RECORDS / "left-out-corpora.json", {"protocol": protocol, "corpora": found})
+    keep(RECORDS / f"left-out-{given.name}.json", {"protocol": protocol, "corpora": found})
 
 
 if __name__ == "__main__":

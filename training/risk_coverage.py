@@ -1,19 +1,11 @@
 """Which --min-confidence to choose for which risk, from the answers to corpora that a model was not trained on.
 
-    python training/risk_coverage.py emodb=records/left-out/emodb.csv savee=records/left-out/savee.csv ...
-
-Each file has the test set of a model that was trained without that corpus: columns ``file``, ``label`` and one for
-each label of the model with the logarithm of its score, as ``compare.py`` writes them. Coverage is the share of
-recordings whose best score reaches the threshold, risk the share of those that are wrong. Calm counts as neutral where
-the corpus has no calm. Every corpus counts alike in the means. Writes training/records/risk-coverage.json, whose table
-``model_card.py`` puts into the model card.
+Coverage is the share of recordings whose best score reaches the threshold, risk the share of those that are wrong.
+Every corpus counts alike in the means. ``calibration.py`` writes the record; ``model_card.py`` puts its tables into the
+model card.
 """
 
-import argparse
-import csv
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,24 +13,10 @@ import numpy.typing as npt
 
 from audio_emotion.evaluation import metrics
 
-RECORD = Path(__file__).parent / "records" / "risk-coverage.json"
 THRESHOLDS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 RISKS = (0.4, 0.3, 0.2, 0.1)
 
 Floats = npt.NDArray[np.float64]
-
-
-def read(path: Path) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return the best score of each recording, and whether it is right, (n,) each."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    labels = [name for name in rows[0] if name not in ("file", "label")]
-    scores = np.exp([[float(row[label]) for label in labels] for row in rows])
-    targets = [row["label"] for row in rows]
-    answers = [labels[i] for i in scores.argmax(axis=1)]
-    if "calm" not in targets:
-        answers = ["neutral" if answer == "calm" else answer for answer in answers]
-    return scores.max(axis=1), np.array([a == t for a, t in zip(answers, targets, strict=True)])
 
 
 def curve(best: Floats, correct: npt.NDArray[np.bool_], thresholds: Sequence[float]) -> tuple[Floats, Floats]:
@@ -88,15 +66,3 @@ def table(record: Mapping[str, Any]) -> str:
     start = f"Without it, {record['risk'][0]:.0%} of the answers are wrong"
     sources = ", ".join(f"{name} ({c['recordings']:,})" for name, c in record["corpora"].items())
     return "\n".join([f"{start}: on {sources}, each by a model trained without that corpus.", "", *rows])
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="+", metavar="CORPUS=CSV")
-    pairs = [given.partition("=") for given in parser.parse_args().files]
-    record = study({name: read(Path(path)) for name, _, path in pairs})
-    RECORD.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
-
-
-if __name__ == "__main__":
-    main()

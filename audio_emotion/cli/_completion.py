@@ -35,7 +35,9 @@ def models(incomplete: str) -> list[str]:
 
 def own_models(incomplete: str) -> list[str]:
     """Complete the names of the user's own models."""
-    return models(incomplete)[1:] if "default".startswith(incomplete) else models(incomplete)
+    from audio_emotion.models.checkpoint import BUNDLED
+
+    return [name for name in models(incomplete) if name not in BUNDLED]
 
 
 def corpora(incomplete: str) -> list[str]:

@@ -14,7 +14,7 @@ from audio_emotion.cli._app import NOTHING_DONE, Command, Section, command
 from audio_emotion.cli._messages import note, say
 from audio_emotion.core import paths
 from audio_emotion.core.errors import ModelError, UsageError
-from audio_emotion.models import checkpoint
+from audio_emotion.models import checkpoint, licences
 
 _OVERVIEW = """
     audio-emotion models list
@@ -65,7 +65,7 @@ _EXAMPLES = {
 Named = Annotated[
     str | None,
     typer.Argument(
-        help="Name of a stored model, or a model folder. Without it: the default model.",
+        help="Name of a model, as in `models list`, or a model folder. Without it: the default model.",
         metavar="[NAME]",
         autocompletion=_completion.models,
     ),
@@ -91,7 +91,7 @@ def list_models(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.", rich_help_panel="Output")] = False,
 ) -> None:
-    """List the available models: name, architecture, accuracy, folder, and which one is the default."""
+    """List the available models: name, architecture, accuracy, commercial use, folder, and which one is the default."""
     if architectures and as_json:
         raise UsageError("--json cannot be used with --architectures; remove one of them")
     if architectures:
@@ -104,8 +104,9 @@ def list_models(
     rows = []
     for row in found:
         taken = ["the default"] if row["default"] else []
-        rows.append([row["name"], row["architecture"], _figures(row["figures"]), row["folder"], *taken])
-    _print_table(("name", "architecture", "accuracy", "folder"), rows)
+        terms = licences.commercial_use(row["licence"])
+        rows.append([row["name"], row["architecture"], _figures(row["figures"]), terms, row["folder"], *taken])
+    _print_table(("name", "architecture", "accuracy", "licence", "folder"), rows)
 
 
 def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -134,7 +135,14 @@ def _stored() -> "list[dict[str, Any]]":
         except ModelError as error:
             say(str(error))
             continue
-        content = {"architecture": config.architecture, "figures": dict(config.figures), "folder": str(folder)}
+        licence = str(config.training.get("licence", "unknown"))
+        content = {
+            "architecture": config.architecture,
+            "figures": dict(config.figures),
+            "licence": licence,
+            "commercial_use": licences.allows_commercial_use(licence),
+            "folder": str(folder),
+        }
         found.append({"name": name, **content, "default": name == default})
     return found
 
@@ -189,7 +197,7 @@ def show(
             "graph": config.graph,
             "trained on": f"{', '.join(training.get('corpora', ['unknown']))} ({len(speakers)} speakers)",
             **_adapted(config.adaptation),
-            "licence": training.get("licence", "unknown"),
+            **_licence(str(training.get("licence", "unknown"))),
             "created with": f"audio-emotion {config.package_version}",
             "folder": folder,
         }
@@ -200,6 +208,15 @@ def show(
     checkpoint.read(folder)  # says which file is damaged
     if not as_json:
         print(f"{'files:':{width}}checksums match")
+
+
+def _licence(licence: str) -> dict[str, str]:
+    """Return a model's licence and what it means, as rows."""
+    return {
+        "licence": licence,
+        "in short": licences.commercial_use(licence),
+        **{f"- {part}": licences.terms(part) for part in licences.parts(licence)},
+    }
 
 
 def _adapted(adaptation: Mapping[str, Any]) -> dict[str, str]:
@@ -222,7 +239,7 @@ def default(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="The new default model; 'default' is the bundled model. Without it: print the current one.",
+            help="The new default model: a name in `models list`. Without it: print the current one.",
             metavar="[NAME]",
             autocompletion=_completion.models,
         ),
@@ -256,7 +273,7 @@ def remove(
     checkpoint.remove(name)
     note(f"{folder} removed")
     if was_chosen and not paths.chosen_model_file().is_file():
-        note("it was the default model; the bundled model is now the default")
+        note("it was the default model; the bundled model `default` is now the default")
 
 
 def _can_ask() -> bool:

@@ -102,9 +102,9 @@ def corpus_root() -> Path:
         return Path(override).expanduser() if override else corpora_dir()
 
 
-def bundled_model_dir() -> Path:
-    """Return the folder of the model that comes with the package."""
-    return _PACKAGE / "weights" / "default"
+def bundled_model_dir(name: str = "default") -> Path:
+    """Return the folder of a model that comes with the package."""
+    return _PACKAGE / "weights" / name
 
 
 def pretrained_weights(name: str) -> Path:

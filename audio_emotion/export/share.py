@@ -15,7 +15,7 @@ from audio_emotion.core.errors import AudioEmotionError, ModelError, StorageErro
 from audio_emotion.export import hub
 from audio_emotion.inference.loading import load_model
 from audio_emotion.models import card, checkpoint
-from audio_emotion.models.checkpoint import ADAPTATION, CARD, CONFIG, DEFAULT, GRAPH, INT8_GRAPH, TENSORS, ModelConfig
+from audio_emotion.models.checkpoint import ADAPTATION, BUNDLED, CARD, CONFIG, GRAPH, INT8_GRAPH, TENSORS, ModelConfig
 
 FILES = (CONFIG, TENSORS, GRAPH, INT8_GRAPH, ADAPTATION, CARD)
 """All files of a model folder; other files next to them are not copied."""
@@ -55,7 +55,7 @@ def push(name: str, target: str, *, replace: bool = False, private: bool = True)
     """
     source = checkpoint.find(name)
     config = checkpoint.read(source)
-    called = config.name if name == DEFAULT else source.resolve().name
+    called = config.name if name in BUNDLED else source.resolve().name
     files = _files(source, config)
     if target.startswith(hub.SCHEME):
         return hub.push(hub.Address.parse(target), files, f"{called}, {config.architecture}", private)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from audio_emotion.models import licences
 from audio_emotion.models.checkpoint import ModelConfig
 
 
@@ -27,6 +28,7 @@ def render(config: ModelConfig) -> str:
             f"Corpora: {', '.join(training['corpora'])}. Split: {training['split']}. "
             f"Training speakers: {', '.join(training['speakers']['train'])}.",
             f"Licence of the weights, as of the recordings: {training['licence']}.",
+            *_terms(str(training["licence"])),
             *_made_from(training.get("from")),
             *_adapted_from(config.adaptation),
             "",
@@ -63,6 +65,11 @@ def _licence(name: str) -> list[str]:
     if name in known or (name.startswith("CC-") and " " not in name):
         return [f"license: {known.get(name, name.lower())}"]
     return ["license: other", f"license_name: {name.lower().replace(' ', '-')}"]
+
+
+def _terms(licence: str) -> list[str]:
+    """Return what a licence means, as a list."""
+    return ["", *(f"- {part}: {licences.terms(part)}." for part in licences.parts(licence))]
 
 
 def _made_from(origin: Mapping[str, Any] | None) -> list[str]:

@@ -22,8 +22,9 @@ from audio_emotion.core.schema import HIGHEST, choice, number, problems, within
 CONFIG, TENSORS, CARD = "config.json", "model.safetensors", "README.md"
 GRAPH, INT8_GRAPH = "model.onnx", "model.int8.onnx"
 ADAPTATION = "adaptation.safetensors"
-DEFAULT = "default"
-"""Name of the model that comes with the package."""
+DEFAULT, OPEN = "default", "open"
+BUNDLED = (DEFAULT, OPEN)
+"""Names of the models that come with the package: their folders in ``audio_emotion/weights``."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,15 +86,15 @@ class ModelConfig:
 
 
 def find(name_or_path: str) -> Path:
-    """Return the folder of a model: ``default``, the name of a stored one, or a path.
+    """Return the folder of a model: the name of a bundled one, the name of a stored one, or a path.
 
     Raises:
         ModelError: there is none.
         NoHomeError: there is no folder for models.
     """
     path = Path(name_or_path)
-    if name_or_path == DEFAULT:
-        return paths.bundled_model_dir()
+    if name_or_path in BUNDLED:
+        return paths.bundled_model_dir(name_or_path)
     models = _models_dir()
     if models and path.name == name_or_path and (models / path).is_dir():
         return models / path
@@ -110,20 +111,21 @@ def new_folder(name: str) -> Path:
     """Return the folder that a model of this name is stored in.
 
     Raises:
-        UsageError: the name is the bundled model's, or not one for a folder.
+        UsageError: the name is a bundled model's, or not one for a folder.
     """
-    if name == DEFAULT or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+    if name in BUNDLED or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise UsageError(
-            f"{name!r} cannot name a model; use letters, digits, '.', '_' and '-' (and {DEFAULT!r} is the bundled one)"
+            f"{name!r} cannot name a model; use letters, digits, '.', '_' and '-', and not the name of a bundled model "
+            f"({', '.join(BUNDLED)})"
         )
     return paths.models_dir() / name
 
 
 def stored() -> tuple[str, ...]:
-    """Return the names of all available models, the bundled one first."""
+    """Return the names of all available models, the bundled ones first."""
     folder = _models_dir()
     own = sorted(p.name for p in folder.iterdir() if (p / CONFIG).is_file()) if folder and folder.is_dir() else []
-    return (DEFAULT, *(name for name in own if not name.startswith(".")))
+    return (*BUNDLED, *(name for name in own if not name.startswith(".") and name not in BUNDLED))
 
 
 def _models_dir() -> Path | None:
@@ -183,11 +185,11 @@ def own(name: str) -> Path:
     """Return the folder of a model of the user's, whole or damaged.
 
     Raises:
-        UsageError: it is the bundled one.
+        UsageError: it is a bundled one.
         ModelError: no such model is stored.
     """
-    if name == DEFAULT:
-        raise UsageError(f"{DEFAULT!r} is the bundled model, which belongs to the package; name one of your own")
+    if name in BUNDLED:
+        raise UsageError(f"{name!r} is a bundled model, which belongs to the package; name one of your own")
     folder = paths.models_dir() / name
     if Path(name).name != name or not folder.is_dir():
         raise ModelError(f"no model {name!r} is stored; there are: {', '.join(stored())}")
@@ -198,7 +200,7 @@ def remove(name: str) -> None:
     """Remove one of the user's models; if it was set with :func:`choose`, ``default`` is used again.
 
     Raises:
-        UsageError: it is the bundled one.
+        UsageError: it is a bundled one.
         ModelError: no such model is stored, or the choice cannot be read.
         StorageError: it cannot be removed; it is still there as a whole.
     """

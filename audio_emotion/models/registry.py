@@ -25,7 +25,7 @@ class Entry:
         window_s: seconds that it reads at once, likewise.
         graph: what its ONNX graph takes: ``waveform``, or ``features``, where librosa makes them first.
         reads: its input in words.
-        pretrained_licence: of the weights that a new network begins with, where it does.
+        pretrained_licence: of the weights that a new network begins with, or that its frontend has.
         n_parameters: how many it has, at its own sizes and with eight labels; 0: as many as its checkpoint.
     """
 
@@ -267,7 +267,7 @@ register(
         frontend="WhisperTiny",
         source="Radford et al. 2022, Whisper tiny's encoder as Smart Turn 3.2 tuned it, frozen",
         reads="frames of a frozen encoder of 4.8 million parameters, 384 × 75",
-        pretrained_licence="BSD-2-Clause",
+        pretrained_licence="BSD-2-Clause AND MIT",
         n_parameters=396_872,
     ),
 )

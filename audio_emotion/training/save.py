@@ -55,7 +55,8 @@ def _temperature(model: EmotionModel, validation: Subset, config: TrainConfig, d
 def _describe(job: TrainJob, model: EmotionModel, history: Sequence[Epoch], transfer: Transfer | None) -> ModelConfig:
     """Describe a model, but for its temperature."""
     config, split, labels = job.config, job.split, job.dataset.labels
-    pretrained = entry(config.architecture).pretrained_licence if model.sizes.get("pretrained") else ""
+    has_others = model.sizes.get("pretrained") or getattr(model.frontend, "stored", False)  # a frozen encoder
+    pretrained = entry(config.architecture).pretrained_licence if has_others else ""
     training = {
         "corpora": list(job.dataset.corpus.names),
         "licence": base_model.joined(job.dataset.corpus.licence, pretrained),

@@ -97,7 +97,7 @@ def test_names_are_completed(complete: Complete):
     assert complete("models", "pu") == ["push", "pull"]
     assert complete("infer", "--timel") == ["--timeline"]
     assert complete("infer", "--model", "m") == ["mine"]
-    assert complete("infer", "--model", "") == ["default", "mine"]
+    assert complete("infer", "--model", "") == ["default", "open", "mine"]
     assert complete("models", "remove", "") == ["mine"]
     assert complete("models", "show", "d") == ["default"]
     assert complete("evaluate", "x", "--device", "c") == ["cpu", "cuda"]

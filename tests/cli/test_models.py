@@ -59,17 +59,20 @@ def test_every_architecture_is_listed_with_its_size_input_source_and_figures(
 
 
 def test_models_are_listed_with_their_figures_and_which_is_taken(mine: Path):
-    architecture, figures, folder, taken = listed()["default"]
+    architecture, figures, terms, folder, taken = listed()["default"]
     assert architecture == "whisper-tiny"
     assert figures.startswith("UAR ")
+    assert terms == "no commercial use"
+    assert listed()["open"][2] == "commercial use allowed"
     assert Path(folder).is_dir()
     assert taken == "the default"
     models("default", "mine")
-    assert [len(row) for row in listed().values()] == [3, 4]
+    assert [len(row) for row in listed().values()] == [4, 4, 5]
     told = json.loads(models("list", "--json"))
-    assert [(one["name"], one["default"]) for one in told] == [("default", False), ("mine", True)]
-    assert told[1]["folder"] == str(mine)
-    assert told[1]["figures"]["UAR"] > 0.5
+    assert [(one["name"], one["default"]) for one in told] == [("default", False), ("open", False), ("mine", True)]
+    assert [one["commercial_use"] for one in told] == [False, True, False]
+    assert told[2]["folder"] == str(mine)
+    assert told[2]["figures"]["UAR"] > 0.5
 
 
 def test_a_terminal_gets_columns_below_headings(mine: Path, monkeypatch: pytest.MonkeyPatch, capsys):
@@ -122,7 +125,7 @@ def test_the_default_is_what_infer_takes(mine: Path):
     assert (models("default"), taken()) == ("default\n", "whisper-tiny")
     assert models("default", "mine") == "mine\n"
     assert (models("default"), taken(), taken("--model", "default")) == ("mine\n", "chosen", "whisper-tiny")
-    refused(1, "no model 'none' is stored; there are: default, mine", "default", "none")
+    refused(1, "no model 'none' is stored; there are: default, open, mine", "default", "none")
     assert models("default", "default") == "default\n"
     assert not paths.chosen_model_file().exists()
 
@@ -140,7 +143,8 @@ def test_a_default_that_is_gone_is_told(mine: Path):
 def test_remove_asks_and_never_takes_the_bundled_one(mine: Path, monkeypatch: pytest.MonkeyPatch):
     models("default", "mine")
     refused(2, "cannot prompt for confirmation", "remove", "mine")
-    refused(2, "'default' is the bundled model", "remove", "default", "--yes")
+    refused(2, "'default' is a bundled model", "remove", "default", "--yes")
+    refused(2, "'open' is a bundled model", "remove", "open", "--yes")
     refused(1, "no model '../models' is stored", "remove", "../models", "--yes")
     refused(1, "no model 'none' is stored", "remove", "none", "--yes")
     choice = paths.chosen_model_file().read_bytes()
@@ -154,7 +158,7 @@ def test_remove_asks_and_never_takes_the_bundled_one(mine: Path, monkeypatch: py
     (mine / "config.json").unlink()  # a damaged one can go too
     gone = run("models", "remove", "mine", answer="y\n")
     assert gone.exit_code == 0
-    assert "the bundled model is now" in gone.stderr
+    assert "the bundled model `default` is now" in gone.stderr
     assert (checkpoint.default_model(), list(mine.parent.iterdir())) == ("default", [])
 
 
@@ -173,8 +177,8 @@ def test_push_and_pull_by_a_hub_that_the_environment_names(mine: Path, monkeypat
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     with serving() as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.address)
-        assert models("push", "mine", "hf://somebody/open", "--public").startswith(f"{hub.address}/somebody/open")
-        assert not hub.is_private["somebody/open"]
-        assert "--model open\n" in models("pull", "hf://somebody/open")
+        assert models("push", "mine", "hf://somebody/free", "--public").startswith(f"{hub.address}/somebody/free")
+        assert not hub.is_private["somebody/free"]
+        assert "--model free\n" in models("pull", "hf://somebody/free")
         refused(1, "hf://somebody/absent: cannot be read", "pull", "hf://somebody/absent")
-    assert checkpoint.stored() == ("default", "mine", "open")
+    assert checkpoint.stored() == ("default", "open", "free", "mine")

@@ -37,7 +37,7 @@ def test_a_model_goes_to_a_folder_and_comes_back(shared: Path, home: Path):
     assert (shared / "README.md").read_text().startswith("---\nlicense: other\nlicense_name: cc-by-nc-sa-4.0-and-odbl")
     pulled = pull(str(shared), "mine")
     assert (pulled.name, pulled.folder, pulled.left_out) == ("mine", home / "models" / "mine", ())
-    assert stored() == ("default", "mine")
+    assert stored() == ("default", "open", "mine")
     mine, bundled = (load_model(name, "cpu").predict(SAMPLE) for name in ("mine", "default"))
     assert mine == bundled
 
@@ -90,7 +90,7 @@ def test_a_pickle_that_is_called_as_weights_is_refused(shared: Path, file: str):
     seal(shared, file)
     with pytest.raises(ModelError, match=r"(not a readable weight file|cannot load this graph).*nothing was stored"):
         pull(str(shared), "mine")
-    assert stored() == ("default",)
+    assert stored() == ("default", "open")
 
 
 @pytest.mark.parametrize("change", ["altered", "missing weights", "no description", "other labels"])
@@ -108,7 +108,7 @@ def test_what_is_damaged_is_not_stored_and_named_by_its_source(shared: Path, hom
         pull(str(shared), "mine")
     assert str(raised.value).startswith(str(shared))
     assert str(home) not in str(raised.value)
-    assert stored() == ("default",)
+    assert stored() == ("default", "open")
     assert not (home / "models").exists() or not list((home / "models").iterdir())
 
 
@@ -140,4 +140,4 @@ def test_a_link_out_of_the_folder_is_not_followed(shared: Path, tmp_path: Path, 
     (shared / "README.md").symlink_to(tmp_path / "secret")
     with pytest.raises(ModelError, match="is a link to a file outside the model folder; copy the file there"):
         pull(str(shared), "mine")
-    assert stored() == ("default",)
+    assert stored() == ("default", "open")

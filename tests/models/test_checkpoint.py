@@ -120,7 +120,7 @@ def test_without_a_home_directory_there_is_the_bundled_model(monkeypatch: pytest
         raise NoHomeError("no home directory; set AUDIO_EMOTION_HOME")
 
     monkeypatch.setattr(paths, "home", absent)
-    assert checkpoint.stored() == ("default",)
+    assert checkpoint.stored() == ("default", "open")
     assert checkpoint.default_model() == "default"
     assert checkpoint.find("default") == paths.bundled_model_dir()
     assert checkpoint.find(str(paths.bundled_model_dir())) == paths.bundled_model_dir()

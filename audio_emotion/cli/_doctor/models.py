@@ -50,7 +50,7 @@ def _model(name: str, needed: bool) -> Finding:
         config = checkpoint.read(folder)
     except ModelError as error:
         again = "train or pull it again, or run: audio-emotion models remove " + name
-        fix = REINSTALL if name == checkpoint.DEFAULT else again
+        fix = REINSTALL if name in checkpoint.BUNDLED else again
         return Finding("models", name, "fail", f"{name}: {error}{taken}", fix, needed)
     size = sum((folder / file).stat().st_size for file in config.weight_files) / 2**20
     message = f"{name}: {config.architecture}, {size:.1f} MiB, checksums match{taken}"
