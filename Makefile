@@ -12,7 +12,7 @@ demo: .demo/ready
 	touch $@
 
 test: .venv/ready
-	scripts/poetry run pytest
+	scripts/poetry run pytest $(PYTEST)
 
 .venv/ready: poetry.lock pyproject.toml
 	scripts/poetry install --no-interaction --quiet

@@ -138,6 +138,7 @@ def test_every_link_leads_to_a_file():
                 assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
 
 
+@pytest.mark.slow  # `make docs` builds the site too
 def test_the_site_is_built_without_a_warning_and_fetches_nothing(tmp_path: Path):
     pytest.importorskip("mkdocs")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]

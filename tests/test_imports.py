@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ NEVER = {
 }
 
 
+@cache
 def imports() -> set[tuple[str, str, str]]:
     """Return every (module, its room, imported room) of the package."""
     found = set()

@@ -7,8 +7,10 @@ import tomllib
 from functools import cache
 
 import pytest
+from typer.testing import CliRunner
 
 import audio_emotion
+from audio_emotion.cli import app
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -27,15 +29,15 @@ def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch):
             exec(compile(code, "README.md", "exec"), {})
 
 
-def test_every_command_and_option_exists(cli):
+def test_every_command_and_option_exists():
     commands = [line for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
     ours = [shlex.split(line, comments=True) for line in commands if line.startswith("audio-emotion ")]
     assert ours
 
     @cache
     def help_of(*command: str) -> str:
-        result = cli(*command, "--help", COLUMNS="300")
-        return result.stdout if result.returncode == 0 else ""
+        result = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "300"}, prog_name="audio-emotion")
+        return result.stdout if result.exit_code == 0 else ""
 
     for words in ours:
         path = []
