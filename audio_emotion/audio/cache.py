@@ -70,6 +70,7 @@ def trim(limit_bytes: int = LIMIT_BYTES, in_use: Collection[Path] = ()) -> None:
             with suppress(OSError):
                 left.unlink()
     entries = []
+    # `load` touches an entry when it reads it, so the modification time is the time of the last use.
     for entry in folder.glob("*.npy"):
         try:  # entries in use count, so that others make room for them
             entries.append((entry.stat().st_mtime, entry.stat().st_size, entry))

@@ -163,6 +163,8 @@ class _Clock:
             if frame.pts is not None:
                 at = round((frame.pts * float(time_base) - float(self.origin)) * rate)
             expected = self.position if rate == self.rate else round(self.position / self.rate * rate)
+        # expected   ======|                  where the frame would follow the last one
+        # at                   |hole |=====    where its time stamp puts it
         hole = at - expected if is_timed and at is not None else 0
         if abs(hole) <= HOLE_S * rate:
             hole = 0
@@ -285,6 +287,7 @@ def _frames(container: Any, stream: Any, name: str) -> Iterator[Any]:
                 held.append(frame)
         except av.FFmpegError:
             n_damaged += 1
+        # Until then nothing is returned, so that an encrypted stream is refused as a whole.
         if n_frames + n_damaged >= _TRIAL:
             _check_sound(n_frames, n_damaged, name)
             yield from held

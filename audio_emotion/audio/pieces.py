@@ -111,6 +111,7 @@ def _behind_tags(file: BinaryIO | FileIO, size: int) -> int:
         if head[:3] != b"ID3" or len(head) < 10:
             break
         # the size has seven bits in each of four bytes; a footer of ten bytes may follow
+        # bits   0aaaaaaa 0bbbbbbb 0ccccccc 0ddddddd     the top bit of each byte is 0
         n_bytes = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
         at += 10 + n_bytes + (10 if head[5] & 0x10 else 0)
         file.seek(at)
@@ -138,6 +139,7 @@ def _iff_starts(file: BinaryIO | FileIO, first: int) -> list[int]:
         (n_bytes,) = struct.unpack(">I" if head[:4] == b"FORM" else "<I", head[4:8])
         if head[:4] == b"RF64" and head[12:16] == b"ds64" and len(head) == 28:
             (n_bytes,) = struct.unpack("<Q", head[20:])
+        # The size does not count itself and the name before it (8 bytes), nor a padding byte at the end.
         following = starts[-1] + 8 + n_bytes + n_bytes % 2
         if following > 2**62:
             break
@@ -204,6 +206,7 @@ def _ogg_starts(file: BinaryIO | FileIO, first: int) -> list[int]:
         if len(page) < _PAGE.size:
             break
         n_segments = page[_PAGE.size - 1]
+        # page   | head | table of n_segments sizes | segments |      its end is the sum of all three
         behind = at + _PAGE.size + n_segments + sum(page[_PAGE.size : _PAGE.size + n_segments])
     if starts and starts[0] != first:
         starts[0] = first  # the beginning is damaged: leave it to the decoder
@@ -240,6 +243,9 @@ def _occurrences(file: BinaryIO | FileIO, pattern: bytes, first: int) -> Iterato
         block = file.read(_BLOCK)
         if not block:
             return
+        # A pattern may lie across two blocks, so the last bytes of a block are searched again with the next:
+        # blocks    |..........OggS|..|
+        # tail               |...|
         content = tail + block
         place = content.find(pattern)
         while place >= 0:

@@ -83,6 +83,8 @@ class Recording:
         wanted = None if part.end is None else max(1, round((part.end - part.start) * sampling_rate))
         n_samples = 0
         for rate, samples in self._resampled(sampling_rate, part):
+            # blocks   |------|------|------|
+            # wanted   |----------------|           the last block is cut where `part` ends
             kept = samples if wanted is None else samples[: wanted - n_samples]
             n_samples += len(kept)
             if len(kept):
@@ -166,6 +168,8 @@ class Recording:
                     pass
                 decoder.close()
                 decoder = FfmpegDecoder(piece, self.name, self._number(stream))  # type: ignore[arg-type]
+            # libsndfile                |=========x            stopped by damage, or by a wrong header
+            # FFmpeg goes on there                 |=======    `n_frames` after `start`
             yield from decoder.frames(start + n_frames / rate)
         except AudioError:
             if not n_frames:

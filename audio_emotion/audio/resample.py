@@ -68,6 +68,7 @@ def _as_floats(frames: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return floats as they are, and integers with their type's full scale at ±1."""
     if frames.dtype.kind == "f":
         return frames
+    # Unsigned samples have their zero in the middle of the range: 128 of 0 to 255.
     scale = 2.0 ** (8 * frames.dtype.itemsize - 1)
     return np.asarray((frames - (scale if frames.dtype.kind == "u" else 0.0)) / scale)
 
@@ -161,6 +162,7 @@ class Downmix:
         if len(self._channels) != n_channels:
             self._mix, self._channels, self._instead = 0.0, np.zeros(n_channels), None
         floats = _as_floats(frames)
+        # Older sound counts less and less: after one half-life its energy counts half.
         kept = 0.5 ** (len(samples) / _HALF_LIFE)
         self._mix = self._mix * kept + float(np.einsum("i,i->", samples, samples, dtype=np.float64))
         self._channels = self._channels * kept + np.einsum("ij,ij->j", floats, floats, dtype=np.float64)
@@ -168,6 +170,8 @@ class Downmix:
         energy = float(self._channels[loudest])
         if energy < _INAUDIBLE * min(len(samples), _HALF_LIFE):
             return
+        # Hysteresis: the mean is given up at 20 dB below the loudest channel, and used again at 14 dB,
+        # so that sound near the limit does not switch back and forth.
         if self._mix * (_CANCELS if self._instead is None else _RECOVERS) > energy:
             self._instead = None
         elif self._instead is None or self._channels[self._instead - 1] * 4 < energy:  # no change between equals
@@ -195,6 +199,7 @@ class Resampler:
         rest = np.empty(0, np.float32)
         if self._stream is not None:
             rest = self._stream.resample_chunk(rest, last=True)
+        # A source shorter than one output sample would give nothing, and every later step expects a sample.
         return self._given(rest) if len(rest) or self._n_samples else np.zeros(1, np.float32)
 
     def _given(self, samples: FloatArray) -> FloatArray:

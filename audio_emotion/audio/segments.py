@@ -52,10 +52,13 @@ def group_words(words: Iterable[Segment], pause_s: float = PAUSE_S) -> Iterator[
     group: list[Segment] = []
     end = 0.0
     for word in words:
+        # words      |Good| |morning|            |Yes|
+        # end                       ^ end   pause  ^ word.start      a pause of `pause_s` ends the utterance
         same_voice = not group or (word.speaker, word.channel) == (group[-1].speaker, group[-1].channel)
         if group and (not same_voice or word.start - end >= pause_s):
             yield _join(group)
             group = []
+        # Words may overlap or come out of order: the end is the latest end so far, not the end of the last word.
         end = max(end, word.end) if group else word.end
         group.append(word)
     if group:
@@ -80,9 +83,12 @@ def overlap_seconds(segments: Sequence[Segment]) -> list[float]:
     """
     seconds = [0.0] * len(segments)
     for channel in {segment.channel for segment in segments}:
+        # A segment without a channel sounds on every channel, so it overlaps with all of them.
         audible = [s for s in segments if channel is None or s.channel in (None, channel)]
         overlapped = _overlapped_time(audible)
         own = [i for i, segment in enumerate(segments) if segment.channel == channel]
+        # The overlap of a segment is the difference of two running totals, at its end and at its start, so that
+        # thousands of segments take one pass instead of one comparison for each pair.
         bounds = sorted({bound for i in own for bound in (segments[i].start, segments[i].end)})
         at = dict(zip(bounds, _cumulative(overlapped, bounds), strict=True))
         for i in own:
@@ -100,6 +106,7 @@ def _overlapped_time(segments: Sequence[Segment]) -> list[tuple[float, float]]:
         count      1    2  1  0     1   0
         overlapped      |--|
     """
+    # Ends sort before starts at the same time (-1 < 1), so segments that only touch do not overlap.
     events = sorted([(s.start, 1) for s in segments] + [(s.end, -1) for s in segments])
     spans, count = [], 0
     for (time, step), (until, _) in pairwise(events):
@@ -116,5 +123,7 @@ def _cumulative(spans: Sequence[tuple[float, float]], times: Sequence[float]) ->
         while i < len(spans) and spans[i][1] <= time:
             total += spans[i][1] - spans[i][0]
             i += 1
+        # spans   |--0--|   |----1----|
+        # time                   ^            all of span 0, and the part of span 1 before the time
         partial = max(0.0, time - spans[i][0]) if i < len(spans) else 0.0
         yield total + partial

@@ -43,6 +43,7 @@ class SndfileDecoder:
         stated = sound.frames / sound.samplerate if 0 < sound.frames < 2**62 else None
         missing = 0.0
         if stated and self._wav is not None and self._wav.held:
+            # Seconds by the share of bytes: stated / held = all seconds / seconds that are there.
             missing = stated * (self._wav.stated - self._wav.held) / self._wav.held
         counted = stated if sound.format == "FLAC" else None
         return Header(stated, sound.samplerate, sound.channels, missing, counted)

@@ -68,6 +68,7 @@ def speech_mask(windows: FloatArray, sampling_rate: int, gate: bool = True, vad:
 
 def _band_powers(window: FloatArray, sampling_rate: int) -> FloatArray:
     """Return the power in each band of each frame of a window (n_samples,), full scale at 1: (n_frames, n_bands)."""
+    # Sum of `step` neighbours instead of a low-pass filter: at 16 kHz, samples 0 1 | 2 3 | 4 5 become one each.
     step = max(1, round(sampling_rate / _RATE))
     n_frames = len(window) // (step * _FRAME)
     thinned = window[: n_frames * step * _FRAME : step].copy()
@@ -100,7 +101,9 @@ def change_db(window: FloatArray, sampling_rate: int) -> float:
     present = np.sort(power[power > 1e-12])
     if not len(present) or present[-1] < 10 ** (SILENCE_DBFS / 10):
         return 0.0
-    reference = present[-1 - len(present) // 32]  # not the loudest of all: that may be a click
+    # `present` is sorted, so this is the loudest of the quieter 31/32 of the frames.
+    # The loudest frame of all may be a click.
+    reference = present[-1 - len(present) // 32]
     change = _change_between(bands, power, reference, MIN_FRAMES)
     if len(present) <= _BURST_FRAMES:
         return change
@@ -118,6 +121,9 @@ def change_db(window: FloatArray, sampling_rate: int) -> float:
 
 def _change_between(bands: FloatArray, power: FloatArray, reference: float, min_frames: int) -> float:
     """Return the change over the frames (n_frames, n_bands) whose power, (n_frames,), is near the reference."""
+    # One frame that is not loud on either side, so that the first and the last frame have neighbours too:
+    # loud      . # # # . # .
+    # counted       #             only frames whose two neighbours are loud as well
     loud = np.zeros(len(power) + 2, bool)
     loud[1:-1] = power > reference * 10 ** (-_RANGE_DB / 10)
     counted = bands[loud[:-2] & loud[1:-1] & loud[2:]]

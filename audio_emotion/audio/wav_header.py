@@ -52,6 +52,7 @@ def _data(file: BinaryIO | FileIO) -> tuple[int, int]:
         at += _CHUNK.size
         if name == b"data":
             return end - at, size
+        # Chunks start at even positions: a byte of padding follows a chunk of odd length.
         at += size + size % 2
     return 0, 0
 

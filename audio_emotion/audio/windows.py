@@ -1,8 +1,15 @@
 """A sound → the fixed windows that a model reads.
 
-Silence at both ends is trimmed, windows cover the rest, and those without speech are left out. Training, evaluation
-and inference all cut a recording here, so a clip meets the network in one form only. What needs no more than a sound's
-blocks takes them one by one, so memory does not grow with the length of a recording.
+Silence at both ends is trimmed, windows cover the rest, and windows without speech are left out::
+
+    recording  ....|=====================|....     quiet ends are trimmed (:func:`trim`)
+    windows        |--- 0 ---|                     half a window apart (:func:`window_bounds`)
+                        |--- 1 ---|
+                               |--- 2 ---|         the last one ends with the sound
+    short clip     00|=====|00                     padded with zeros on both sides (:func:`pad`)
+
+Training, evaluation and inference all use these functions, so the network sees a clip in the same form everywhere.
+Sound is read block by block where that is possible, so memory does not grow with the length of a recording.
 """
 
 import itertools
@@ -59,6 +66,8 @@ class Levels:
     def trim(self) -> tuple[int, int]:
         """Return (start, end), in samples, of what is left without the quiet at both ends."""
         levels = self.decibels()
+        # Frame k is centred at sample k * hop, so the first loud frame k starts the sound at k * hop,
+        # and the last one ends it at (k + 1) * hop, or with the recording if that is earlier.
         loud = np.flatnonzero(levels > levels.max() - TRIM_DB)
         return int(loud[0]) * _HOP, min(self.n_samples, (int(loud[-1]) + 1) * _HOP)
 
@@ -86,7 +95,9 @@ def loudest_db(samples: FloatArray) -> float:
 
 
 def pad(samples: FloatArray, window_samples: int) -> FloatArray:
-    """Put what is shorter than a window in its middle, with zeros around it."""
+    """Centre a sound that is shorter than a window in it, with zeros on both sides; return others unchanged."""
+    # missing       |--------|          an odd number leaves one zero more behind the sound
+    # result    0000|==sound==|00000
     missing = max(0, window_samples - len(samples))
     return np.pad(samples, (missing // 2, missing - missing // 2)) if missing else samples
 
@@ -94,8 +105,8 @@ def pad(samples: FloatArray, window_samples: int) -> FloatArray:
 def window_bounds(n_samples: int, window_samples: int) -> list[tuple[int, int]]:
     """Return (start, end), in samples, of the windows that cover a sound.
 
-    Each begins half a window after the last; the last one ends where the sound ends. What is not longer than a
-    window is one span by itself.
+    Each window starts half a window after the one before; the last one ends with the sound. A sound that is not
+    longer than a window is a single span.
     """
     # sound     |=======================|
     # windows   |--- 0 ---|                 each begins half a window after the one before,
@@ -118,8 +129,8 @@ def frame(samples: FloatArray, window_samples: int) -> FloatArray:
 def windows_of(samples: FloatArray, window_samples: int) -> FloatArray:
     """Cut an utterance into (n_windows, window_samples), each half a window after the last.
 
-    The quiet at both ends is trimmed. What is shorter than a window stands in its middle with zeros around
-    it; the last window of what is longer ends where the utterance ends.
+    The quiet at both ends is trimmed. A shorter utterance is centred in its window, with zeros around it; the last
+    window of a longer one ends with the utterance.
     """
     start, end = trim(samples)
     return frame(samples[start:end], window_samples)
@@ -128,8 +139,8 @@ def windows_of(samples: FloatArray, window_samples: int) -> FloatArray:
 def slice_blocks(sound: Iterable[FloatArray], parts: Iterable[tuple[int, int]]) -> Iterator[FloatArray]:
     """Yield the samples of each part, (start, end) in samples, of a sound that comes in blocks.
 
-    Parts come in the order of their starts and may overlap. One that reaches over the sound's end is given as far
-    as it goes, and those that begin behind it as nothing. Held is what lies between a part's start and its end.
+    Parts come in the order of their starts and may overlap. A part that reaches beyond the end of the sound is cut
+    there; a part that starts after it is empty. Only the samples between a part's start and its end are in memory.
     """
     sound = iter(sound)
     held, first, more = np.empty(0, np.float32), 0, True
@@ -175,6 +186,9 @@ def iter_speech_windows(
     start, end = levels.trim()
 
     def batches() -> Iterator[FloatArray]:
+        # Window bounds count from the first loud sample, blocks from the beginning of the recording:
+        # recording  0....|start =========== end|....
+        # window            first |-----| last          (start + first, start + last) in the recording
         parts = [(start + first, start + last) for first, last in window_bounds(end - start, window_samples)]
         padded = (pad(window, window_samples) for window in slice_blocks(held or read(), parts))
         while batch := list(itertools.islice(padded, BATCH)):

@@ -43,6 +43,8 @@ class Background:
         files = recordings(self.folder)
         path = files[int(drawn.which * len(files))]
         duration = audio.probe(path).duration or 0.0
+        # recording   |=============================|
+        # utterance        |--------|                      anywhere that it fits, else from the beginning
         start_s = drawn.place * max(0.0, duration - len(samples) / sampling_rate)
         part = audio.AudioRegion(start_s, start_s + len(samples) / sampling_rate)
         return add_noise(samples, np.resize(audio.load(path, sampling_rate, part).samples, len(samples)), drawn.snr_db)

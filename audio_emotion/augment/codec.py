@@ -54,6 +54,7 @@ class Codec:
 
         rate = next((rate for rate in _RATES if rate >= sampling_rate), _RATES[-1])
         sent = clipped if rate == sampling_rate else soxr.resample(clipped, sampling_rate, rate, quality="HQ")
+        # What comes back may be a few samples longer or shorter.
         decoded = audio.load(_encode(sent, rate, drawn), sampling_rate).samples[: len(samples)]
         return np.pad(decoded, (0, len(samples) - len(decoded)))
 

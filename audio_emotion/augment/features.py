@@ -73,6 +73,8 @@ def spec_augment(features: Tensor, rng: np.random.Generator, max_bins: int, max_
 
 def _span(index: Tensor, rng: np.random.Generator, shape: tuple[int, int], size: int, longest: int) -> Tensor:
     lengths = rng.integers(0, min(longest, size) + 1, shape)
+    # index    0 . . . . . size
+    # span         |low    |high       `high` is not part of it; a length of 0 masks nothing
     starts = rng.integers(0, size - lengths + 1)
     low, high = (torch.from_numpy(x).to(index.device)[:, :, None, None] for x in (starts, starts + lengths))
     return (index >= low) & (index < high)

@@ -27,6 +27,7 @@ class PitchShift:
     def apply(self, samples: FloatArray, sampling_rate: int, semitones: float) -> FloatArray:
         if self.method == "overlap-add":
             factor = round(2 ** (semitones / 12), 3)
+            # higher and shorter |======|      then stretched to the old length, at the new pitch |=========|
             faster = Speed().apply(samples, sampling_rate, factor)
             return stretch(faster, sampling_rate, 1 / factor, len(samples))
         from librosa.effects import pitch_shift

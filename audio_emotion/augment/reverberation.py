@@ -53,7 +53,10 @@ def room_response(sampling_rate: int, drawn: RoomDraw) -> FloatArray:
     gap = max(1, round(_GAP_S * sampling_rate))
     n_samples = max(gap + 1, round(drawn.rt60_s * sampling_rate))
     response = np.random.default_rng(drawn.seed).standard_normal(n_samples, np.float32)
+    # 0.001 is -60 dB of amplitude, reached at the end of the response.
     response *= np.float32(0.001) ** (np.arange(n_samples, dtype=np.float32) / np.float32(n_samples))
+    # direct sound  |
+    #               1 0 0 0 ~~~~~~~~~~~~----------..      gap, then noise that decays
     response[:gap] = 0
     response /= np.sqrt(np.square(response).sum() * np.float32(10 ** (drawn.drr_db / 10)))
     response[0] = 1

@@ -23,6 +23,11 @@ def warped_hz(hz: npt.NDArray[np.float64], factor: float, corner_hz: float, top_
     >>> warped_hz(np.array([0.0, 1_000, 8_000]), 1.1, 4_800, 8_000).round().tolist()
     [0.0, 1100.0, 8000.0]
     """
+    # result  top |            /       up to the corner the frequency is multiplied by the factor,
+    #             |        _ /         then a straight line ends at (top, top)
+    #             |     / corner
+    #             |  /
+    #           0 +------------- top
     corner = corner_hz * min(factor, 1) / factor
     return np.interp(hz, [0, corner, top_hz], [0, corner * factor, top_hz])
 
@@ -54,6 +59,7 @@ def _places(factors: list[float], n_mels: int, f_min: float, f_max: float, corne
     """
     from librosa import mel_frequencies
 
+    # The outermost two of n_mels + 2 are the edges of the lowest and the highest band.
     centres = mel_frequencies(n_mels + 2, fmin=f_min, fmax=f_max)[1:-1]
     places = [np.interp(centres, warped_hz(centres, factor, corner_hz, f_max), np.arange(n_mels)) for factor in factors]
     return np.asarray(places, np.float32)

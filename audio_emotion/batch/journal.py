@@ -58,6 +58,8 @@ class FileStat:
         if self.size != other.size or self.size < 0:
             return self == other
         times = (self.mtime_ns, other.mtime_ns)
+        # The coarser of both times decides: one in whole seconds may be a copy on FAT, which stores every second
+        # second, so the original may differ by up to two seconds.
         step = max((slack for divisor, slack in _STEPS_NS for time in times if time % divisor == 0), default=1)
         return abs(times[0] - times[1]) < step
 
@@ -132,6 +134,7 @@ class Journal:
             self.root = str(header.get("root", ""))
             offset = lines.tell()
             for line in lines:
+                # line | line | li      cut off by a crash: truncated below, and the next line starts there
                 if not line.endswith(b"\n"):
                     break
                 content = _parsed(line)
@@ -192,6 +195,7 @@ class Journal:
             self._file.seek(offset)
             rest = memoryview(line)
             while rest:
+                # An unbuffered file may write less than it was given, as on a disk that is nearly full.
                 rest = rest[self._file.write(rest) :]
             if time.monotonic() - self._synced > _SYNC_S:
                 self._sync()

@@ -63,6 +63,8 @@ def timeline_answer(
     def predict(decoded: DecodedRecording, config: ModelConfig) -> PredictionWithSegments:
         assembler = SegmentBuilder(config, timeline, part.start, part.channel)
         counts = [count for note in decoded.notes for count in note["counts"]]
+        # notes    counts [2, 0] [1]       windows with speech in each timeline window
+        # logits   [l l] [] [l]            split at the running totals; the last window may be cut short
         *logits, last = np.split(decoded.logits, np.cumsum(counts)[:-1])
         segments = assembler.take(logits) + assembler.finish(last, decoded.notes[-1]["n"])
         return overall(segments, config, part.channel), tuple(segments)

@@ -41,6 +41,7 @@ class Smoothed:
         if prediction.label == NO_SPEECH or self.scores is self._silent:
             self.scores = self._silent if prediction.label == NO_SPEECH else prediction.scores
             return
+        # The old scores count half after one half-life, however many predictions come in it.
         old = 0.5 ** ((prediction.end - prediction.start) / _HALF_LIFE_S)
         self.scores = {
             label: old * self.scores[label] + (1 - old) * score for label, score in prediction.scores.items()
@@ -136,6 +137,9 @@ class View:
         answers = iter(self._past)
         prediction = next(answers, None)
         for second in range(now - _STRIP_S, now):
+            # second       |   12   |   13   |   14   |
+            # middle           ^        ^        ^          the prediction at the middle of a second is shown
+            # predictions |----- a -----|- b -|             12: a, 13: b, 14: none yet
             while prediction is not None and prediction.end <= second + 0.5:
                 prediction = next(answers, None)
             if prediction is None or second < 0 or prediction.start > second + 0.5:

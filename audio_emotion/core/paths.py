@@ -184,6 +184,8 @@ def writing(target: Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(target)
+        # In the same folder, because only there a rename is one step; named by machine and process, so that
+        # another run can tell whether its maker is still alive.
         sibling = Path(tempfile.mkdtemp(prefix=f".{target.name}.{_MACHINE}.{os.getpid()}.", dir=target.parent))
     except OSError as error:
         raise StorageError(

@@ -87,6 +87,7 @@ def _db(power: npt.ArrayLike) -> FloatArray:
 def _frame_levels(samples: FloatArray, sampling_rate: int) -> FloatArray:
     """Return the level of each frame of 10 ms, dBFS; a rest shorter than a frame joins the last."""
     size = max(1, round(_FRAME_S * sampling_rate))
+    # samples  |---- 0 ----|---- 1 ----|----- 2 -----|      the rest joins the last frame
     n_frames = max(1, len(samples) // size)
     starts = size * np.arange(n_frames)
     counts = np.diff([*starts, len(samples)])
@@ -170,6 +171,8 @@ def find_copies(envelopes: Sequence[FloatArray]) -> list[tuple[int, int]]:
     coarse = np.stack([_coarse(envelopes[i]) for i in order])
     sorted_lengths = lengths[order]
     slack = round(_SLACK_S * 16_000 / _HOP)
+    # sorted by length   3  3  4  5 | 9  9       a recording is only compared with those behind it
+    #                    ^          ^ ends       that are at most `slack` frames longer
     ends = np.searchsorted(sorted_lengths, sorted_lengths + slack, side="right")
     pairs = []
     for start in range(0, len(order), _BLOCK):
@@ -185,6 +188,8 @@ def find_copies(envelopes: Sequence[FloatArray]) -> list[tuple[int, int]]:
 
 def _coarse(envelope: FloatArray) -> FloatArray:
     """Return means over ``_N_TIMES`` parts of the time, without their mean, of unit length, flat."""
+    # envelope  |..........................|   of any length
+    # bounds    |--|--|--|--|--|--|--|--|--|   24 parts of nearly one length, so lengths can be compared
     bounds = np.linspace(0, len(envelope), _N_TIMES + 1).astype(int)
     means = np.add.reduceat(envelope, bounds[:-1], axis=0) / np.diff(bounds)[:, None]
     return _unit(means.astype(np.float32))

@@ -181,6 +181,7 @@ def split_by_shares(utterances: Sequence[Utterance], shares: tuple[int, int, int
             f"{len(speakers)} speaker(s) found ({', '.join(sorted(speakers))}), too few for shares of "
             f"{'/'.join(map(str, shares))} per cent; add speakers, or use a random split"
         )
+    # drawn order   |-- test --|-- validation --|------- train -------|
     side_of = dict.fromkeys(speakers, "train")
     side_of |= dict.fromkeys(speakers[:n_test], "test")
     side_of |= dict.fromkeys(speakers[n_test : n_test + n_validation], "validation")

@@ -119,6 +119,7 @@ def reliability(
 
     A score on an edge belongs to the lower bin, as in Guo et al. 2017.
     """
+    # bins     (0, 0.1] (0.1, 0.2] ... (0.9, 1]      a score of 0 joins the first
     places = np.clip(np.ceil(top_scores * n_bins).astype(int) - 1, 0, n_bins - 1)
     bins = []
     for number in range(n_bins):
@@ -173,6 +174,8 @@ def speaker_intervals(
         place = names.index(speaker), labels.index(target)
         support[place] += count
         right[place] += count * is_right
+    # A resample only matters by how often it draws each speaker, so all of them are one matrix product:
+    # times drawn (resamples, n_speakers) @ counts (n_speakers, n_labels)
     drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)  # times each was drawn
     support, right = drawn @ support, drawn @ right  # (resamples, n_labels)
     recalls = np.divide(right, support, out=np.full_like(right, np.nan), where=support > 0)

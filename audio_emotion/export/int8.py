@@ -122,6 +122,8 @@ def _drop_clips_that_integers_imply(graph: Path) -> None:
         for node in readers.get(name, []):
             if node.op_type == "QuantizeLinear" and all(name in numbers for name in node.input[1:]):
                 scale, zero = (float(numbers[name]) for name in node.input[1:])
+                # An integer q stands for scale * (q - zero). Values below the smallest q become the smallest, and
+                # so do those up to half a step above it.
                 ends.append(scale * (np.iinfo(numbers[node.input[2]].dtype).min - zero + 0.5))
             else:
                 ends.append(ends_at(node.output[0]) if node.op_type == "MaxPool" else -np.inf)

@@ -92,6 +92,7 @@ def _finish(figure: "Figure", axes: Sequence["Axes"], start: float, end: float) 
     if length < _MINUTE_S:
         axes[-1].set_xlabel("time (s)", color=_SOFT)
         return
+    # The smallest step that leaves at most twelve labels: at ten minutes every minute, at two hours every ten.
     step = next((step for step in _TICK_STEPS_S if length / step <= _MAX_TICKS), _TICK_STEPS_S[-1])
     axes[-1].xaxis.set_major_locator(MultipleLocator(step))
     axes[-1].xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: short_clock(seconds)))

@@ -51,6 +51,8 @@ def _lanes(predictions: Sequence[Prediction]) -> list[list[Prediction]]:
         start, end = _milliseconds(prediction)
         if end <= start:
             continue
+        # lane 0   |--- a ---|     |-- c --|
+        # lane 1         |--- b ---|            b overlaps with a, c fits behind a again
         lane = next((lane for lane in lanes if _milliseconds(lane[-1])[1] <= start), None)
         if lane is None:
             lanes.append([prediction])
@@ -103,6 +105,8 @@ def _textgrid(tiers: Sequence[Tier], last: int) -> Iterator[str]:
 
 def _without_gaps(labels: Sequence[tuple[int, int, str]], last: int) -> list[tuple[int, int, str]]:
     """Fill what lies between labels, before the first and after the last one with empty intervals."""
+    # labels      |-- a --|       |- b -|
+    # intervals |-|-- a --|-------|- b -|--|     from 0 to `last`
     intervals, at = [], 0
     for start, end, label in labels:
         if start > at:

@@ -66,6 +66,8 @@ class GroupMean:
         """Return the shift, (n_pooled,); None if there are fewer than :data:`MIN_WINDOWS` windows."""
         if self.total is None or self.n_windows < MIN_WINDOWS:
             return None
+        # n_windows    5     15    45        with a shrinkage of 15
+        # share        1/4   1/2   3/4       of the way to the mean of the training data
         share = self.n_windows / (self.n_windows + shrinkage)
         return np.asarray(share * (training_mean - self.total / self.n_windows), np.float32)
 

@@ -56,6 +56,7 @@ def forward_ragged(forward: Forward, groups: Sequence[FloatArray], batch: int | 
         return [np.empty((0, 0), np.float32)] * len(groups)
     size = batch or len(windows)
     logits = np.concatenate([forward(windows[i : i + size]) for i in range(0, len(windows), size)])
+    # np.split takes the borders between groups, so the last sum, the total, is left out.
     return np.split(logits, np.cumsum([len(group) for group in groups])[:-1])
 
 
@@ -86,6 +87,8 @@ def predict_batched(
         except AudioError as error:
             results[i] = error
     while batches:
+        # round 1    a: [w w w]   b: [w]   c: [w w]      one forward pass for all
+        # round 2    a: [w]       b: -     c: [w w]      recordings that end drop out
         turn: dict[int, FloatArray] = {}
         for i in list(batches):
             try:

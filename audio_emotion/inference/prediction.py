@@ -21,6 +21,7 @@ def to_prediction(
     logits = with_speech(logits)
     if not len(logits):
         return no_speech(config, start, end, channel)
+    # The largest value is subtracted before exp, so that nothing overflows; the quotient is the same.
     scaled = logits.mean(axis=0).astype(np.float64) / config.temperature
     odds = np.exp(scaled - scaled.max())
     probabilities = odds / odds.sum()

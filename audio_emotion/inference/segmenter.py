@@ -63,6 +63,8 @@ class Windower:
     def _speech(self, windows: list[FloatArray]) -> list[FloatArray]:
         """Drop the model's windows without speech; all timeline windows go through the gate at once."""
         mask = speech_mask(np.concatenate(windows), self._rate, self._config.gate, self._config.vad)
+        # A timeline window longer than the model's is several of the model's windows:
+        # windows   [[a b c] [d e f]]   gate on a b c d e f at once, then split after c
         borders = np.cumsum([len(own) for own in windows])[:-1]
         return [own[kept] for own, kept in zip(windows, np.split(mask, borders), strict=True)]
 

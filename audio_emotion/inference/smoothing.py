@@ -72,6 +72,7 @@ class Median:
         if prediction.label == NO_SPEECH:
             return [*self.flush(), prediction]
         self._run.append(prediction)
+        # A prediction is settled once two more have followed, or speech has ended.
         return [self._smoothed()] if len(self._run) > self._next + _MEDIAN_REACH else []
 
     def flush(self) -> list[Prediction]:
@@ -84,6 +85,8 @@ class Median:
         around = self._run[max(0, self._next - _MEDIAN_REACH) : self._next + _MEDIAN_REACH + 1]
         medians = np.median(_scores(around), axis=0)
         medians /= max(medians.sum(), 1e-12)
+        # In the middle of a run the window slides on; at its beginning the window grows:
+        # [A b c]   [a B c d]   [a b C d e]   then [b c D e f]
         if self._next == _MEDIAN_REACH:
             del self._run[0]
         else:
@@ -109,6 +112,7 @@ class Viterbi:
             return [*self.flush(), prediction]
         scores = np.log(np.maximum(_scores([prediction])[0], 1e-12))
         if self._run:
+            # A change costs the same from every label, so only the best label can be worth changing from.
             other = int(self._best.argmax())
             moved = self._best[other] + np.log((1 - _STAY) / max(1, len(scores) - 1))
             stayed = self._best + np.log(_STAY)
@@ -177,6 +181,8 @@ class Merge:
 
 
 def _joined(first: Prediction, second: Prediction) -> Prediction:
+    # first     |---------|------|  second
+    # share                ~~~~~~~~        of the duration of both: the weight of the second
     share = (second.end - second.start) / (second.end - first.start)
     scores = {label: (1 - share) * score + share * second.scores[label] for label, score in first.scores.items()}
     score = (1 - share) * first.score + share * second.score

@@ -121,6 +121,9 @@ def _frame_chunks(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
     pending = np.zeros(_FRAME // 2, np.float32)  # the first frame is centred on the first sample
     for block in blocks:
         pending = np.concatenate([pending, block])
+        # pending   |----frame 0----|
+        #              |----frame 1----|             the next chunk starts where frame `n_frames` does,
+        #           |hop|hop|..rest..|               so frames that lie across two blocks are complete
         n_frames = (len(pending) - _FRAME) // _HOP + 1
         if n_frames > 0:
             yield pending[: (n_frames - 1) * _HOP + _FRAME]
@@ -159,11 +162,15 @@ def speech_regions(levels: FloatArray) -> list[tuple[int, int]]:
         return []
     loud = float(np.quantile(levels, _LOUD_SHARE))
     background = float(np.quantile(levels, 0.1))
+    # Speech is above the highest of three lines: 35 dB below the loud frames, 8 dB above the background, and -70 dBFS.
+    # The second is at most 8 dB below the loud frames: in speech without pauses, the quietest tenth is speech too.
     is_speech = levels > max(loud - _SPEECH_DB, min(background + _NOISE_DB, loud - _NOISE_DB), -70.0)
     return [(a, b) for a, b in _bridged(_runs(is_speech)) if b - a >= _MIN_SPEECH]
 
 
 def _runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    # mask    . # # . . #
+    # steps     ^     ^   ^ ^      starts and ends in turn; False on both sides closes open runs
     steps = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return list(zip(steps[::2].tolist(), steps[1::2].tolist(), strict=True))
 
@@ -186,6 +193,10 @@ def _window_starts(region: tuple[int, int]) -> IntArray:
     first, last = region
     if last - first <= _WINDOW:
         return np.array([first])
+    # region   |==================|
+    # windows  |------|
+    #             |------|             every 0.6 s
+    #                    |------|      the last one ends with the region
     return np.append(np.arange(first, last - _WINDOW, _STEP), last - _WINDOW)
 
 
@@ -255,6 +266,7 @@ def _pieces(regions: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Cut regions into equal pieces of at most 4 s, each of which is given to one speaker."""
     pieces = []
     for first, last in regions:
+        # Rounded up: 9 s become three pieces of 3 s, not two of 4 s and one of 1 s.
         n = -(-(last - first) // _MAX_PIECE)
         edges = np.linspace(first, last, n + 1).round().astype(int)
         pieces += list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))

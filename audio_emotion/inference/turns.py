@@ -52,7 +52,8 @@ def score_turns(
         scorer.adapt_to_speakers(by_channel)
     turns: list[Iterable[Turn]] = [scorer.turns(channel, given) for channel, given in by_channel.items()]
     if not isinstance(source, str | PathLike | bytes):
-        turns = [list(of_channel) for of_channel in turns]  # a file object has one position, for one reader at a time
+        # Channels would otherwise be read in turns, each moving the position of the file under the others.
+        turns = [list(of_channel) for of_channel in turns]
     yield from merge(*turns, key=lambda turn: (turn.start, turn.end))
     if scorer.late:
         first = min(scorer.late, key=lambda segment: segment.start)

@@ -88,12 +88,17 @@ def speech_frames(features: Tensor) -> Tensor:
 def _speech(log_mel: Tensor) -> tuple[Tensor, Tensor]:
     """Return the floor 80 dB below the loudest value, and the speech mask: (B, F, T) → (B, 1, 1), (B, 1, T)."""
     loudest = log_mel.amax(dim=1, keepdim=True)  # (B, 1, T)
+    # Loudest band of each frame, relative to the loudest frame of the window:
+    #   0 dB  peak
+    # -50 dB  frames above this are speech
+    # -80 dB  floor: values below it are raised to it
     peak = loudest.amax(dim=2, keepdim=True)
     return peak - _DYNAMIC_RANGE_DB, (loudest > peak - _SPEECH_RANGE_DB).to(log_mel.dtype)
 
 
 def _standardise(x: Tensor, like: Tensor, frames: Tensor, over: tuple[int, ...]) -> Tensor:
     """Subtract the mean of ``like`` over its speech and divide by its standard deviation."""
+    # Weights of all values that are averaged sum to 1: over frames, and over bins if the statistics span them.
     weight = (frames / frames.sum(dim=2, keepdim=True)) / (x.shape[1] if 1 in over else 1)
     mean = (like * weight).sum(dim=over, keepdim=True)
     variance = ((like - mean).square() * weight).sum(dim=over, keepdim=True)

@@ -93,6 +93,7 @@ def run_folds(plan: FoldsPlan, material: Dataset, restart: bool = False, progres
         plan.folds, material.corpus.utterances, plan.config.seed, plan.config.patience > 0, plan.allow_missing
     )
     _open(plan, material, restart)
+    # All folds of a seed come before the next seed, so an interrupted study has complete seeds to report.
     wanted = [(m.name, plan.config.seed + k) for k in range(plan.seeds) for m in members]
     left = [(name, seed) for name, seed in wanted if not (_run_folder(plan, name, seed) / _EVALUATION).exists()]
     done = len(wanted) - len(left)

@@ -91,6 +91,7 @@ def batches(order: IntArray, batch_size: int, shard: Shard) -> list[IntArray]:
     A last batch with fewer than two for a process is left out: batch normalization needs two.
     """
     parts = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    # order    |--- batch 0 ---|--- batch 1 ---|-|      a rest this short is dropped
     if len(parts) > 1 and len(parts[-1]) < 2 * shard.of:
         parts.pop()
     return parts
@@ -127,6 +128,7 @@ class Loader:
         versions = batches(number + _REPEAT * occurrences(order), self._config.batch_size, self._shard)[first:]
         pairs = list(zip(versions, groups, strict=True))
         with ThreadPoolExecutor(1) as worker:
+            # One batch ahead: while the network trains on batch n, the thread prepares batch n + 1.
             pending = [worker.submit(self._read, *map(self.own, pair)) for pair in pairs[:1]]
             for (_, group), following in zip(pairs, [*pairs[1:], None], strict=True):
                 start = time.monotonic()
@@ -138,6 +140,7 @@ class Loader:
 
     def own(self, group: IntArray) -> IntArray:
         """Return the part of a batch that this process reads."""
+        # batch of 8, two processes: process 0 reads 0 2 4 6, process 1 reads 1 3 5 7
         return group[self._shard.number :: self._shard.of]
 
     def features(self, inputs: FloatArray, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

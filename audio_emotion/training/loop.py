@@ -123,6 +123,7 @@ class Trainer:
         self._loss = Loss(config.loss, self._targets, job.train.targets)
         self._optimizer = make_optimizer(config.optimizer, [p for p in self.model.parameters() if p.requires_grad])
         self._n_batches = self._loader.batches_per_epoch()
+        # The last step of an epoch may accumulate fewer batches, so the number is rounded up.
         steps = -(-self._n_batches // config.accumulation)
         self._schedule = Schedule(config, self._optimizer, steps)
         self._scaler = torch.amp.GradScaler(device, enabled=self._dtype == torch.float16)
@@ -222,6 +223,7 @@ class Trainer:
                 self._accelerator.backward(self._scaler.scale(loss * (self._shard.of / n)))
             loss_sum += loss.detach()
         total = float(accelerator.all_reduce_sum(self._accelerator, loss_sum))
+        # Gradients of fp16 are scaled up against underflow; the norm is that of the true gradients.
         self._scaler.unscale_(self._optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._config.clip_norm or math.inf)
         if not math.isfinite(total) or not (self._scaler.is_enabled() or math.isfinite(float(norm))):

@@ -127,6 +127,7 @@ class Batcher:
                 for item in items:
                     item.result.set_exception(error)
                 continue
+            # Exponential mean: a fifth of the way to the last measurement, so one slow batch changes little.
             self._window_s += 0.2 * ((time.monotonic() - started) / sum(sizes) - self._window_s)
             borders = np.cumsum(sizes)[:-1]
             parts = [[None] * len(items) if array is None else np.split(array, borders) for array in outputs]

@@ -52,6 +52,8 @@ class _Columns:
 
     def finish(self) -> None:
         """Make the last columns, with silence behind the recording."""
+        # rest      |--- samples ---|00000000|
+        # columns   |---|---|---|---|            the last one may reach into the zeros
         n_zeros = self._reach + 2 * self.step  # enough for the last column, even if columns are joined before it
         self._rest = np.pad(self._rest, (0, n_zeros))
         self._take(lambda: -(-(len(self._rest) - n_zeros) // self.step))
@@ -110,6 +112,7 @@ class Overview:
         self._frames.finish()
         wave = self._peaks.values
         peak = float(np.abs(wave).max(initial=0.0))
+        # Rounded up, so that there are at most _MAX_COLUMNS columns; the last one repeats its edge.
         group = -(-self._frames.n // _MAX_COLUMNS)  # frames in a column
         levels = self._frames.values
         levels = np.pad(levels, ((0, 0), (0, -levels.shape[1] % max(1, group))), mode="edge") if group > 1 else levels

@@ -40,6 +40,8 @@ class _Samples:
 
     def push(self, content: bytes) -> list[Prediction]:
         content = self.rest + content
+        # messages   |== == == =|= == ==|      cut in the middle of a frame of 2 bytes for each channel:
+        # rest                  ^              the odd bytes wait for the next message
         whole = len(content) - len(content) % (2 * self.n_channels)
         self.rest = content[whole:]
         return self.stream.push(np.frombuffer(content[:whole], "<i2").reshape(-1, self.n_channels)) if whole else []

@@ -83,6 +83,8 @@ class WorkerPool:
                     return
                 except RecordingFailedError as failure:
                     worker = self._kept(worker)
+                    # Memory or a crash may be due to what the worker read before. If a new worker fails too, it is
+                    # this file. A recording whose first windows are already used cannot start again.
                     if not (used and not has_output and failure.kind in {"crash", "memory"}):
                         raise
                     used = False

@@ -74,6 +74,9 @@ class WorkerProcess:
         self._send({"path": path, "settings": dict(settings or {})}, path)
         while not last:
             before = time.monotonic()
+            # seconds of sound read   0 ....... 3600 ....... 7200
+            # allowed                 | decode_s | 2 decode_s |       grows with each hour that was started
+            # Time that the caller spends on the windows does not count, only time that it waits for them.
             header, windows = self._answer(self._limits.decode_s * (1 + read_s // HOUR_S) - waited_s, path)
             waited_s += time.monotonic() - before
             read_s, last = header["end_s"], header["last"]
@@ -123,6 +126,7 @@ class WorkerProcess:
             with self._lock:
                 self._deadline = None
         if self._late:
+            # The message may have arrived in the moment in which the worker was killed: it is not to be trusted.
             raise EOFError
         return message
 

@@ -117,6 +117,7 @@ class OnnxRuntime:
         for numbers, windows in shortened(given, self._margin):  # windows of one length at a time
             parts.append(self._answer(windows, None if shift is None else shift[numbers]))
             order.append(numbers)
+        # Windows were computed in the order of their lengths; argsort of a permutation is its inverse.
         back = np.argsort(np.concatenate(order))
         return Outputs._make(None if array is None else array[back] for array in concatenate(parts))
 

@@ -40,6 +40,8 @@ class Margin:
         start, end = int(sound.argmax()), len(window) - int(sound[::-1].argmax())
         if not sound[start]:
             return 0, len(window)
+        # window    0000000000|==sound==|00000000
+        # needed        |margin|        |margin|     rounded outwards to multiples of `step`
         before, after = max(0, start - self.samples), min(len(window), end + self.samples)
         return before // self.step * self.step, -(-after // self.step) * self.step
 

@@ -126,6 +126,9 @@ class Session:
 
     def _push(self, frames: npt.NDArray[Any], ended_at: float | None) -> Iterator[LiveResult]:
         for prediction in self.stream.push(frames):
+            # sound     ...========================| position, known at `ended_at`
+            # segment        |-----| prediction.end
+            # window    |---------------|            `later_s` of sound came after it, so it ended that much earlier
             later_s = self.stream.position - (prediction.end + self._behind_s)  # sound that came after the window
             yield self._counted(prediction, None if ended_at is None else ended_at - later_s)
 

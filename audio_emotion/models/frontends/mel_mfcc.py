@@ -60,5 +60,6 @@ def _dct(size: int) -> np.ndarray:
     """Return the orthonormal DCT-II, (values, coefficients)."""
     n, k = np.mgrid[:size, :size]
     basis = np.cos(np.pi / size * (n + 0.5) * k) * np.sqrt(2 / size)
+    # The constant basis vector has twice the power of the cosines.
     basis[:, 0] /= np.sqrt(2)
     return np.asarray(basis)

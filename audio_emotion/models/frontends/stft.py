@@ -49,6 +49,8 @@ class PowerSpectrum(nn.Module):
             self.register_buffer(f"basis_{step}", torch.from_numpy(_basis(n_fft, bins, length)), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
+        # The odd bins of a frame are a transform of (first - second), the even bins of (first + second), each of half
+        # the length. Each step computes the odd ones and goes on with the even ones.
         first, second = (half * part for half, part in zip(self._halves(samples), self.window.chunk(2), strict=True))
         powers = []
         for step in range(_STEPS):
@@ -60,6 +62,9 @@ class PowerSpectrum(nn.Module):
 
     def _halves(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Return both halves of each frame, (B, n_frames, n_fft // 2), not copied where a hop is half a frame."""
+        # padded   |00 n_fft/2 00|====== samples ======|00..|     a whole number of hops
+        # blocks   |--0--|--1--|--2--|--3--|--4--|               of one hop each
+        # frame k  |-- k ..  k + overlap - 1 --|                 consecutive blocks, without a copy
         hop, n_samples = self.hop, samples.shape[1]
         n_frames, overlap = 1 + n_samples // hop, self.n_fft // hop
         before = self.n_fft // 2
