@@ -1,5 +1,9 @@
 """Recordings: any file, bytes or array in, mono samples at the model's rate out.
 
+``find`` looks for files, ``recordings`` opens and decodes them (with ``sndfile``, ``ffmpeg`` and ``resample``),
+``windows`` trims, cuts and pads, ``vad`` decides what is speech, ``annotations`` reads transcripts, and ``cache`` keeps
+decoded sound for training.
+
 The public names are imported when they are first used: ``audio-emotion --help`` must not load numpy.
 """
 

@@ -1,4 +1,8 @@
-"""Collections of recordings: names and labels, no decoding; and how they are split."""
+"""Collections of recordings: one corpus per file, which reads labels and speakers from file names.
+
+``sources`` finds the corpora of a command, ``splits`` divides their speakers, ``manifests`` stores a split,
+``inspection`` is ``data check``, and ``load`` decodes.
+"""
 
 from pathlib import Path
 

@@ -1,7 +1,8 @@
 """Results in every format that ``infer`` writes; ``docs/output-formats.md`` shows each of them.
 
-A format is one class. It renders whole results (:meth:`Writer.render`), or a long timeline segment by segment as it
-is predicted, so that the first line of a ten-hour recording does not wait for the last.
+A format is one class, listed by its name in ``_WRITERS`` below. It renders whole results (:meth:`Writer.render`), or a
+long timeline segment by segment as it is predicted, so that the first line of a ten-hour recording does not wait for
+the last.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,8 @@
-"""Networks, one architecture a file, behind one registry."""
+"""Networks, one architecture per file, in one registry.
+
+``registry`` lists the architectures, ``networks`` and ``frontends`` hold them, ``checkpoint`` reads and writes the
+model folder, and ``card`` writes its README.
+"""
 
 from audio_emotion.models.figures import FIGURES_PATH, measured
 from audio_emotion.models.registry import Entry, architectures, build, config_classes, entry, register

@@ -1,4 +1,8 @@
-"""Training: the settings of a run (:mod:`config`), and the loop. The settings do not import torch."""
+"""Training: the settings of a run, and the loop.
+
+``config`` holds the settings and does not import torch. ``train`` is the entry point, ``loop`` the training loop,
+``cross_validation`` runs folds, ``save`` writes and tests the model folder, and ``tuning`` searches for settings.
+"""
 
 from audio_emotion.training.config import (
     LossConfig,

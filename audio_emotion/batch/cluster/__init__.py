@@ -1,6 +1,6 @@
-"""Archives bigger than a machine: the batch of :mod:`audio_emotion.batch`, spread over a cluster by Ray Data.
+"""Archives that are too large for one machine: Ray Data distributes the batch of :mod:`audio_emotion.batch`.
 
-``inputs`` finds the recordings, ``partitions`` cuts their list into pieces, ``engine`` hands those out, ``scorer`` is
-the actor that answers them, ``reading`` what its decode workers run, ``store`` the output folder, and ``remote`` what
-is in an object store. Nothing here imports ray or pyarrow before it is needed.
+``inputs`` finds the recordings, ``partitions`` splits their list, ``engine`` distributes the partitions, ``actor``
+predicts them, ``readers`` runs in its decode workers, ``store`` is the output folder, and ``remote`` reads from object
+stores. Nothing here imports ray or pyarrow before it is needed.
 """
