@@ -31,6 +31,15 @@ def voice(seconds: float, rate: int = RATE, seed: int = 0, pitch_hz: float = 125
     return (0.3 * sound / np.abs(sound).max()).astype(np.float32)
 
 
+def melody(seconds: float, rate: int = RATE) -> np.ndarray:
+    """Notes of 0.4 s with six harmonics each that fade, as of a piano; float32, peak 0.3."""
+    t = np.arange(round(0.4 * rate)) / rate
+    pitches = 262 * 2 ** (np.array([0, 2, 4, 5, 7, 9, 11, 12]) / 12)
+    notes = [sum(np.sin(2 * np.pi * k * f * t) / k for k in range(1, 7)) * np.exp(-t / 0.3) for f in pitches]
+    sound = np.resize(np.concatenate(notes), round(seconds * rate))
+    return (0.3 * sound / np.abs(sound).max()).astype(np.float32)
+
+
 def encoded(frames: np.ndarray, rate: int = RATE, file_format: str = "WAV", subtype: str | None = None) -> bytes:
     """What soundfile writes of (n_frames,) or (n_frames, n_channels)."""
     file = io.BytesIO()

@@ -20,6 +20,7 @@ from audio_emotion.audio.region import FULL, AudioRegion, AudioSource, Header
 from audio_emotion.audio.resample import MonoResampler, no_samples
 from audio_emotion.audio.sndfile import SndfileDecoder, errors
 from audio_emotion.audio.source import binary, name_of
+from audio_emotion.audio.tonality import Tonality
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import FloatArray, Waveform
 
@@ -32,10 +33,14 @@ class Recording:
     Attributes:
         name: what messages call it.
         notes: what there is to know of its sound, as far as it was decoded; a sentence each.
+        measures_tones: whether to measure the tonality of the sound while it is decoded; False at first.
+        tonality: of what was last decoded; None if it is not measured.
     """
 
     def __init__(self, file: BinaryIO | FileIO, name: str, stream: int | None) -> None:
         self.name = name
+        self.measures_tones = False
+        self.tonality: Tonality | None = None
         self.notes: list[str] = []
         self._file, self._stream = file, stream
         self._fresh: SndfileDecoder | FfmpegDecoder | None = None  # opened for the header, and not read yet
@@ -82,11 +87,14 @@ class Recording:
         """Yield the rate (Hz) that the recording begins with, and a block, for each block."""
         wanted = None if part.end is None else max(1, round((part.end - part.start) * sampling_rate))
         n_samples = 0
+        self.tonality = tonality = Tonality(sampling_rate) if self.measures_tones else None
         for rate, samples in self._resampled(sampling_rate, part):
             # blocks   |------|------|------|
             # wanted   |----------------|           the last block is cut where `part` ends
             kept = samples if wanted is None else samples[: wanted - n_samples]
             n_samples += len(kept)
+            if tonality is not None:
+                tonality.push(kept)
             if len(kept):
                 yield rate, kept
             if n_samples == wanted:

@@ -4,11 +4,12 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from audio_emotion.audio.notes import Note
 from audio_emotion.batch.journal import JOURNAL, Journal
 from audio_emotion.batch.names import FAILURES, RESULTS, folded, name_of_key, told_apart
 from audio_emotion.core import paths
@@ -163,7 +164,8 @@ def to_json(record: Result | Prediction) -> dict[str, Any]:
     """Return a result as JSON values, with nothing left out or rounded; :func:`from_json` turns it back."""
     if isinstance(record, Result):
         segments = None if record.segments is None else [to_json(segment) for segment in record.segments]
-        return {**asdict(record.source), "prediction": to_json(record.prediction), "segments": segments}
+        notes = {"notes": [astuple(note) for note in record.notes]} if record.notes else {}
+        return {**asdict(record.source), "prediction": to_json(record.prediction), "segments": segments, **notes}
     content = {entry.name: getattr(record, entry.name) for entry in fields(record)}
     if isinstance(record, Turn):
         content["timeline"] = [to_json(part) for part in record.timeline]
@@ -175,8 +177,10 @@ def from_json(content: Mapping[str, Any], file: str) -> Result:
     packed = dict(content["answer"])
     prediction = Prediction(**packed.pop("prediction"))
     segments = packed.pop("segments")
+    notes = tuple(Note(*entry) for entry in packed.pop("notes", ()))
     source = replace(Source(**packed), file=file)
-    return Result(source, prediction, None if segments is None else tuple(map(_segment_from_json, segments)))
+    predictions = None if segments is None else tuple(map(_segment_from_json, segments))
+    return Result(source, prediction, predictions, notes)
 
 
 def _segment_from_json(content: Mapping[str, Any]) -> Prediction:

@@ -1,12 +1,15 @@
 """What a decode worker makes of a recording: see :class:`audio_emotion.batch.workers.Reader`."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import astuple, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from audio_emotion import audio
+from audio_emotion.audio.notes import notes_on
+from audio_emotion.audio.tonality import TONAL_SHARE
 from audio_emotion.audio.windows import iter_speech_windows
 from audio_emotion.batch.workers.ipc import WindowChunk
 from audio_emotion.core.types import FloatArray
@@ -28,8 +31,33 @@ def whole(
     ``part`` holds the fields of :class:`audio_emotion.audio.AudioRegion`; ``name`` is what messages call a file object.
     """
     region = audio.AudioRegion(**(part or {}))
-    blocks = partial(audio.blocks, path, sampling_rate, region, name=name)
-    yield from whole_of(blocks, sampling_rate, window_samples, region.start, gate, vad)
+    with audio.open_recording(path, region.stream, name=name) as recording:
+        recording.measures_tones = gate and not vad
+        read = partial(recording.blocks, sampling_rate, region)
+        chunks = whole_of(read, sampling_rate, window_samples, region.start, gate, vad)
+        yield from with_last_note(chunks, partial(facts_of, recording, sampling_rate, region))
+
+
+def with_last_note(chunks: Iterable[WindowChunk], facts: Callable[[float], Mapping[str, Any]]) -> Iterator[WindowChunk]:
+    """Yield chunks; the note of the last one also holds ``facts``, made from where it ends, in seconds."""
+    last: WindowChunk | None = None
+    for chunk in chunks:
+        if last is not None:
+            yield last
+        last = chunk
+    if last is not None:
+        yield replace(last, note={**last.note, **facts(last.end_s)})
+
+
+def facts_of(recording: audio.Recording, sampling_rate: int, region: audio.AudioRegion, end_s: float) -> dict[str, Any]:
+    """Return the notes on a recording that was decoded to ``end_s`` seconds, and whether it is tonal, in JSON's terms.
+
+    :func:`audio_emotion.batch.scoring.notes_in` reads them.
+    """
+    is_stream_named = region.stream is not None
+    notes = notes_on(recording, sampling_rate, None if region.end else end_s, is_stream_named=is_stream_named)
+    is_tonal = recording.tonality is not None and recording.tonality.share() >= TONAL_SHARE
+    return {"notes": [astuple(note) for note in notes], "is_tonal": is_tonal}
 
 
 def whole_of(
@@ -62,9 +90,12 @@ def timeline(
     timeline window is by itself. ``config`` holds the fields of
     :class:`audio_emotion.inference.config.TimelineConfig`.
     """
-    region = audio.AudioRegion(**(part or {}))
-    blocks = audio.blocks(path, sampling_rate, region, name=name)
-    yield from timeline_of(blocks, sampling_rate, window_samples, region.start, TimelineConfig(**(config or {})))
+    region, settings = audio.AudioRegion(**(part or {})), TimelineConfig(**(config or {}))
+    with audio.open_recording(path, region.stream, name=name) as recording:
+        recording.measures_tones = settings.gate and not settings.vad
+        blocks = recording.blocks(sampling_rate, region)
+        chunks = timeline_of(blocks, sampling_rate, window_samples, region.start, settings)
+        yield from with_last_note(chunks, partial(facts_of, recording, sampling_rate, region))
 
 
 def timeline_of(

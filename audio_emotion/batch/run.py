@@ -5,10 +5,11 @@ import json
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from audio_emotion.audio.notes import NoteSummary
 from audio_emotion.batch.adaptation import SHIFTS, batch_shifts
 from audio_emotion.batch.conversations import ConversationTask, score_conversations
 from audio_emotion.batch.journal import FileStat, Journal, check_same, file_stat, open_journal
@@ -16,7 +17,7 @@ from audio_emotion.batch.names import as_named, common_folder, find_root, path_b
 from audio_emotion.batch.outputs import Failed, Outputs, from_json, to_json
 from audio_emotion.batch.scoring import Scored, Task, score, whole_task, worker_pool
 from audio_emotion.batch.workers import Failure, Limits, WorkerPool
-from audio_emotion.core.paths import remove
+from audio_emotion.core.paths import display_path, remove
 from audio_emotion.formats import get_writer
 from audio_emotion.inference.adaptation import Grouping, group_key
 from audio_emotion.inference.model import Model
@@ -53,11 +54,13 @@ class BatchResult:
         done: inputs with a result of this run.
         skipped: inputs with a result of an earlier run.
         failed: inputs without a result, in their order, of this run or an earlier one.
+        notes: notes on the inputs with a result of this run.
     """
 
     done: int
     skipped: int
     failed: tuple[Failed, ...]
+    notes: NoteSummary = field(default_factory=NoteSummary)
 
 
 def run_batch(
@@ -129,7 +132,7 @@ def run_batch(
                 recorder.add(*todo[result.item], result)
         failures = outputs.write_combined(names)
     done = recorder.counts.done
-    return BatchResult(done, len(names) - len(failures) - done, failures)
+    return BatchResult(done, len(names) - len(failures) - done, failures, recorder.notes)
 
 
 def _scored(
@@ -154,6 +157,7 @@ class _Recorder:
 
     Attributes:
         counts: how far the run is.
+        notes: notes on the inputs with a result.
     """
 
     def __init__(
@@ -168,6 +172,7 @@ class _Recorder:
         self._names, self._outputs, self._journal = names, outputs, journal
         self._digest_of, self._callbacks = digest_of, callbacks
         self.counts = Progress(len(names), n_skipped, 0, 0, 0.0)
+        self.notes = NoteSummary()
         callbacks.progress(self.counts)
 
     def add(self, key: str, seen: FileStat, result: Scored | Failure) -> None:
@@ -175,6 +180,7 @@ class _Recorder:
         output, counts = self._outputs.reserve(key), self.counts
         if isinstance(result, Scored):
             self._outputs.write(key, result.answer)
+            self.notes.add(display_path(self._names[key]), result.answer.notes)
             digest = {} if self._digest_of is None else {"turns": self._digest_of(self._names[key])}
             self._journal.add(key, seen, {"answer": to_json(result.answer), **digest}, output)
             if result.problem:

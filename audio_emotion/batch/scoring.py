@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from audio_emotion.audio.notes import Note
 from audio_emotion.audio.region import FULL, AudioRegion
 from audio_emotion.batch.workers import Failure, Limits, Reader, WindowBatch, WorkerPool, WorkerStream
+from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import UsageError
 from audio_emotion.core.types import FloatArray, Prediction
 from audio_emotion.formats import Result, Source
@@ -17,7 +19,7 @@ from audio_emotion.inference.backends import cores
 from audio_emotion.inference.batching import forward_ragged
 from audio_emotion.inference.config import TimelineConfig
 from audio_emotion.inference.model import Model
-from audio_emotion.inference.prediction import apply_min_confidence, overall, to_prediction
+from audio_emotion.inference.prediction import apply_min_confidence, overall, to_prediction, tonal_note
 from audio_emotion.inference.segmenter import SegmentBuilder
 from audio_emotion.models.checkpoint import ModelConfig
 
@@ -41,6 +43,15 @@ class DecodedRecording:
 
 PredictionWithSegments = tuple[Prediction, tuple[Prediction, ...] | None]
 """The prediction for a recording as a whole, and those over its time or None."""
+
+
+def notes_in(decoded: DecodedRecording, prediction: Prediction, config: ModelConfig) -> tuple[Note, ...]:
+    """Return the notes on a recording: the reader's, and whether tones were taken for speech."""
+    last = decoded.notes[-1] if decoded.notes else {}
+    notes = [Note(*note) for note in last.get("notes", ())]
+    if last.get("is_tonal") and prediction.label != NO_SPEECH:
+        notes.append(tonal_note(config))
+    return tuple(notes)
 
 
 def one_answer(
@@ -261,5 +272,6 @@ class _BatchScheduler:
         none = np.empty((0, len(config.labels)), np.float32)
         decoded = DecodedRecording(np.concatenate([none, *recording.logits]), tuple(recording.notes), recording.end_s)
         prediction, segments = self._task.answer(decoded, config)
-        answer = Result(Source(self._files[item], config.name, self._model.runtime.device), prediction, segments)
+        source = Source(self._files[item], config.name, self._model.runtime.device)
+        answer = Result(source, prediction, segments, notes_in(decoded, prediction, config))
         yield Scored(item, answer, decoded.end_s)

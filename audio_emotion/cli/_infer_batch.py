@@ -144,6 +144,8 @@ def _telling(reported: set[str]) -> "Callable[[Failed], None]":
 def _conclude(result: "BatchResult", reported: set[str], output_dir: str, is_partial: bool = False) -> None:
     """Print a summary; exit with 3 or 1 if recordings failed, or if turns of some were skipped (``is_partial``)."""
     _name_earlier(result, reported)
+    for line in result.notes.lines():
+        note(f"note: {line}")
     note(
         f"{result.done} processed, {result.skipped} already done, {len(result.failed)} failed; "
         f"results are in {display_path(output_dir)}"

@@ -2,28 +2,32 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import typer
 
 from audio_emotion.audio.find import FileList
+from audio_emotion.audio.notes import Note, notes_on
 from audio_emotion.audio.recordings import Recording as OpenedRecording
 from audio_emotion.audio.recordings import channel_numbers, load, open_recording
 from audio_emotion.audio.region import AudioRegion
+from audio_emotion.audio.tonality import TONAL_SHARE
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED
 from audio_emotion.cli._messages import INFO, are_wanted, detail, note, say
 from audio_emotion.cli._pictures import Pictures
 from audio_emotion.cli._request import STDIN, STDIN_NAME, Request, standard_input
-from audio_emotion.cli._warnings import Cautions, note_passed_over
+from audio_emotion.cli._warnings import Warnings, note_passed_over
+from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import FloatArray, Prediction, Waveform
 from audio_emotion.formats import Result, Source, Writer, get_writer
 from audio_emotion.inference.batching import Recording
 from audio_emotion.inference.model import Model
-from audio_emotion.inference.prediction import apply_min_confidence, overall
+from audio_emotion.inference.prediction import apply_min_confidence, overall, tonal_note
 from audio_emotion.inference.timeline import timeline
 from audio_emotion.inference.turns import score_turns
 
@@ -71,14 +75,14 @@ def to_stdout(
     pictures: Pictures,
 ) -> None:
     """Answer each recording and report those that cannot be answered."""
-    cautions = Cautions(model)
+    warnings = Warnings(model)
     models = _Models(model, recordings, request)
     done = failed = 0
     for recording in recordings:
         began = time.monotonic()
         results: list[Result] = []
         try:
-            for answer in _answers(recording, models, request, page, cautions):
+            for answer in _answers(recording, models, request, page, warnings):
                 done += 1
                 results.append(answer)
             detail(f"{display_path(recording)}: predicted in {1000 * (time.monotonic() - began):.0f} ms")
@@ -89,7 +93,7 @@ def to_stdout(
             _draw(recording, request, results, model, pictures)
     page.close(answered=done > 0)
     note_passed_over(recordings)
-    for line in cautions.lines():
+    for line in warnings.lines():
         note(f"note: {line}")
     if failed or (request.segments is not None and request.segments.is_partial):
         raise typer.Exit(SOME_FAILED if done else NOTHING_DONE)
@@ -140,36 +144,46 @@ def _channels(recording: Path, request: Request) -> Sequence[int | None]:
 
 
 def _answers(
-    recording: Path, models: _Models, request: Request, page: StdoutWriter, cautions: Cautions
+    recording: Path, models: _Models, request: Request, page: StdoutWriter, warnings: Warnings
 ) -> Iterator[Result]:
     """Predict one recording, channel by channel, and write results as they are available."""
     name = _called(recording)
     source: Sound = standard_input() if name else recording
     settings, trouble = request.timeline, None
     info = Source(str(recording), models.base.config.name, models.base.runtime.device)
-    end_s: float | None = None
     with open_recording(source, request.stream, name=name) as opened:
+        opened.measures_tones = settings.gate and not settings.vad and request.segments is None
+        notes_of = partial(_notes_on, opened, request, models.base)
         for channel in channel_numbers(opened, request.channels):
             part = request.part(channel)
             model = models.of(recording, channel)
             if request.along_time or request.segments is not None:
                 segments = _segments(model, opened, request, part, recording)
-                answer, stopped = _along_time(segments, info, model, channel, page)
+                answer, stopped = _along_time(segments, info, model, channel, page, notes_of)
                 trouble = trouble or stopped
             else:
                 prediction = model.predict(opened, part=part, gate=settings.gate, vad=settings.vad)
-                answer = Result(info, apply_min_confidence(prediction, settings.min_confidence))
+                shown = apply_min_confidence(prediction, settings.min_confidence)
+                answer = Result(info, shown, notes=notes_of(prediction))
                 page.write(page.writer.result(answer))
                 if page.is_text:
-                    cautions.see(opened.name, prediction)
-            end_s = answer.prediction.end
+                    warnings.add_prediction(opened.name, prediction)
+            warnings.add_notes(opened.name, answer.notes)
             yield answer
-        is_whole = request.segments is None and request.end is None and not request.timeline.min_duration_s
-        cautions.read(opened, end_s if is_whole else None, is_named=request.stream is not None)
         if request.segments is not None and request.channels == "mix":
-            cautions.see_channels(opened.name, opened.header.n_channels, request.segments[recording])
+            warnings.add_channels(opened.name, opened.header.n_channels, request.segments[recording])
     if trouble:
         raise trouble
+
+
+def _notes_on(opened: OpenedRecording, request: Request, model: Model, prediction: Prediction) -> tuple[Note, ...]:
+    """Return the notes on a recording that has been predicted."""
+    is_whole = request.segments is None and request.end is None and not request.timeline.min_duration_s
+    end_s = prediction.end if is_whole else None
+    notes = notes_on(opened, model.config.sampling_rate, end_s, is_stream_named=request.stream is not None)
+    if opened.tonality is not None and opened.tonality.share() >= TONAL_SHARE and prediction.label != NO_SPEECH:
+        return (*notes, tonal_note(model.config))
+    return notes
 
 
 def _called(recording: Path) -> str | None:
@@ -189,7 +203,12 @@ def _segments(
 
 
 def _along_time(
-    segments: Iterator[Prediction], info: Source, model: Model, channel: int | None, page: StdoutWriter
+    segments: Iterator[Prediction],
+    info: Source,
+    model: Model,
+    channel: int | None,
+    page: StdoutWriter,
+    notes_of: Callable[[Prediction], tuple[Note, ...]],
 ) -> tuple[Result, AudioError | None]:
     """Write segments as they arrive; return the result, and the error that ended them early, if any.
 
@@ -206,7 +225,8 @@ def _along_time(
         if not written:
             raise
         stopped = error
-    answer = Result(info, overall(written, model.config, channel), tuple(written))
+    whole = overall(written, model.config, channel)
+    answer = Result(info, whole, tuple(written), notes_of(whole))
     page.write(("" if written else page.writer.begin(info)) + page.writer.end(answer))
     return answer, stopped
 

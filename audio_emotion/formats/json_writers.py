@@ -42,6 +42,8 @@ class JsonWriter(Writer):
             more["segments"] = [segment.to_dict() for segment in result.segments]
         if speakers := summarize(result.segments or ()):
             more["speakers"] = [speaker.to_dict() for speaker in speakers]
+        if result.notes:
+            more["notes"] = list(map(str, result.notes))
         content = json.dumps(as_dict(result.source, result.prediction, **more), indent=2, ensure_ascii=False)
         if not self.many:
             return content + "\n"
@@ -56,9 +58,15 @@ class JsonWriter(Writer):
 
 
 class JsonlWriter(Writer):
-    """One object a line: a recording's prediction, or each segment."""
+    """One object a line: a recording's prediction, with the notes on it, or each segment."""
 
     suffix = ".jsonl"
+
+    def result(self, result: Result) -> str:
+        if result.segments is not None or not result.notes:
+            return super().result(result)
+        content = as_dict(result.source, result.prediction, notes=list(map(str, result.notes)))
+        return json.dumps(content, ensure_ascii=False) + "\n"
 
     def segment(self, source: Source, prediction: Prediction) -> str:
         return json.dumps(as_dict(source, prediction), ensure_ascii=False) + "\n"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from audio_emotion.audio.notes import Note
 from audio_emotion.core.types import Prediction
 
 
@@ -29,11 +30,13 @@ class Result:
         source: the recording, and the model.
         prediction: the prediction for the recording as a whole.
         segments: the predictions over its time or for its turns, in order; None for a recording without either.
+        notes: what to know of the recording, as that it is truncated.
     """
 
     source: Source
     prediction: Prediction
     segments: tuple[Prediction, ...] | None = None
+    notes: tuple[Note, ...] = ()
 
     @property
     def rows(self) -> tuple[Prediction, ...]:

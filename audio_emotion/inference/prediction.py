@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from audio_emotion.audio.notes import Note
 from audio_emotion.core.emotions import NO_SPEECH, UNKNOWN
 from audio_emotion.core.types import FloatArray, Prediction
 from audio_emotion.models.checkpoint import ModelConfig
@@ -62,3 +63,14 @@ def overall(segments: Sequence[Prediction], config: ModelConfig, channel: int | 
     }
     best = max(scores, key=lambda label: scores[label])
     return Prediction(start, end, best, scores[best], scores, n_windows, channel)
+
+
+def tonal_note(config: ModelConfig) -> Note:
+    """Return the note on a tonal recording that was given an emotion without voice activity detection."""
+    judges = "only its level and the changes of its spectrum"
+    if config.speech_threshold is not None:
+        judges = "its level, the changes of its spectrum and the model"
+    return Note(
+        "has steady tones, as music has",
+        f"{judges} decided that it is speech; voice activity detection (--vad) labels music 'no speech' too",
+    )

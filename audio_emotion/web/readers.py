@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,32 +66,43 @@ def read(
         return
     timeline = TimelineConfig(**config)
     picture = Overview(sampling_rate) if overview else None
-
-    def blocks() -> Iterator[FloatArray]:
-        n_samples, first_pass = 0, picture is not None and not picture.n_samples
-        for block in audio.blocks(path, sampling_rate, part):
-            n_samples += len(block)
-            if n_samples > duration_s * sampling_rate:
-                raise _TooLongError
-            if picture is not None and first_pass:
-                picture.push(block)
-            yield block
-
-    shape = (sampling_rate, window_samples, part.start)
-    try:
+    with audio.open_recording(path, part.stream) as opened:
+        opened.measures_tones = task == "windows" and timeline.gate and not timeline.vad
+        blocks = partial(_limited, opened, sampling_rate, part, duration_s, picture)
+        shape = (sampling_rate, window_samples, part.start)
         if task == "samples":
             chunks = _samples(blocks(), sampling_rate)
         elif over_time:
             chunks = readers.timeline_of(_pieces(blocks(), sampling_rate, window_samples, timeline), *shape, timeline)
         else:
             chunks = readers.whole_of(blocks, *shape, timeline.gate, timeline.vad)
-        last = next(chunks)
-        for following in chunks:
-            yield last
-            last = following
-        yield last if picture is None else replace(last, note={**last.note, "overview": picture.finish()})
-    except _TooLongError:
-        yield WindowChunk(np.empty((0, window_samples), np.float32), 0.0, {"too_long": True})
+
+        def last_note(end_s: float) -> dict[str, Any]:
+            note = {} if picture is None else {"overview": picture.finish()}
+            return note if task == "samples" else {**note, **readers.facts_of(opened, sampling_rate, part, end_s)}
+
+        try:
+            yield from readers.with_last_note(chunks, last_note)
+        except _TooLongError:
+            yield WindowChunk(np.empty((0, window_samples), np.float32), 0.0, {"too_long": True})
+
+
+def _limited(
+    opened: audio.Recording, sampling_rate: int, part: AudioRegion, duration_s: float, picture: Overview | None
+) -> Iterator[FloatArray]:
+    """Yield the blocks of a part, which also go to the picture the first time.
+
+    Raises:
+        _TooLongError: there are more than ``duration_s`` seconds.
+    """
+    n_samples, first_pass = 0, picture is not None and not picture.n_samples
+    for block in opened.blocks(sampling_rate, part):
+        n_samples += len(block)
+        if n_samples > duration_s * sampling_rate:
+            raise _TooLongError
+        if picture is not None and first_pass:
+            picture.push(block)
+        yield block
 
 
 def _header(path: str, region: AudioRegion) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def predict_turns(task: "UploadTask", model: Model, n_channels: int, notes: tupl
         notes += late
     turns.sort(key=lambda turn: (turn.start, turn.end))
     whole = overall(turns, model.config, region.channel)
-    return ChannelResult(task.result(whole, tuple(turns)), overviews, notes)
+    return ChannelResult(task.result(whole, tuple(turns), notes), overviews, notes)
 
 
 def _segments(task: "UploadTask") -> tuple[list[Segment], list[str]]:

@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from audio_emotion.audio.notes import Note
 from audio_emotion.audio.region import FULL, AudioRegion
 from audio_emotion.audio.vad import check_vad
 from audio_emotion.audio.windows import window_bounds
-from audio_emotion.batch.scoring import DecodedRecording, task_of
+from audio_emotion.batch.scoring import DecodedRecording, notes_in, task_of
 from audio_emotion.batch.workers import Failure, WindowBatch, WorkerPool
 from audio_emotion.core.errors import reason
 from audio_emotion.core.types import FloatArray, Prediction
@@ -197,13 +198,16 @@ class UploadTask:
         decoded = self._run_model(region, share, self.adapted_model(shift))
         task = task_of(self.request.timeline, region, along_time=self.request.over_time)
         whole, segments = task.answer(decoded, self.model.config)
-        return ChannelResult(self.result(whole, segments), {region.channel: decoded.notes[-1].get("overview")}, notes)
+        notes += tuple(map(_with_parameters, notes_in(decoded, whole, self.model.config)))
+        overviews = {region.channel: decoded.notes[-1].get("overview")}
+        return ChannelResult(self.result(whole, segments, notes), overviews, notes)
 
-    def result(self, whole: Prediction, segments: tuple[Prediction, ...] | None) -> Result:
-        """Return the result with these predictions, and count it."""
+    def result(self, whole: Prediction, segments: tuple[Prediction, ...] | None, notes: tuple[str, ...] = ()) -> Result:
+        """Return the result with these predictions and notes, and count it."""
         self.metrics.sound.inc(whole.end - whole.start)
         self.metrics.answers.labels(whole.label).inc()
-        return Result(Source(self.upload.name, self.model.config.name, self.model.runtime.device), whole, segments)
+        source = Source(self.upload.name, self.model.config.name, self.model.runtime.device)
+        return Result(source, whole, segments, tuple(Note("", note) for note in notes))
 
     def _run_model(self, region: AudioRegion, share: "_Share", model: Model) -> DecodedRecording:
         logits: list[FloatArray] = [np.empty((0, len(model.config.labels)), np.float32)]
@@ -294,6 +298,11 @@ class _Share:
     def of_request(self, seconds: float) -> float:
         """Return how much of the request is done, 0 to 1, once so many seconds of the region are."""
         return (self.i + min(1.0, seconds / self.expected_s)) / self.n
+
+
+def _with_parameters(note: Note) -> str:
+    """Return a note with the parameters of a request where it names options of the command line."""
+    return str(note).replace("--stream N", "stream=N").replace("--vad", "vad=true")
 
 
 def _regions(request: PredictRequest, header: Mapping[str, Any]) -> Sequence[AudioRegion]:

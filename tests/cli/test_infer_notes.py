@@ -1,6 +1,8 @@
 """What `infer` notes of recordings whose answers are to be taken with care."""
 
+import json
 import re
+import shutil
 from pathlib import Path
 
 import av
@@ -8,8 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from audio_emotion.core.paths import bundled_model_dir
 from tests.cli.conftest import Run
-from tests.sounds import RATE, contained, encoded, voice
+from tests.sounds import RATE, contained, encoded, melody, voice
 
 
 def test_less_than_a_second_is_noted_once_and_to_people_only(infer: Run):
@@ -115,6 +118,60 @@ def test_a_piece_of_a_longer_recording_is_whole(infer: Run):
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     assert infer("late.mkv").stderr == ""
+
+
+@pytest.fixture
+def no_speech_output(here: Path) -> Path:
+    """The bundled model, but its network does not decide what is speech."""
+    folder = Path(shutil.copytree(bundled_model_dir(), here / "model"))
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | {"speech_threshold": None}), "utf-8")
+    return folder
+
+
+def test_music_that_is_given_an_emotion_is_noted_with_vad(infer: Run, no_speech_output: Path):
+    soundfile.write("tune.wav", melody(6), RATE)
+    text = (
+        "has steady tones, as music has: only its level and the changes of its spectrum decided that it is speech; "
+        "voice activity detection (--vad) labels music 'no speech' too"
+    )
+    model = ["--model", no_speech_output]
+    plain = infer("tune.wav", *model)
+    assert plain.stdout.splitlines()[2].startswith("Predicted emotion: ")
+    assert plain.stderr == f"audio-emotion: note: tune.wav {text}\n"
+    for options in ([], ["--timeline"], ["--channels", "each"]):
+        result = infer("tune.wav", *model, "--json", *options)
+        content = json.loads(result.stdout)
+        content = content[0] if isinstance(content, list) else content
+        assert content["label"] != "no speech"
+        assert content["notes"] == [f"the recording {text}"]
+        assert result.stderr == plain.stderr
+    assert json.loads(infer("tune.wav", *model, "--format", "jsonl").stdout)["notes"] == [f"the recording {text}"]
+    assert infer("tune.wav", *model, "-q").stderr == ""
+    assert infer("tune.wav", *model, "--no-gate").stderr == ""
+    assert infer("long.wav", *model).stderr == "", "a voice is not tonal"
+
+
+def test_music_that_is_no_speech_needs_no_note(infer: Run):
+    soundfile.write("tune.wav", melody(6), RATE)
+    soundfile.write("tone.wav", 0.3 * np.sin(np.arange(6 * RATE) / 5), RATE)
+    result = infer("tune.wav", "tone.wav", "--format", "csv")
+    assert [line.split(",")[3] for line in result.stdout.splitlines()[1:]] == ["no speech", "no speech"]
+    assert result.stderr == ""
+
+
+def test_batches_have_notes_too(infer: Run):
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(name, voice(2, 8_000), 8_000)
+    text = "has 8000 Hz, below the model's 16000 Hz"
+    for files in (["a.wav"], ["a.wav", "b.wav"]):  # the second time, one is known from the journal
+        result = infer(*files, "--output-dir", "out", "-f", "json", "--jobs", 1)
+        assert f"note: {files[-1]} {text}: it lacks" in result.stderr
+    for name in ("a.wav.json", "b.wav.json"):
+        assert json.loads(Path("out", name).read_text("utf-8"))["notes"] == [
+            f"the recording {text}: it lacks frequencies that the model uses"
+        ]
+    assert [len(content["notes"]) for content in json.loads(Path("out/results.json").read_text("utf-8"))] == [1, 1]
 
 
 def test_top_k_of_a_format_for_programs_is_noted(infer: Run):

@@ -115,3 +115,17 @@ def test_the_document_names_every_route(client):
     assert set(document["paths"]) == {"/v1/emotions", "/v1/models", "/healthz", "/readyz", "/metrics"}
     refs = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
     assert refs <= set(document["components"]["schemas"])
+
+
+def test_notes_on_a_recording_are_in_json_and_on_the_page(ask, client):
+    content = encoded(voice(3, 8_000), 8_000)
+    note = "the recording has 8000 Hz, below the model's 16000 Hz: it lacks frequencies that the model uses"
+    for query in ("", "timeline=true"):
+        assert ask(content, query).json()["notes"] == [note]
+    assert "notes" not in ask(encoded(voice(3))).json()
+    response = client.post("/page/predict", files={"file": ("clip.wav", content)})
+    assert json.loads(response.text.splitlines()[-1])["notes"] == [note]
+    film = contained([voice(3, 48_000), voice(3, 48_000, seed=1)], container="matroska")
+    assert ask(film).json()["notes"] == [
+        "the recording has 2 audio streams, and stream 1 was used: name another one with stream=N"
+    ]
