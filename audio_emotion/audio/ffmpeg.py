@@ -179,15 +179,15 @@ def _selected(container: Any, name: str, stream: int | None) -> tuple[int, Any]:
     """Return the number and the audio stream that is meant."""
     streams = container.streams.audio
     if not streams:
-        raise AudioError(f"{name}: contains no audio; expected a recording or a video with an audio track")
+        raise AudioError("contains no audio", subject=name, hint="expected a recording or a video with an audio track")
     if stream is None:
         defaults = [n for n, item in enumerate(streams, start=1) if "default" in _dispositions(item)]
         stream = defaults[0] if defaults else 1
     if stream > len(streams):
-        raise AudioError(f"{name}: has {len(streams)} audio stream(s), and stream {stream} was requested")
+        raise AudioError(f"has {len(streams)} audio stream(s), and stream {stream} was requested", subject=name)
     selected = streams[stream - 1]
     if selected.codec_context is None:
-        raise AudioError(f"{name}: its sound is in a code that is not known here; convert it to WAV or FLAC")
+        raise AudioError("its sound is in a code that is not known here", subject=name, hint="convert it to WAV or FLAC")
     return stream, selected
 
 
@@ -237,9 +237,7 @@ def _errors(name: str) -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, OSError, ValueError, EOFError) as error:
-        raise AudioError(
-            f"{name}: cannot be decoded ({reason(error)}); expected WAV, FLAC, OGG, MP3 or another audio or video file"
-        ) from error
+        raise AudioError(f"cannot be decoded ({reason(error)})", subject=name, hint="expected WAV, FLAC, OGG, MP3 or another audio or video file") from error
 
 
 def _lenient(version: str) -> dict[str, Any]:
@@ -299,7 +297,7 @@ def _frames(container: Any, stream: Any, name: str) -> Iterator[Any]:
 def _check_sound(n_frames: int, n_damaged: int, name: str) -> None:
     """Refuse a stream of which next to nothing can be decoded: a chance frame of an encrypted one is no sound."""
     if n_damaged > 5 * n_frames and n_frames + n_damaged <= 2 * _TRIAL:
-        raise AudioError(f"{name}: almost none of its audio can be decoded; it is damaged or encrypted")
+        raise AudioError("almost none of its audio can be decoded", subject=name, hint="it is damaged or encrypted")
 
 
 def _channels_last(frame: Any) -> npt.NDArray[Any]:

@@ -209,11 +209,11 @@ def names_in(content: bytes, name: str) -> list[str]:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         content = os.fsencode(content.decode("utf-16", "replace"))
     if b"\0\0" in content:  # no name is empty
-        raise UsageError(f"{name}: is no list, expected the name of a recording on each line")
+        raise UsageError("is no list, expected the name of a recording on each line", subject=name)
     try:
         text = os.fsdecode(content.removeprefix(codecs.BOM_UTF8))
     except UnicodeDecodeError:  # on Windows
-        raise UsageError(f"{name}: is no list in UTF-8 or UTF-16") from None
+        raise UsageError("is no list in UTF-8 or UTF-16", subject=name) from None
     if has_nul := "\0" in text:
         lines = text.split("\0")
     else:  # str.splitlines would also split at characters that names may have
@@ -221,7 +221,7 @@ def names_in(content: bytes, name: str) -> list[str]:
     names = [line for line in lines if line and (line[0] != "#" or has_nul or os.path.lexists(line))]
     names = [line for line in names if line.strip(" \t\v\f\r\n")]
     if not names:
-        raise UsageError(f"{name}: the list is empty, expected the name of a recording on each line")
+        raise UsageError("the list is empty, expected the name of a recording on each line", subject=name)
     return names
 
 

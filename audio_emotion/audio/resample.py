@@ -34,7 +34,7 @@ def from_frames(
     frame, or one that is not finite; ``name`` is for its message.
     """
     if frames.ndim not in (1, 2) or (frames.ndim == 2 and frames.shape[1] > 1024):
-        raise AudioError(f"{name}: has the shape {frames.shape}, expected (n_frames,) or (n_frames, n_channels)")
+        raise AudioError(f"has the shape {frames.shape}, expected (n_frames,) or (n_frames, n_channels)", subject=name)
     end = len(frames) if part.end is None else round(part.end * source_rate)
     frames = frames[round(part.start * source_rate) : end]
     if not frames.size:
@@ -50,17 +50,17 @@ def mono(frames: npt.NDArray[Any], channel: int | None, name: str = "array") -> 
     Raises :class:`AudioError` where there is no such channel, or a sample is no finite number.
     """
     if frames.dtype.kind not in "fiu":
-        raise AudioError(f"{name}: holds {frames.dtype} values, expected floats or integers")
+        raise AudioError(f"holds {frames.dtype} values, expected floats or integers", subject=name)
     if frames.ndim == 1:
         frames = frames[:, None]
     if channel is not None and channel > frames.shape[1]:
-        raise AudioError(f"{name}: has {frames.shape[1]} channel(s), and channel {channel} was requested")
+        raise AudioError(f"has {frames.shape[1]} channel(s), and channel {channel} was requested", subject=name)
     selected = _as_floats(frames if channel is None else frames[:, channel - 1 : channel])
     with np.errstate(over="ignore", invalid="ignore"):
         samples = selected[:, 0] if selected.shape[1] == 1 else selected.mean(axis=1, dtype=np.float32)
         samples = np.ascontiguousarray(samples, np.float32)
     if len(samples) and not np.abs(samples).max() <= MAX_SAMPLE:  # so that a NaN is refused too
-        raise AudioError(f"{name}: contains samples that are NaN, infinite or far too large; export it as 16-bit PCM")
+        raise AudioError("contains samples that are NaN, infinite or far too large", subject=name, hint="export it as 16-bit PCM")
     return samples
 
 
@@ -210,13 +210,10 @@ class Resampler:
 def no_samples(name: str, part: AudioRegion) -> AudioError:
     """Return the error of a part in which there is nothing."""
     where = f" after {part.start:g} s, where it was to start" if part.start else "; expected at least one"
-    return AudioError(f"{name}: holds no samples{where}")
+    return AudioError(f"holds no samples{where}", subject=name)
 
 
 def _check_rate(rate: int, name: str) -> None:
     """Refuse a sampling rate that no recording has."""
     if not MIN_RATE <= rate <= MAX_RATE:
-        raise AudioError(
-            f"{name}: states a sampling rate of {rate} Hz, expected {MIN_RATE} to {MAX_RATE} Hz; "
-            "its header is probably damaged"
-        )
+        raise AudioError(f"states a sampling rate of {rate} Hz, expected {MIN_RATE} to {MAX_RATE} Hz", subject=name, hint="its header is probably damaged")

@@ -37,7 +37,7 @@ def binary(source: FileSource, name: str) -> Iterator[BinaryIO | FileIO]:
         try:
             opened = Path(source).open("rb", buffering=0)  # noqa: SIM115 (libsndfile reads by the descriptor)
         except OSError as error:
-            raise AudioError(f"{name}: cannot be opened ({reason(error)})") from error
+            raise AudioError(f"cannot be opened ({reason(error)})", subject=name) from error
         with opened:
             yield opened
         return
@@ -46,9 +46,9 @@ def binary(source: FileSource, name: str) -> Iterator[BinaryIO | FileIO]:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
     except OSError as error:
-        raise AudioError(f"{name}: cannot be rewound; read it and pass its bytes") from error
+        raise AudioError("cannot be rewound", subject=name, hint="read it and pass its bytes") from error
     if not size:
-        raise AudioError(f"{name}: is empty (0 bytes), expected a recording")
+        raise AudioError("is empty (0 bytes), expected a recording", subject=name)
     yield file
 
 
@@ -64,16 +64,16 @@ def _check_is_file(path: str | os.PathLike[str], name: str) -> None:
     try:
         status = Path(path).stat()
     except FileNotFoundError:
-        raise AudioError(f"{name}: no such file or folder; check the path") from None
+        raise AudioError("no such file or folder", subject=name, hint="check the path") from None
     except (OSError, ValueError) as error:
-        raise AudioError(f"{name}: cannot be read ({reason(error)})") from error
+        raise AudioError(f"cannot be read ({reason(error)})", subject=name) from error
     if stat.S_ISDIR(status.st_mode):
-        raise AudioError(f"{name}: is {_folder(path)}")
+        raise AudioError(f"is {_folder(path)}", subject=name)
     for is_kind, kind in _NO_FILES:
         if is_kind(status.st_mode):
-            raise AudioError(f"{name}: is {kind}")
+            raise AudioError(f"is {kind}", subject=name)
     if not status.st_size:
-        raise AudioError(f"{name}: is empty (0 bytes), expected a recording")
+        raise AudioError("is empty (0 bytes), expected a recording", subject=name)
 
 
 def _folder(path: str | os.PathLike[str]) -> str:

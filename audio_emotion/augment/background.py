@@ -63,5 +63,5 @@ def recordings(folder: str) -> tuple[Path, ...]:
     """
     files = tuple(path for path in expand([folder], recursive=True) if path.is_file())
     if not Path(folder).is_dir() or not files:
-        raise UsageError(f"{display_path(folder)}: expected a folder of recordings to use as background sounds")
+        raise UsageError("expected a folder of recordings to use as background sounds", subject=display_path(folder))
     return files

@@ -57,7 +57,7 @@ def _selected(only: Sequence[str], background: str | None) -> list[str]:
     known = dict.fromkeys([*WAVEFORM, *_PICTURES])
     for name in only:
         if name not in known:
-            raise UsageError(f"{name}: no transform that can be previewed; {suggestion(name, known)}")
+            raise UsageError("no transform that can be previewed", subject=name, hint=f"{suggestion(name, known)}")
     if "background" in only and background is None:
         raise UsageError("background: name a folder of background recordings with --background")
     if background is not None:

@@ -90,7 +90,9 @@ def _read(file: Path) -> dict[str, FloatArray]:
     try:
         return {unquote(name, errors="surrogateescape"): shift for name, shift in load_file(file).items()}
     except (SafetensorError, OSError) as error:
-        raise StorageError(f"{paths.display_path(file)}: not readable ({reason(error)}); add --restart") from error
+        raise StorageError(
+            f"not readable ({reason(error)})", subject=paths.display_path(file), hint="add --restart"
+        ) from error
 
 
 def _write(file: Path, shifts: Mapping[str, FloatArray]) -> None:

@@ -112,8 +112,9 @@ class Outputs:
         for name in chain(names, outputs):
             if folded(name.partition("/")[0]) in present and os.path.lexists(self._folder / name):
                 raise StorageError(
-                    f"{paths.display_path(self._folder / name)}: is there already, and no run into this folder has "
-                    "written it; move it away, name another folder, or write over it with restart"
+                    "is there already, and no run into this folder has written it",
+                    subject=paths.display_path(self._folder / name),
+                    hint="move it away, name another folder, or write over it with restart",
                 )
 
     def delete_outputs(self) -> None:

@@ -169,7 +169,7 @@ def _handlers() -> list[Any]:
     except OSError as error:
         _sink.log_file = None
         raise StorageError(
-            f"{display_path(name)}: cannot be written ({reason(error)}); use another --log-file"
+            f"cannot be written ({reason(error)})", subject=display_path(name), hint="use another --log-file"
         ) from error
     to_file.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")

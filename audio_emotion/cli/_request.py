@@ -88,12 +88,14 @@ def standard_input() -> BinaryIO:
         while block := sys.stdin.buffer.read(2**20):
             n_bytes += len(block)
             if n_bytes > _STDIN_BYTES:
-                raise AudioError(f"{STDIN_NAME}: is larger than {_STDIN_BYTES // 2**30} GiB; use a file instead")
+                raise AudioError(
+                    f"is larger than {_STDIN_BYTES // 2**30} GiB", subject=STDIN_NAME, hint="use a file instead"
+                )
             held.write(block)
     except OSError as error:
         no_folder = isinstance(error, FileNotFoundError)  # it was to be put on disk
         hint = "; mount a writable /tmp, set TMPDIR, or name a file instead" if no_folder else ""
-        raise AudioError(f"{STDIN_NAME}: cannot be read ({reason(error)}){hint}") from error
+        raise AudioError(f"cannot be read ({reason(error)}){hint}", subject=STDIN_NAME) from error
     return cast(BinaryIO, held)
 
 
@@ -104,4 +106,4 @@ def _check_stdin() -> None:
     except (OSError, ValueError):  # not a file of the operating system
         return
     if stat.S_ISCHR(found.st_mode) and not sys.stdin.isatty() and found.st_rdev != Path(os.devnull).stat().st_rdev:
-        raise AudioError(f"{STDIN_NAME}: is a device, expected a recording")
+        raise AudioError("is a device, expected a recording", subject=STDIN_NAME)

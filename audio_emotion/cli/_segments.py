@@ -47,7 +47,7 @@ class GivenSegments(Mapping[Path, "Sequence[Segment]"]):
         segments = self._segments[recording]
         if not segments:
             raise AudioError(
-                f"{display_path(recording)}: has no segment in the file of segments, which names other recordings"
+                "has no segment in the file of segments, which names other recordings", subject=display_path(recording)
             )
         return segments
 
@@ -78,13 +78,14 @@ class FolderSegments(GivenSegments):
             owner = self._owners.setdefault(path, recording)
             if owner != recording:
                 raise AudioError(
-                    f"{display_path(recording)}: {display_path(path)} is the transcript of {display_path(owner)}, "
-                    "which has the same name; put the transcripts into folders like those of the recordings"
+                    f"{display_path(path)} is the transcript of {display_path(owner)}, which has the same name",
+                    subject=display_path(recording),
+                    hint="put the transcripts into folders like those of the recordings",
                 )
             try:
                 segments = self._read(path, [recording.stem])[recording.stem]
             except (UsageError, StorageError) as error:
-                raise AudioError(f"{display_path(recording)}: cannot use its transcript: {error}") from error
+                raise AudioError(f"cannot use its transcript: {error}", subject=display_path(recording)) from error
             _note_shared_names(recording, segments)
             self._cache[recording] = segments
         return self._cache[recording]
@@ -105,8 +106,9 @@ class FolderSegments(GivenSegments):
                     if path := names.get(f"{stem}{suffix}"):
                         return path
         raise AudioError(
-            f"{display_path(recording)}: has no transcript in {display_path(self._folder)}; "
-            f"expected {display_path(recording.stem)}.json, .rttm, .vtt, .srt or another format of --segments"
+            f"has no transcript in {display_path(self._folder)}",
+            subject=display_path(recording),
+            hint=f"expected {display_path(recording.stem)}.json, .rttm, .vtt, .srt or another format of --segments",
         )
 
     def _listed(self, folder: Path) -> dict[str, Path]:
@@ -130,7 +132,9 @@ def given_segments(path: Path, recordings: Sequence[Path]) -> GivenSegments:
     if not path.is_dir():
         return GivenSegments(path, recordings)
     if not any(PurePath(name).suffix.lower() in SUFFIXES for name in path.rglob("*")):
-        raise UsageError(f"{display_path(path)}: holds no transcript; expected NAME.json, .rttm, .vtt, .srt ...")
+        raise UsageError(
+            "holds no transcript", subject=display_path(path), hint="expected NAME.json, .rttm, .vtt, .srt ..."
+        )
     return FolderSegments(path, recordings)
 
 

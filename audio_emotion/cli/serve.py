@@ -222,7 +222,7 @@ def _token(file: Path) -> str:
         return file.read_text("utf-8").strip()
     except (OSError, ValueError) as error:
         raise StorageError(
-            f"{display_path(file)}: cannot be read ({reason(error)}); expected a file with a token"
+            f"cannot be read ({reason(error)})", subject=display_path(file), hint="expected a file with a token"
         ) from error
 
 

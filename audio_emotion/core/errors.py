@@ -11,14 +11,34 @@
     ├── TrainingError            1   a run that cannot continue: a loss that is not a number, out of memory
     └── StorageError             1   a folder or file that cannot be written, or a list or config that cannot be read
 
-Every message is one line: what was wrong, what was expected, and what to do.
+Every message is one line: the subject, what was wrong, what was expected, and what to do. The parts are attributes, so
+that no caller takes a message apart.
 """
 
 
 class AudioEmotionError(Exception):
-    """Base class of all errors that this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose.
+
+    Attributes:
+        problem: what was wrong, and what was expected.
+        subject: the file, model or address that it is about; empty: the problem says it.
+        hint: what to do; empty: the problem says it.
+
+    >>> error = AudioError("is empty (0 bytes), expected a recording", subject="a.wav", hint="record it again")
+    >>> print(error)
+    a.wav: is empty (0 bytes), expected a recording; record it again
+    >>> error.subject, error.hint
+    ('a.wav', 'record it again')
+    """
 
     exit_code = 1
+
+    def __init__(self, problem: str = "", *, subject: str = "", hint: str = "") -> None:
+        super().__init__(problem)
+        self.problem, self.subject, self.hint = problem, subject, hint
+
+    def __str__(self) -> str:
+        return f"{f'{self.subject}: ' if self.subject else ''}{self.problem}{f'; {self.hint}' if self.hint else ''}"
 
 
 class UsageError(AudioEmotionError):

@@ -45,11 +45,13 @@ def _home_errors(variable: str) -> Iterator[None]:
         yield
     except (RuntimeError, KeyError) as error:
         raise NoHomeError(
-            f"no home directory for this user ({reason(error)}); set {variable} to a folder that can be written"
+            f"no home directory for this user ({reason(error)})",
+            hint=f"set {variable} to a folder that can be written",
         ) from error
     except PermissionError as error:
         raise NoHomeError(
-            f"{error.filename} cannot be read ({reason(error)}); set {variable} to a folder that can be written"
+            f"{error.filename} cannot be read ({reason(error)})",
+            hint=f"set {variable} to a folder that can be written",
         ) from error
 
 
@@ -166,9 +168,13 @@ def content(path: Path, expected: str) -> bytes:
         with path.open("rb") as file:
             found = file.read(_MOST_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise StorageError(f"{display_path(path)}: cannot be read ({reason(error)}); expected {expected}") from error
+        raise StorageError(
+            f"cannot be read ({reason(error)})", subject=display_path(path), hint=f"expected {expected}"
+        ) from error
     if len(found) > _MOST_BYTES:
-        raise UsageError(f"{display_path(path)}: is larger than {_MOST_BYTES // 2**20} MiB; expected {expected}")
+        raise UsageError(
+            f"is larger than {_MOST_BYTES // 2**20} MiB", subject=display_path(path), hint=f"expected {expected}"
+        )
     return found
 
 
@@ -215,7 +221,7 @@ def writing_file(target: Path) -> Iterator[Path]:
     except OSError as error:  # the name is too long, or a folder above may not be searched
         raise StorageError(f"cannot write {target} ({error.strerror}); nothing was changed") from error
     if is_folder:
-        raise StorageError(f"{target}: is a folder, expected the name of a file to write")
+        raise StorageError("is a folder, expected the name of a file to write", subject=str(target))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{_short(target.name)}.", dir=target.parent)

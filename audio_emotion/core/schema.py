@@ -259,7 +259,9 @@ def read_toml(path: Path, expected: str, docs: str) -> dict[str, Any]:
     try:
         return tomllib.loads(paths.content(path, expected).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not TOML ({error}); see {docs} for what it may contain") from error
+        raise UsageError(
+            f"not TOML ({error})", subject=str(path), hint=f"see {docs} for what it may contain"
+        ) from error
 
 
 def build(kind: Any, table: Mapping[str, Any]) -> Any:

@@ -46,7 +46,8 @@ def locate(name: str, data: Path | None = None) -> Corpus:
     root = data or paths.corpus_root()
     if not root.is_dir():
         raise CorpusError(
-            f"{root}: no such folder; run 'audio-emotion data download {name}', "
-            "or name the recordings' folder with --data"
+            "no such folder",
+            subject=str(root),
+            hint=f"run 'audio-emotion data download {name}', or name the recordings' folder with --data",
         )
     return corpus.find(root)

@@ -72,8 +72,9 @@ def from_names(
         if not utterances:
             others = f" among {len(left_out)}" if left_out else ""
             raise CorpusError(
-                f"{root}: no recording of {title}{others} (names like {example}); name the folder that holds them, "
-                f"or get them: {obtain}"
+                f"no recording of {title}{others} (names like {example})",
+                subject=str(root),
+                hint=f"name the folder that holds them, or get them: {obtain}",
             )
         return Corpus(name, utterances, licence, left_out, count())
 

@@ -62,8 +62,8 @@ class LeftOut:
 
     @classmethod
     def unreadable(cls, path: Path, error: AudioError) -> "LeftOut":
-        """Leave out a file that cannot be decoded; the error's message begins with the path."""
-        return cls(path, str(error).removeprefix(f"{path}: "))
+        """Leave out a file that cannot be decoded."""
+        return cls(path, f"{error.problem}{f'; {error.hint}' if error.hint else ''}")
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"

@@ -58,7 +58,7 @@ def fetch(corpus: str, record: str | None, progress: Progress) -> Path:
                 content.extractall(folder)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
             raise DownloadError(
-                f"{url}: the archive cannot be unpacked ({error}); nothing was kept, try again"
+                f"the archive cannot be unpacked ({error})", subject=str(url), hint="nothing was kept, try again"
             ) from error
     return target
 
@@ -71,7 +71,9 @@ def _archive(record: str, name: str) -> tuple[str, str]:
         (entry,) = (file for file in files if file["key"] == name)
         return entry["links"]["self"], entry["checksum"]
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError, KeyError, TypeError) as error:
-        raise DownloadError(f"{record}: no usable description of {name} there ({error}); check the network") from error
+        raise DownloadError(
+            f"no usable description of {name} there ({error})", subject=str(record), hint="check the network"
+        ) from error
 
 
 def _retrieve(url: str, checksum: str, folder: Path, progress: Progress) -> Path:
@@ -84,10 +86,12 @@ def _retrieve(url: str, checksum: str, folder: Path, progress: Progress) -> Path
         return Path(pooch.retrieve(url, checksum, path=folder, downloader=downloader))
     except ValueError as error:
         raise DownloadError(
-            f"{url}: what came does not match the record's checksum; nothing was kept, try again"
+            "what came does not match the record's checksum", subject=str(url), hint="nothing was kept, try again"
         ) from error
     except (requests.RequestException, OSError) as error:
-        raise DownloadError(f"{url}: download failed ({error}); nothing was kept, try again") from error
+        raise DownloadError(
+            f"download failed ({error})", subject=str(url), hint="nothing was kept, try again"
+        ) from error
 
 
 class _Bar:

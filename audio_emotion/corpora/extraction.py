@@ -54,17 +54,21 @@ def extract_audio(
     if not audio.MIN_RATE <= sampling_rate <= audio.MAX_RATE:
         raise UsageError(f"the rate is {sampling_rate} Hz, expected {audio.MIN_RATE} to {audio.MAX_RATE} Hz")
     if not source.is_dir():
-        raise CorpusError(f"{source}: no such folder; name the folder that holds the videos")
+        raise CorpusError("no such folder", subject=str(source), hint="name the folder that holds the videos")
     videos = [p for p in search(source, recursive=True) if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
     if not videos:
-        raise CorpusError(f"{source}: holds no video; expected files such as *.mp4, *.mkv or *.webm, in it or below")
+        raise CorpusError(
+            "holds no video", subject=str(source), hint="expected files such as *.mp4, *.mkv or *.webm, in it or below"
+        )
     made: dict[Path, Path] = {}
     failed = []
     for done, video in enumerate(videos, start=1):
         wav = target / video.relative_to(source).with_suffix(".wav")
         try:
             if wav in made:
-                raise AudioError(f"{video}: {wav} is already the sound of {made[wav]}; rename one of the videos")
+                raise AudioError(
+                    f"{wav} is already the sound of {made[wav]}", subject=str(video), hint="rename one of the videos"
+                )
             _check_free(video, wav)
             _write(wav, audio.load(video, sampling_rate, audio.AudioRegion(stream=stream)))
             made[wav] = video
@@ -89,7 +93,9 @@ def _check_free(video: Path, wav: Path) -> None:
         is_ours = not os.path.lexists(wav)
     if not is_ours:
         raise AudioError(
-            f"{video}: {wav} is there already and is not from an earlier run; move it, or name another OUT"
+            f"{wav} is there already and is not from an earlier run",
+            subject=str(video),
+            hint="move it, or name another OUT",
         )
 
 

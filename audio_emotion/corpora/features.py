@@ -53,11 +53,15 @@ def write_features(corpus: Corpus, target: Path, progress: Progress = silent) ->
         StorageError: the file cannot be written.
     """
     if target.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{target}: features are written as {' or '.join(SUFFIXES)}; name such a file")
+        raise UsageError(
+            f"features are written as {' or '.join(SUFFIXES)}", subject=str(target), hint="name such a file"
+        )
     if target.exists() and not _is_features(target):
-        raise UsageError(f"{target}: is there already and is no table of features; name another file")
+        raise UsageError("is there already and is no table of features", subject=str(target), hint="name another file")
     if target.suffix.lower() == ".parquet" and not find_spec("pyarrow"):
-        raise PackageError(f"{target}: writing Parquet needs pyarrow; run 'pip install pyarrow', or name a .csv file")
+        raise PackageError(
+            "writing Parquet needs pyarrow", subject=str(target), hint="run 'pip install pyarrow', or name a .csv file"
+        )
     rows, unreadable = made_of_each(corpus.utterances, _row, "measuring", progress)
     if not rows:
         raise CorpusError(f"none of the {len(corpus.utterances)} recording(s) can be decoded; see 'data check'")

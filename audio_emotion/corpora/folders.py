@@ -41,8 +41,9 @@ def _search(root: Path, labels: LabelSet) -> Corpus:
             utterances.append(result)
     if not utterances:
         raise CorpusError(
-            f"{root}: no recording found in a folder named for an emotion ({', '.join(labels.labels)}); "
-            "expected paths such as happy/0001.wav or happy/anna/0001.wav"
+            f"no recording found in a folder named for an emotion ({', '.join(labels.labels)})",
+            subject=str(root),
+            hint="expected paths such as happy/0001.wav or happy/anna/0001.wav",
         )
     speakers, parts = _speakers([_other_folders(u.path, root, labels) for u in utterances])
     named = tuple(

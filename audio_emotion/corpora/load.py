@@ -39,12 +39,15 @@ def bounds(utterance: Utterance, whole: Waveform) -> tuple[int, int]:
     end = whole.duration if utterance.end is None else utterance.end
     if utterance.start >= whole.duration or end > whole.duration + _TOLERANCE_S:
         raise AudioError(
-            f"{utterance.path}: the segment from {utterance.start:g} to {end:g} s lies outside the recording, "
-            f"which lasts {whole.duration:g} s"
+            f"the segment from {utterance.start:g} to {end:g} s lies outside the recording, "
+            f"which lasts {whole.duration:g} s",
+            subject=f"{utterance.path}",
         )
     start, stop = round(utterance.start * whole.sampling_rate), round(end * whole.sampling_rate)
     if not whole.samples[start:stop].size:
-        raise AudioError(f"{utterance.path}: the segment from {utterance.start:g} to {end:g} s holds no sample")
+        raise AudioError(
+            f"the segment from {utterance.start:g} to {end:g} s holds no sample", subject=f"{utterance.path}"
+        )
     return start, min(stop, len(whole.samples))
 
 

@@ -50,7 +50,7 @@ def _parse(text: str) -> CorpusSource:
 def _existing(text: str) -> Path:
     path = Path(text).expanduser()
     if not path.exists():
-        raise CorpusError(f"{path}: no such folder or table; check the path")
+        raise CorpusError("no such folder or table", subject=str(path), hint="check the path")
     return path
 
 
@@ -60,26 +60,33 @@ def _recognise(path: Path) -> Adapter:
         if path.suffix.lower() in SUFFIXES:
             return CORPORA["table"]
         raise CorpusError(
-            f"{path}: is neither a folder nor a table; expected a folder, or a table saved as CSV or JSON lines"
+            "is neither a folder nor a table",
+            subject=str(path),
+            hint="expected a folder, or a table saved as CSV or JSON lines",
         )
     files = recordings(path)
     if not files:
-        raise CorpusError(f"{path}: holds no recording; expected files such as *.wav or *.flac, in it or below")
+        raise CorpusError(
+            "holds no recording", subject=str(path), hint="expected files such as *.wav or *.flac, in it or below"
+        )
     counts = {name: sum(isinstance(entry.read(file), Utterance) for file in files)
               for name, entry in CORPORA.items() if entry.read}  # fmt: skip
     matches = [name for name, n_files in counts.items() if n_files]
     if len(matches) > 1:
         listed = ", ".join(f"{name} ({counts[name]})" for name in matches)
         raise CorpusError(
-            f"{path}: holds recordings of several corpora: {listed}; name those that you want, as {matches[0]}={path}"
+            f"holds recordings of several corpora: {listed}",
+            subject=str(path),
+            hint=f"name those that you want, as {matches[0]}={path}",
         )
     if matches:
         return CORPORA[matches[0]]
     if any(isinstance(folders.read(file, path, label_set()), Utterance) for file in files):
         return CORPORA["folders"]
     raise CorpusError(
-        f"{path}: not recognised by the names of its {len(files)} recording(s); name the corpus, as folders={path}; "
-        f"there are: {', '.join(CORPORA)}"
+        f"not recognised by the names of its {len(files)} recording(s); name the corpus, as folders={path}",
+        subject=str(path),
+        hint=f"there are: {', '.join(CORPORA)}",
     )
 
 

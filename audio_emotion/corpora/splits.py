@@ -161,7 +161,9 @@ def split_utterances(
         raise UsageError(f"unknown split {name!r}; there are: {NAMES}")
     for split in folds(member[1], utterances, seed, validate, allow_missing, only=int(member[2])):
         return split
-    raise UsageError(f"{name!r}: the set {member[1]!r} has no fold {member[2]} with utterances to test on in this data")
+    raise UsageError(
+        f"the set {member[1]!r} has no fold {member[2]} with utterances to test on in this data", subject=f"{name!r}"
+    )
 
 
 def split_by_shares(utterances: Sequence[Utterance], shares: tuple[int, int, int], seed: int) -> Split:
@@ -281,7 +283,9 @@ def folds(
     missing = {number: sorted(set(group) - speakers) for number, group in wanted.items()}
     if any(missing.values()) and not allow_missing:
         absent = "; ".join(f"fold {number}: {', '.join(gone)}" for number, gone in missing.items() if gone)
-        raise CorpusError(f"{name}: actors are missing from the data ({absent}); --allow-missing runs without them")
+        raise CorpusError(
+            f"actors are missing from the data ({absent})", subject=name, hint="--allow-missing runs without them"
+        )
     return [
         _by_speaker(f"{name}-{number}", utterances, group, validation if validate else None, seed + 1)
         for number, group in wanted.items()
@@ -297,7 +301,7 @@ def _is_set(name: str) -> bool:
 def _count(name: str) -> int:
     count = int(name.removeprefix("random-").removesuffix("-fold"))
     if count < 2:
-        raise UsageError(f"{name}: expected at least 2 folds")
+        raise UsageError("expected at least 2 folds", subject=name)
     return count
 
 
@@ -311,13 +315,15 @@ def _speaker_groups(name: str, utterances: Sequence[Utterance], seed: int) -> li
         if name == "union":
             return [[s for s in group if _corpus(s) in corpora] for group in _union_groups()]
         if len(corpora) < 2:
-            raise CorpusError(f"{name}: needs at least 2 corpora, and the data has {corpora[0]} alone; add --data")
+            raise CorpusError(
+                f"needs at least 2 corpora, and the data has {corpora[0]} alone", subject=name, hint="add --data"
+            )
         return [[s for s in speakers if _corpus(s) == corpus] for corpus in corpora]
     if name == "leave-one-speaker-out":
         return [[speaker] for speaker in speakers]
     count = _count(name)
     if count > len(speakers):
-        raise CorpusError(f"{name}: {count} folds need as many speakers, and the data has {len(speakers)}")
+        raise CorpusError(f"{count} folds need as many speakers, and the data has {len(speakers)}", subject=name)
     drawn = np.random.default_rng(seed).permutation(speakers)
     return [part.tolist() for part in np.array_split(drawn, count)]
 

@@ -76,7 +76,7 @@ def _search(table: Path, labels: LabelSet) -> Corpus:
     if problems:
         raise CorpusError(_message(table, problems))
     if not utterances:
-        raise CorpusError(f"{table}: holds no utterance, expected a line for each with {', '.join(WRITTEN)}")
+        raise CorpusError(f"holds no utterance, expected a line for each with {', '.join(WRITTEN)}", subject=str(table))
     utterances.sort(key=lambda utterance: (utterance.path, utterance.start))
     names = dict.fromkeys(utterance.speaker.split("/")[0] for utterance in utterances)
     licences = dict.fromkeys(utterance.attributes.get("licence", "unknown") for utterance in utterances)
@@ -231,19 +231,21 @@ def _rows(table: Path) -> Iterator[tuple[int, Row | str]]:
         CorpusError: the table as a whole cannot be read.
     """
     if table.suffix.lower() in _WORKBOOKS:
-        raise CorpusError(f"{table}: is a spreadsheet's own file; save the table as CSV")
+        raise CorpusError("is a spreadsheet's own file", subject=str(table), hint="save the table as CSV")
     try:
         text, _ = decode(table.read_bytes())
     except OSError as error:
-        raise CorpusError(f"{table}: cannot be read ({error.strerror}); expected a table, CSV or JSON lines") from error
+        raise CorpusError(
+            f"cannot be read ({error.strerror})", subject=str(table), hint="expected a table, CSV or JSON lines"
+        ) from error
     except ValueError as error:
-        raise CorpusError(f"{table}: is {error}; save the table as UTF-8") from error
+        raise CorpusError(f"is {error}", subject=str(table), hint="save the table as UTF-8") from error
     try:
         for number, row in _json_rows(text) if _is_json(table) else _csv_rows(text):
             if isinstance(row, str) or any(row.values()):
                 yield number, row
     except csv.Error as error:
-        raise CorpusError(f"{table}: is not a CSV table ({error})") from error
+        raise CorpusError(f"is not a CSV table ({error})", subject=str(table)) from error
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, Row | str]]:

@@ -163,5 +163,7 @@ def _samples(model: Model, source: Input, sampling_rate: int | None, part: Audio
         blocks.append(block)
         n_samples += len(block)
         if n_samples > MAX_S * model.config.sampling_rate:
-            raise AudioError(f"{name}: is longer than {MAX_S:g} s, the limit; select a part with --start and --end")
+            raise AudioError(
+                f"is longer than {MAX_S:g} s, the limit", subject=name, hint="select a part with --start and --end"
+            )
     return np.concatenate(blocks)

@@ -110,8 +110,10 @@ def _in_one_line(what: str, address: Address) -> Iterator[None]:
     except Exception as error:
         why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise DownloadError(
-            f"{address}: cannot be {what} ({why[:300]}); check the name and the network, and for a private "
-            "repository log in with 'hf auth login' or set HF_TOKEN"
+            f"cannot be {what} ({why[:300]})",
+            subject=str(address),
+            hint="check the name and the network, and for a private "
+            "repository log in with 'hf auth login' or set HF_TOKEN",
         ) from error
 
 

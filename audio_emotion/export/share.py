@@ -93,7 +93,9 @@ def pull(source: str, name: str | None = None, *, replace: bool = False) -> Pull
     folder = Path(source).expanduser()
     goal = _goal(name or folder.resolve().name, replace)
     if not folder.is_dir():
-        raise ModelError(f"{source}: no such folder; expected a model folder, or a repository as hf://OWNER/NAME")
+        raise ModelError(
+            "no such folder", subject=str(source), hint="expected a model folder, or a repository as hf://OWNER/NAME"
+        )
     return _put(source, goal, tuple(path.name for path in folder.iterdir()), partial(_copy, folder))
 
 
@@ -101,7 +103,9 @@ def _put(source: str, goal: Path, there: tuple[str, ...], fetch: Callable[[list[
     """Fetch the model files among those that are ``there``, check them, and put them at the goal."""
     wanted = [file for file in FILES if file in there]
     if CONFIG not in wanted:
-        raise ModelError(f"{source}: holds no {CONFIG}; expected a model folder, as 'models push' writes them")
+        raise ModelError(
+            f"holds no {CONFIG}", subject=str(source), hint="expected a model folder, as 'models push' writes them"
+        )
     with paths.writing(goal) as sibling:
         fetch(wanted, sibling)
         config = check(sibling, source)
@@ -121,10 +125,14 @@ def check(folder: Path, called: str) -> ModelConfig:
         if INT8_GRAPH in config.weight_files:
             load_model(str(folder), "cpu", "onnx-int8")
     except AudioEmotionError as error:
-        raise ModelError(f"{str(error).replace(str(folder), called)}; nothing was stored") from error
+        subject = error.subject.replace(str(folder), called) or called
+        hint = f"{error.hint}; nothing was stored" if error.hint else "nothing was stored"
+        raise ModelError(error.problem, subject=subject, hint=hint) from error
     except Exception as error:  # ONNX Runtime has a class for each of its complaints
         reason_text = " ".join(str(error).replace(str(folder), called).split())[:300]
-        raise ModelError(f"{called}: a graph of it cannot be loaded ({reason_text}); nothing was stored") from error
+        raise ModelError(
+            f"a graph of it cannot be loaded ({reason_text})", subject=str(called), hint="nothing was stored"
+        ) from error
     return config
 
 
@@ -137,7 +145,7 @@ def _files(folder: Path, config: ModelConfig) -> Mapping[str, Path | bytes]:
         return files | {CARD: card.render(config).encode()}
     except KeyError as error:
         raise ModelError(
-            f"{folder}: has no card, and {CONFIG} lacks {error} to make one of; write {CARD} by hand"
+            f"has no card, and {CONFIG} lacks {error} to make one of", subject=str(folder), hint=f"write {CARD} by hand"
         ) from error
 
 
@@ -159,8 +167,10 @@ def _copy(source: Path, names: list[str], target: Path) -> None:
     for name in names:
         # a link could name any file of this user, which would then be stored, and perhaps pushed, as part of a model
         if (source / name).is_symlink() and not (source / name).resolve().is_relative_to(source.resolve()):
-            raise ModelError(f"{source / name}: is a link to a file outside the model folder; copy the file there")
+            raise ModelError(
+                "is a link to a file outside the model folder", subject=f"{source / name}", hint="copy the file there"
+            )
         try:
             shutil.copyfile(source / name, target / name)
         except OSError as error:
-            raise StorageError(f"{source / name}: cannot be copied ({reason(error)})") from error
+            raise StorageError(f"cannot be copied ({reason(error)})", subject=f"{source / name}") from error

@@ -231,7 +231,7 @@ def runner(file: Path) -> Callable[[FloatArray], FloatArray]:
     def run(windows: FloatArray) -> FloatArray:
         if windows.shape[1] % step if step else tuple(given.shape[1:]) != windows.shape[1:]:
             reads = f"multiples of {step} samples" if step else f"{tuple(given.shape[1:])}"
-            raise ModelError(f"{file}: reads {reads}, got {windows.shape[1:]}")
+            raise ModelError(f"reads {reads}, got {windows.shape[1:]}", subject=str(file))
         found: FloatArray = session.run([OUTPUT], {given.name: windows})[0]
         return found
 

@@ -45,7 +45,7 @@ def write_page(model_folder: Path, target: Path, registry: str = REGISTRY) -> No
         )
     if target.exists() and not _is_ours(target):
         raise UsageError(
-            f"{paths.display_path(target)}: holds something else than a page; name a new or an empty folder"
+            "holds something else than a page", subject=paths.display_path(target), hint="name a new or an empty folder"
         )
     import onnx
 
@@ -97,10 +97,14 @@ def _fetched(registry: str) -> Path:
         downloader = pooch.HTTPDownloader(timeout=_TIMEOUT_S)
         return Path(pooch.retrieve(url, f"sha256:{_SHA256}", name, folder, downloader=downloader))
     except ValueError as error:
-        raise DownloadError(f"{url}: what came does not match its checksum; nothing was written") from error
+        raise DownloadError(
+            "what came does not match its checksum", subject=str(url), hint="nothing was written"
+        ) from error
     except (requests.RequestException, OSError) as error:
         raise DownloadError(
-            f"{url}: download failed ({error}); nothing was written; try again, or name another --registry"
+            f"download failed ({error}); nothing was written",
+            subject=str(url),
+            hint="try again, or name another --registry",
         ) from error
 
 

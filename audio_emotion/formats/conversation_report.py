@@ -98,7 +98,7 @@ def check_target(target: Path) -> None:
         UsageError: it does not end in ``.html``, or is a folder.
     """
     if target.suffix.lower() not in {".html", ".htm"} or target.is_dir():
-        raise UsageError(f"{paths.display_path(target)}: a report is an .html file; change its name")
+        raise UsageError("a report is an .html file", subject=paths.display_path(target), hint="change its name")
 
 
 def write_report(results: Sequence[Result], recording: Path, target: Path, *, embed_audio: bool = False) -> None:

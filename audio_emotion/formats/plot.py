@@ -151,7 +151,7 @@ def kind_of(target: Path) -> str:
         raise PackageError("drawing needs a package that is not installed; run: pip install matplotlib")
     kind = target.suffix.lower().removeprefix(".")
     if kind not in {"png", "svg"} or target.is_dir():
-        raise UsageError(f"{paths.display_path(target)}: a plot is a .png or an .svg file; name it so")
+        raise UsageError("a plot is a .png or an .svg file", subject=paths.display_path(target), hint="name it so")
     return kind
 
 

@@ -254,7 +254,9 @@ class Model:
         """
         recordings = expand([folder], recursive)
         if recordings == [Path(folder)]:
-            raise AudioError(f"{display_path(folder)}: not a folder with recordings, such as *.wav, *.flac or *.mp3")
+            raise AudioError(
+                "not a folder with recordings, such as *.wav, *.flac or *.mp3", subject=display_path(folder)
+            )
         return self.predict_files(recordings, gate=gate, vad=vad)
 
     def predict_waveform(self, waveform: Waveform, gate: bool = True, vad: bool = False) -> Prediction:

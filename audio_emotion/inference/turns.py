@@ -59,8 +59,9 @@ def score_turns(
         first = min(scorer.late, key=lambda segment: segment.start)
         others = f" (and {len(scorer.late) - 1} more)" if scorer.late[1:] else ""
         raise AudioError(
-            f"{audio.name_of(source, name)}: the segment from {first.start:g} to {first.end:g} s{others} starts after "
-            "the end of the recording; are these the segments of another one, or was it cut off?"
+            f"the segment from {first.start:g} to {first.end:g} s{others} starts after the end of the recording",
+            subject=f"{audio.name_of(source, name)}",
+            hint="are these the segments of another one, or was it cut off?",
         )
 
 

@@ -49,10 +49,14 @@ def read(folder: Path, config: ModelConfig) -> Adaptation:
         tensors = load_file(file)
         found = Adaptation(tensors["mean"], tensors.get("shift"))
     except (SafetensorError, OSError, KeyError) as error:
-        raise ModelError(f"{file}: not readable ({reason(error)}); train or download the model again") from error
+        raise ModelError(
+            f"not readable ({reason(error)})", subject=str(file), hint="train or download the model again"
+        ) from error
     vectors = [vector for vector in found if vector is not None]
     if len({vector.shape for vector in vectors}) != 1 or any(v.ndim != 1 or not np.isfinite(v).all() for v in vectors):
-        raise ModelError(f"{file}: expected finite vectors of one length; train or download the model again")
+        raise ModelError(
+            "expected finite vectors of one length", subject=str(file), hint="train or download the model again"
+        )
     return found
 
 

@@ -162,7 +162,7 @@ def _choice() -> str:
     except (FileNotFoundError, NotADirectoryError):
         return DEFAULT
     except (OSError, ValueError) as error:
-        raise ModelError(f"{file}: cannot be read ({reason(error)}); remove it") from error
+        raise ModelError(f"cannot be read ({reason(error)})", subject=str(file), hint="remove it") from error
 
 
 def choose(name: str) -> None:
@@ -229,11 +229,14 @@ def check_files(folder: Path, config: ModelConfig, names: Iterable[str]) -> None
     """
     for name in names:
         if name not in config.sha256:
-            raise ModelError(f"{folder / CONFIG}: states no checksum for {name}; train or download the model again")
+            raise ModelError(
+                f"states no checksum for {name}", subject=f"{folder / CONFIG}", hint="train or download the model again"
+            )
         if _sha256(folder / name) != config.sha256[name]:
             raise ModelError(
-                f"{folder / name}: its content does not match the checksum in {CONFIG}; "
-                "it was changed or damaged, train or download the model again"
+                f"its content does not match the checksum in {CONFIG}",
+                subject=f"{folder / name}",
+                hint="it was changed or damaged, train or download the model again",
             )
         if name == TENSORS:
             _check_tensors(folder / TENSORS, config.tensors)
@@ -254,11 +257,13 @@ def read_config(folder: Path) -> ModelConfig:
             config = ModelConfig(**{**content, "labels": tuple(content["labels"])})
             wrong = [what for what, right in _checks(config).items() if not right]
     except FileNotFoundError as error:
-        raise ModelError(f"{paths.display_path(folder)}: is a folder without {CONFIG}; name that of a model") from error
+        raise ModelError(
+            f"is a folder without {CONFIG}", subject=paths.display_path(folder), hint="name that of a model"
+        ) from error
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise ModelError(f"{folder / CONFIG}: not a readable model description ({error})") from error
+        raise ModelError(f"not a readable model description ({error})", subject=f"{folder / CONFIG}") from error
     if wrong:
-        raise ModelError(f"{folder / CONFIG}: {'; '.join(wrong)}; it was changed or damaged")
+        raise ModelError("; ".join(wrong), subject=f"{folder / CONFIG}", hint="it was changed or damaged")
     return config
 
 
@@ -312,7 +317,9 @@ def _sha256(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror}); the model folder is incomplete") from error
+        raise ModelError(
+            f"cannot be read ({error.strerror})", subject=str(path), hint="the model folder is incomplete"
+        ) from error
 
 
 def _shapes(path: Path) -> dict[str, list[int]]:
@@ -322,7 +329,7 @@ def _shapes(path: Path) -> dict[str, list[int]]:
         with safe_open(path, framework="numpy") as file:
             return {name: list(file.get_slice(name).get_shape()) for name in sorted(file.keys())}
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: not a readable weight file ({error})") from error
+        raise ModelError(f"not a readable weight file ({error})", subject=str(path)) from error
 
 
 def _check_tensors(path: Path, expected: Mapping[str, list[int]]) -> None:
@@ -330,6 +337,8 @@ def _check_tensors(path: Path, expected: Mapping[str, list[int]]) -> None:
     wrong = sorted(n for n in found.keys() | expected.keys() if found.get(n) != expected.get(n))
     if wrong:
         raise ModelError(
-            f"{path}: {wrong[0]} is {found.get(wrong[0], 'missing')}, {CONFIG} says "
-            f"{expected.get(wrong[0], 'nothing of it')} ({len(wrong)} tensor(s) differ); the folder is not one model"
+            f"{wrong[0]} is {found.get(wrong[0], 'missing')}, {CONFIG} says "
+            f"{expected.get(wrong[0], 'nothing of it')} ({len(wrong)} tensor(s) differ)",
+            subject=f"{path}",
+            hint="the folder is not one model",
         )

@@ -183,5 +183,5 @@ def maker(frontend: str, parameters: Mapping[str, Any]) -> Callable[[FloatArray]
     try:
         config = configured(**parameters)
     except TypeError as error:
-        raise ModelError(f"{frontend}: {error}; check the frontend in config.json") from error
+        raise ModelError(f"{error}", subject=str(frontend), hint="check the frontend in config.json") from error
     return lambda windows: describe(windows, config)

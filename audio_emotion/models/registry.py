@@ -107,7 +107,7 @@ def build(
         network = getattr(module, known.network)(sizes, n_labels)
         made_by = getattr(frontends, known.frontend)(features)
     except (TypeError, ValueError, ArithmeticError) as error:
-        raise ModelError(f"{name}: {error}; check its parameters and its frontend's") from error
+        raise ModelError(f"{error}", subject=name, hint="check its parameters and its frontend's") from error
     return EmotionModel(
         made_by,
         network,

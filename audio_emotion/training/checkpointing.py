@@ -129,7 +129,9 @@ class CheckpointWriter:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
                 return tensors, json.loads(file.metadata()["numbers"])
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            raise StorageError(f"{self.file}: cannot be read ({error}); use --restart to start again") from error
+            raise StorageError(
+                f"cannot be read ({error})", subject=f"{self.file}", hint="use --restart to start again"
+            ) from error
 
 
 def pack_optimizer(optimizer: torch.optim.Optimizer) -> tuple[Tensors, list[dict[str, Any]]]:

@@ -253,7 +253,7 @@ def changes(assignments: Iterable[str]) -> dict[str, Any]:
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"{assignment!r}: expected KEY=VALUE, as optimizer.lr=0.001")
+            raise UsageError("expected KEY=VALUE, as optimizer.lr=0.001", subject=f"{assignment!r}")
         try:
             parsed: Any = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:

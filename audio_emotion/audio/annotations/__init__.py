@@ -61,14 +61,14 @@ def read(path: Path, recordings: Sequence[str] = ("",)) -> Annotations:
     try:
         entries = list(_count_channels_from_1(_valid(reader(document), document)))
     except UnreadableError as error:
-        raise UsageError(f"{document.name}: {error}; expected {EXPECTED}") from None
+        raise UsageError(str(error), subject=document.name, hint=f"expected {EXPECTED}") from None
     found = _by_recording(entries, recordings, document)
     if not any(found.values()):
         of = f" of {', '.join(map(paths.display_path, recordings))}" if any(recordings) else ""
         problem = document.problems.first()
         if problem and not entries:
             raise UsageError(f"{document.name}, {problem}; and there is no other segment{of}")
-        raise UsageError(f"{document.name}: has no segment{of}; expected {EXPECTED}")
+        raise UsageError(f"has no segment{of}", subject=document.name, hint=f"expected {EXPECTED}")
     return Annotations(found, tuple(document.problems.lines(document.name)), tuple(document.notes))
 
 

@@ -98,7 +98,9 @@ def decode(path: Path, content: bytes) -> Document:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             if b"\0" in content:
-                raise UsageError(f"{display_path(path)}: is not a text file; expected {EXPECTED}") from None
+                raise UsageError(
+                    "is not a text file", subject=display_path(path), hint=f"expected {EXPECTED}"
+                ) from None
             text = content.decode("cp1252", errors="replace")
             notes.append(f"{display_path(path)}: is not UTF-8 and was read as Windows-1252; check names and words")
     text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")

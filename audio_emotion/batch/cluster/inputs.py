@@ -72,7 +72,7 @@ def _prefix(address: str, recursive: bool) -> Iterator[Input]:
             return
         listed = filesystem.get_file_info(FileSelector(path, recursive=recursive))
     except OSError as error:
-        raise UsageError(f"{display_path(address)}: cannot be listed ({' '.join(str(error).split())})") from error
+        raise UsageError(f"cannot be listed ({' '.join(str(error).split())})", subject=display_path(address)) from error
     for info in listed:
         below = PurePosixPath(info.path).relative_to(path)
         hidden = any(part.startswith(".") for part in below.parts)
@@ -85,8 +85,9 @@ def _manifest(name: str) -> Iterator[str]:
     column = next((column for column in _COLUMNS if column in table.column_names), None)
     if column is None:
         raise UsageError(
-            f"{display_path(name)}: has no column {' or '.join(_COLUMNS)} that names recordings; "
-            f"there are: {', '.join(table.column_names) or 'none'}"
+            f"has no column {' or '.join(_COLUMNS)} that names recordings",
+            subject=display_path(name),
+            hint=f"there are: {', '.join(table.column_names) or 'none'}",
         )
     for bound in {"start", "end"} & set(table.column_names):
         if any(
@@ -94,12 +95,14 @@ def _manifest(name: str) -> Iterator[str]:
             for value in table[bound].to_pylist()
         ):
             raise UsageError(
-                f"{display_path(name)}: its column {bound} names parts of recordings; give whole ones, without it"
+                f"its column {bound} names parts of recordings",
+                subject=display_path(name),
+                hint="give whole ones, without it",
             )
     for value in table[column].to_pylist():
         if not value or not isinstance(value, str):
             raise UsageError(
-                f"{display_path(name)}: a row of its column {column} holds {value!r}, expected a recording's name"
+                f"a row of its column {column} holds {value!r}, expected a recording's name", subject=display_path(name)
             )
         yield _beside(name, value)
 
@@ -116,7 +119,7 @@ def _table(name: str) -> "Table":
     except (ArrowException, OSError, ValueError) as error:
         problem = " ".join(reason(error).split())
         raise UsageError(
-            f"{display_path(name)}: is no manifest that can be read ({problem}); expected Parquet or CSV"
+            f"is no manifest that can be read ({problem})", subject=display_path(name), hint="expected Parquet or CSV"
         ) from error
 
 

@@ -31,8 +31,9 @@ def located(address: str) -> "tuple[FileSystem, str]":
     parts = urlsplit(address)
     if not parts.netloc or "@" in parts.netloc:
         raise UsageError(
-            f"{display_path(address)}: expected scheme://bucket/key, with credentials in the environment or the "
-            "store's own settings, never in an address"
+            "expected scheme://bucket/key, with credentials in the environment or the "
+            "store's own settings, never in an address",
+            subject=display_path(address),
         )
     query = f"?{parts.query}" if parts.query else ""
     return _filesystem(f"{parts.scheme}://{parts.netloc}{query}"), unquote(parts.netloc + parts.path).rstrip("/")
@@ -47,7 +48,7 @@ def _filesystem(root: str) -> "FileSystem":
         return FileSystem.from_uri(root)[0]
     except (ArrowException, OSError) as error:
         raise UsageError(
-            f"{display_path(root)}: no such store ({reason(error)}); check the address and its options"
+            f"no such store ({reason(error)})", subject=display_path(root), hint="check the address and its options"
         ) from None
 
 

@@ -88,8 +88,7 @@ def examine_microphones() -> Iterator[Finding]:
     try:
         devices = PortAudio().devices()
     except AudioEmotionError as error:  # PortAudio is missing, and the message says how to install it
-        message, _, fix = str(error).partition("; ")
-        yield Finding("microphone", "portaudio", "note", message, fix)
+        yield Finding("microphone", "portaudio", "note", error.problem, error.hint)
         return
     if not devices:
         fix = "connect one, and check that the system lists it and that this program may use it"
@@ -114,8 +113,7 @@ def _folder(name: str, get_folder: Callable[[], Path], purpose: str, variable: s
     try:
         folder = get_folder()
     except NoHomeError as error:
-        message, _, fix = str(error).rpartition("; ")
-        return Finding("folders", name, "note", f"{message}: nowhere to put {purpose}", fix)
+        return Finding("folders", name, "note", f"{error.problem}: nowhere to put {purpose}", error.hint)
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     message = f"{paths.display_path(folder)} for {purpose}"
     try:

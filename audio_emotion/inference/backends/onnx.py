@@ -65,8 +65,9 @@ class OnnxRuntime:
         except Exception as error:  # ONNX Runtime has a class for each of its complaints
             reason = " ".join(str(error).split())[:300]
             raise ModelError(
-                f"{display_path(graph)}: ONNX Runtime cannot load this graph ({reason}); use --backend torch, or "
-                "download or train the model again"
+                f"ONNX Runtime cannot load this graph ({reason})",
+                subject=display_path(graph),
+                hint="use --backend torch, or download or train the model again",
             ) from error
         self._features = features
         self._n_shares = threads or cores()
@@ -139,13 +140,16 @@ def load(graph: Path, config: ModelConfig, threads: int | None = None) -> OnnxRu
     runtime = OnnxRuntime(graph, features, threads)
     if config.speech_threshold is not None and not runtime.decides_speech:
         raise ModelError(
-            f"{graph.parent / CONFIG}: states a speech_threshold, and {graph.name} has no output 'speech'; "
-            "the folder is not one model"
+            f"states a speech_threshold, and {graph.name} has no output 'speech'",
+            subject=f"{graph.parent / CONFIG}",
+            hint="the folder is not one model",
         )
     if not runtime.takes(shape) or runtime.n_labels != len(config.labels):
         raise ModelError(
-            f"{graph.parent / CONFIG}: makes input of shape {shape} and {len(config.labels)} labels, "
-            f"and {graph.name} has {runtime.input_shape} and {runtime.n_labels}; the folder is not one model"
+            f"makes input of shape {shape} and {len(config.labels)} labels, "
+            f"and {graph.name} has {runtime.input_shape} and {runtime.n_labels}",
+            subject=f"{graph.parent / CONFIG}",
+            hint="the folder is not one model",
         )
     return runtime
 

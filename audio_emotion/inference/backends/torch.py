@@ -63,13 +63,15 @@ def load(
     # what we write describes its encoder; building one from a name would load it from a hub, which nobody asked for
     if parameters.get("checkpoint") and not parameters.get("encoder"):
         raise ModelError(
-            f"{tensors.parent}: names the checkpoint {str(parameters['checkpoint'])[:100]!r} and does not describe its "
-            "encoder, so it is incomplete; train or download the model again"
+            f"names the checkpoint {str(parameters['checkpoint'])[:100]!r} and does not describe its "
+            "encoder, so it is incomplete",
+            subject=f"{tensors.parent}",
+            hint="train or download the model again",
         )
     model = build(architecture, n_labels, parameters, frontend)
     try:
         model.load_state_dict(load_file(tensors))
     except RuntimeError as error:
         reason = " ".join(str(error).split())
-        raise ModelError(f"{tensors}: not the weights of {architecture} ({reason})") from error
+        raise ModelError(f"not the weights of {architecture} ({reason})", subject=str(tensors)) from error
     return model

@@ -181,8 +181,9 @@ class PortAudio:
             except self._library.PortAudioError as error:
                 problem = error
         raise DeviceError(
-            f"{device.name}: cannot be opened ({problem.args[0]}); check that no other program uses it, and that this "
-            "one is allowed to"
+            f"cannot be opened ({problem.args[0]})",
+            subject=f"{device.name}",
+            hint="check that no other program uses it, and that this one is allowed to",
         ) from problem
 
     def look_again(self) -> None:
@@ -229,11 +230,12 @@ def _sounddevice() -> Any:
         import sounddevice
     except ImportError as error:
         raise PackageError(
-            f"listening to a microphone needs a package that is not installed; run: {install_command('live')}"
+            "listening to a microphone needs a package that is not installed", hint=f"run: {install_command('live')}"
         ) from error
     except OSError as error:  # the package is there, its library is not
         raise DeviceError(
-            "listening to a microphone needs the PortAudio library, which is not installed; run: apt-get install "
-            "libportaudio2 (Debian, Ubuntu), dnf install portaudio (Fedora), or brew install portaudio (macOS)"
+            "listening to a microphone needs the PortAudio library, which is not installed",
+            hint="run: apt-get install libportaudio2 (Debian, Ubuntu), dnf install portaudio (Fedora), or brew install "
+            "portaudio (macOS)",
         ) from error
     return sounddevice

@@ -29,7 +29,9 @@ class GrowingFile:
             self._file = FileIO(path, "xb")
         except FileExistsError:
             raise StorageError(
-                f"{display_path(path)}: is there already, and would be lost; remove it, or name another file"
+                "is there already, and would be lost",
+                subject=display_path(path),
+                hint="remove it, or name another file",
             ) from None
         except OSError as error:
             raise self._problem(error) from error

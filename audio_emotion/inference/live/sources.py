@@ -154,7 +154,7 @@ class Microphone:
         if self._channel is None:
             return self._inputs.open(device, self._take)
         problem = DeviceError(
-            f"{device.name}: has {device.n_channels} channel(s), and channel {self._channel} was requested"
+            f"has {device.n_channels} channel(s), and channel {self._channel} was requested", subject=f"{device.name}"
         )
         for n_channels in channel_counts(device, self._channel):
             try:
@@ -216,8 +216,9 @@ class Microphone:
             waited_s = self._clock() - last_s
             if waited_s > self._wait_s:
                 raise DeviceError(
-                    f"{self.name}: the device is gone, and did not come back within {self._wait_s:g} s; connect it and "
-                    "start again, or wait longer with --wait"
+                    f"the device is gone, and did not come back within {self._wait_s:g} s",
+                    subject=f"{self.name}",
+                    hint="connect it and start again, or wait longer with --wait",
                 )
             yield Waiting(waited_s, self._wait_s)
             stop.wait(_TRY_S)

@@ -151,7 +151,7 @@ def read(path: Path) -> Space:
     try:
         return space_of(table)
     except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
+        raise UsageError(f"{error}", subject=str(path)) from error
 
 
 def space_of(table: Mapping[str, Any]) -> Space:

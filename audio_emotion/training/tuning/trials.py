@@ -120,7 +120,9 @@ class Record:
                 _drop_torn_line(folder / _JOURNAL)
                 self.study: Study = self._opened(folder / _JOURNAL)
         except (OSError, ValueError, KeyError) as error:
-            raise StorageError(f"{folder / _JOURNAL}: cannot be read or written ({error}); see --restart") from error
+            raise StorageError(
+                f"cannot be read or written ({error})", subject=f"{folder / _JOURNAL}", hint="see --restart"
+            ) from error
 
     def _opened(self, journal: Path) -> "Study":
         from optuna.storages import JournalStorage
