@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from audio_emotion.core import paths
-from audio_emotion.core.errors import StorageError, UsageError
+from audio_emotion.core.errors import StorageError
+from audio_emotion.core.resume import differences, refuse_other
 
 JOURNAL, LOCK = "journal.jsonl", "journal.lock"
 _FORMAT = 3
@@ -128,8 +129,9 @@ class Journal:
             header = _parsed(lines.readline())
             if header.pop("journal", None) != _FORMAT:
                 raise StorageError(
-                    f"{paths.display_path(self._path)}: not a journal that this version can continue; "
-                    "name another folder, or restart"
+                    "not a journal that this version can continue",
+                    subject=paths.display_path(self._path),
+                    hint="name another folder, or restart",
                 )
             self.root = str(header.get("root", ""))
             offset = lines.tell()
@@ -237,7 +239,7 @@ def open_journal(
     """
     if folder.is_file():
         raise StorageError(
-            f"{paths.display_path(folder)}: is a file, expected a folder for the results; name another one"
+            "is a file, expected a folder for the results", subject=paths.display_path(folder), hint="name another one"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -250,8 +252,9 @@ def open_journal(
         except OSError as error:
             if error.errno in {errno.EACCES, errno.EAGAIN, errno.EDEADLK}:
                 raise StorageError(
-                    f"{paths.display_path(folder)}: another run is writing here; "
-                    "wait until it ends, or name another folder"
+                    "another run is writing here",
+                    subject=paths.display_path(folder),
+                    hint="wait until it ends, or name another folder",
                 ) from error
             raise _storage(folder / LOCK, error) from error
         if restart:
@@ -283,19 +286,11 @@ def _earlier(path: Path) -> Journal | None:
 def check_same(then: Mapping[str, Any], now: Mapping[str, Any], folder: Path | str) -> None:
     """Refuse to mix results: compare what a journal was started with to what it would be continued with.
 
-    Both are flat: names with JSON values.
-
     Raises:
-        UsageError: they differ; the first difference is named.
+        UsageError: they differ.
     """
-    now = json.loads(json.dumps(now))
-    for name in [*now, *(name for name in then if name not in now)]:
-        if then.get(name) != now.get(name):
-            raise UsageError(
-                f"{paths.display_path(folder)} was started with {name} {then.get(name)!r}, "
-                f"this run has {now.get(name)!r}; their results "
-                "must not be mixed: use the same, name another folder, or restart"
-            )
+    remedy = "name another folder, or restart: results must not be mixed"
+    refuse_other(folder, "results of another run", differences(then, now), remedy)
 
 
 def _line(content: Mapping[str, Any]) -> bytes:

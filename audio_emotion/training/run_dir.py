@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from audio_emotion.core import paths, schema
-from audio_emotion.core.errors import PackageError, StorageError, UsageError
+from audio_emotion.core import paths, resume, schema
+from audio_emotion.core.errors import PackageError, StorageError
 from audio_emotion.core.packages import install_command
 from audio_emotion.training.checkpointing import CheckpointWriter, Epoch, read_state
 from audio_emotion.training.config import TrainConfig
@@ -70,13 +70,16 @@ class Run:
         """
         self.folder, self._board = folder, None
         self.writer = CheckpointWriter(folder / CHECKPOINT / STATE, keeping.minutes)
-        mark = {"version": version, "config": json.loads(json.dumps(schema.table_of(config.resolved())))}
-        mark["recordings"] = {key: list(value) for key, value in recordings.items()}
+        plan = {
+            "version": version,
+            "config": json.loads(json.dumps(schema.table_of(config.resolved()))),
+            "recordings": {key: list(value) for key, value in recordings.items()},
+        }
         try:
             if keeping.restart or not any((folder / CHECKPOINT).glob("*.safetensors")):  # a teacher's may be the first
-                self._begin(config, mark)
+                self._begin(config, plan)
             else:
-                self._check(mark)
+                self._check(plan)
         except OSError as error:
             raise StorageError(
                 f"cannot write to {folder} ({error.strerror}); make it writable, or set AUDIO_EMOTION_HOME"
@@ -105,7 +108,7 @@ class Run:
             with paths.writing_text(self.folder / CURVES) as file:
                 file.write(drawn)
 
-    def _begin(self, config: TrainConfig, mark: Mapping[str, Any]) -> None:
+    def _begin(self, config: TrainConfig, plan: Mapping[str, Any]) -> None:
         for old in (CHECKPOINT, BOARD):
             shutil.rmtree(self.folder / old, ignore_errors=True)
         for old in (LOG, CURVES):
@@ -113,25 +116,19 @@ class Run:
         (self.folder / CHECKPOINT).mkdir(parents=True, exist_ok=True)
         with paths.writing_text(self.folder / CONFIG) as file:
             file.write(config.resolved().to_toml())
-        with paths.writing_text(self.folder / DATA) as file:
-            file.write(json.dumps(mark) + "\n")
+        resume.write_plan(self.folder / DATA, plan, indent=None)
 
-    def _check(self, mark: Mapping[str, Any]) -> None:
+    def _check(self, plan: Mapping[str, Any]) -> None:
         """Refuse to continue another run than the folder's."""
         for unfinished in (self.folder / CHECKPOINT).glob(".*"):  # what was being written when a run was killed
             unfinished.unlink(missing_ok=True)
         try:
-            earlier = json.loads((self.folder / DATA).read_text("utf-8"))
-            changed = differences(earlier, mark)
-        except (ValueError, KeyError, AttributeError) as error:
+            changed = _changes(resume.read_plan(self.folder / DATA) or {}, plan)
+        except (KeyError, AttributeError, TypeError) as error:
             raise StorageError(
-                f"{self.folder / DATA}: cannot be read ({error}); use --restart to start again"
+                f"cannot be read ({error})", subject=f"{self.folder / DATA}", hint="use --restart to start again"
             ) from error
-        if changed:
-            raise UsageError(
-                f"{self.folder} has an unfinished run, and now {'; '.join(changed)}: undo that to continue it, "
-                "use --restart to start again, or choose another --name"
-            )
+        resume.refuse_other(self.folder, "an unfinished run", changed)
 
     def _write_log(self) -> None:
         """Write the lines of the epochs that the state has: a run may be killed after a line, before the state."""
@@ -164,14 +161,9 @@ def finish(folder: Path) -> None:
     shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
 
 
-def differences(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Describe how a run's config, recordings and version differ from an earlier one's."""
-    old, new = ({"version": m["version"], **schema.flat(m["config"])} for m in (earlier, now))
-    changes = [
-        f"{key} is {new.get(key, 'not set')} (was {old.get(key, 'not set')})"
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-    ]
+def _changes(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Describe how a run's version, config and recordings differ from an earlier one's."""
+    changes = resume.differences(*({"version": plan["version"], **plan["config"]} for plan in (earlier, now)))
     before, after = earlier["recordings"], now["recordings"]
     counts = {
         "new": len(after.keys() - before.keys()),

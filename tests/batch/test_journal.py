@@ -246,14 +246,14 @@ def test_nothing_is_rewritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert len(waits) <= 3
 
 
-def test_the_first_difference_is_named():
+def test_every_difference_is_named():
     then = {"model": "a (sha256 1)", "hop_s": 1.0, "labels": ["x"]}
     check_same(then, {"model": "a (sha256 1)", "hop_s": 1.0, "labels": ("x",)}, Path("out"))
-    with pytest.raises(UsageError, match=r"out was started with hop_s 1.0, this run has 2.0; .* restart"):
+    with pytest.raises(UsageError, match=r"out holds results of .*, and now hop_s is 2\.0 \(was 1\.0\): .* restart"):
         check_same(then, then | {"hop_s": 2.0}, Path("out"))
-    with pytest.raises(UsageError, match="started with merge None, this run has True"):
+    with pytest.raises(UsageError, match=r"merge is True \(was not set\)"):
         check_same(then, then | {"merge": True}, Path("out"))
-    with pytest.raises(UsageError, match=r"started with hop_s 1\.0, this run has None"):
+    with pytest.raises(UsageError, match=r"hop_s is not set \(was 1\.0\)"):
         check_same(then, {"model": "a (sha256 1)", "labels": ["x"]}, Path("out"))
 
 

@@ -102,7 +102,7 @@ def test_a_batch_adapts_and_a_run_that_continues_uses_the_same_shift(adapt: Call
     assert Path("out/results.jsonl").read_text("utf-8").startswith(first)
     refused = run()
     assert refused.exit_code == 2
-    assert "was started with adapt 'folder', this run has None" in refused.stderr
+    assert "adapt is not set (was 'folder')" in refused.stderr
     assert run("--restart").exit_code == 0
     assert not Path("out/adaptation.safetensors").exists()
 

@@ -40,7 +40,7 @@ def test_every_utterance_is_tested_once_and_nothing_is_run_twice(plan: FoldsPlan
     assert [run.evaluation.as_dict() for run in again] == [run.evaluation.as_dict() for run in runs]
 
     other = replace(plan, config=replace(CONFIG, optimizer=OptimizerConfig(lr=0.001)))
-    with pytest.raises(UsageError, match=r"another option optimizer\.lr"):
+    with pytest.raises(UsageError, match=r"now option optimizer\.lr is 0\.001 \(was 0\.002\): undo that"):
         run_folds(other, material)
 
 

@@ -68,9 +68,11 @@ def test_a_search_is_kept_continued_reported_and_used(plan: SearchPlan, tmp_path
     config = read_config(tmp_path / "best.toml")
     assert config.optimizer.lr == found.best.parameters["optimizer.lr"]
     assert config.parameters["channels"] == (4, 8, 8) or config.parameters["channels"] == [4, 8, 8]
-    with pytest.raises(UsageError, match="holds a search with another sampler, seed"):
+    with pytest.raises(
+        UsageError, match=r"holds a search, and now sampler is 'random' \(was 'tpe'\); seed is 1 \(was 0\): "
+    ):
         search(replace(plan, sampler="random", seed=1), 4, silent)
-    with pytest.raises(UsageError, match="holds a search with another --folds, protocol"):
+    with pytest.raises(UsageError, match=r"holds a search, and now --folds is 3 \(was 2\); protocol is "):
         search(replace(plan, n_folds=3), 4, silent)
 
 
