@@ -187,7 +187,9 @@ def _selected(container: Any, name: str, stream: int | None) -> tuple[int, Any]:
         raise AudioError(f"has {len(streams)} audio stream(s), and stream {stream} was requested", subject=name)
     selected = streams[stream - 1]
     if selected.codec_context is None:
-        raise AudioError("its sound is in a code that is not known here", subject=name, hint="convert it to WAV or FLAC")
+        raise AudioError(
+            "its sound is in a code that is not known here", subject=name, hint="convert it to WAV or FLAC"
+        )
     return stream, selected
 
 
@@ -237,7 +239,11 @@ def _errors(name: str) -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, OSError, ValueError, EOFError) as error:
-        raise AudioError(f"cannot be decoded ({reason(error)})", subject=name, hint="expected WAV, FLAC, OGG, MP3 or another audio or video file") from error
+        raise AudioError(
+            f"cannot be decoded ({reason(error)})",
+            subject=name,
+            hint="expected WAV, FLAC, OGG, MP3 or another audio or video file",
+        ) from error
 
 
 def _lenient(version: str) -> dict[str, Any]:

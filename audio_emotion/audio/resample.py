@@ -60,7 +60,9 @@ def mono(frames: npt.NDArray[Any], channel: int | None, name: str = "array") -> 
         samples = selected[:, 0] if selected.shape[1] == 1 else selected.mean(axis=1, dtype=np.float32)
         samples = np.ascontiguousarray(samples, np.float32)
     if len(samples) and not np.abs(samples).max() <= MAX_SAMPLE:  # so that a NaN is refused too
-        raise AudioError("contains samples that are NaN, infinite or far too large", subject=name, hint="export it as 16-bit PCM")
+        raise AudioError(
+            "contains samples that are NaN, infinite or far too large", subject=name, hint="export it as 16-bit PCM"
+        )
     return samples
 
 
@@ -216,4 +218,8 @@ def no_samples(name: str, part: AudioRegion) -> AudioError:
 def _check_rate(rate: int, name: str) -> None:
     """Refuse a sampling rate that no recording has."""
     if not MIN_RATE <= rate <= MAX_RATE:
-        raise AudioError(f"states a sampling rate of {rate} Hz, expected {MIN_RATE} to {MAX_RATE} Hz", subject=name, hint="its header is probably damaged")
+        raise AudioError(
+            f"states a sampling rate of {rate} Hz, expected {MIN_RATE} to {MAX_RATE} Hz",
+            subject=name,
+            hint="its header is probably damaged",
+        )

@@ -48,7 +48,7 @@ def read_plan(file: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise StorageError(
-            f"{paths.display_path(file)}: cannot be read ({error}); use --restart to start again"
+            f"cannot be read ({error})", subject=paths.display_path(file), hint="use --restart to start again"
         ) from error
 
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_emotion.core import paths, schema
-from audio_emotion.core.errors import StorageError, UsageError
+from audio_emotion.core import paths, resume, schema
 from audio_emotion.core.version import __version__
 from audio_emotion.corpora.base import Progress, silent
 from audio_emotion.corpora.splits import folds as make_folds
@@ -92,7 +91,9 @@ def run_folds(plan: FoldsPlan, material: Dataset, restart: bool = False, progres
     members = make_folds(
         plan.folds, material.corpus.utterances, plan.config.seed, plan.config.patience > 0, plan.allow_missing
     )
-    _open(plan, material, restart)
+    if restart and (plan.folder / _PLAN).exists():  # what is not of folds stays
+        paths.remove_folder(plan.folder)
+    resume.open_plan(plan.folder / _PLAN, _determines(plan, material), "runs of folds")
     # All folds of a seed come before the next seed, so an interrupted study has complete seeds to report.
     wanted = [(m.name, plan.config.seed + k) for k in range(plan.seeds) for m in members]
     left = [(name, seed) for name, seed in wanted if not (_run_folder(plan, name, seed) / _EVALUATION).exists()]
@@ -196,34 +197,13 @@ def _read(plan: FoldsPlan, name: str, seed: int) -> Evaluation:
     return Evaluation.from_dict(json.loads((_run_folder(plan, name, seed) / _EVALUATION).read_text("utf-8")))
 
 
-def _open(plan: FoldsPlan, material: Dataset, restart: bool) -> None:
-    """Make the folder of the runs, or check that it belongs to this plan and these recordings."""
-    if restart and (plan.folder / _PLAN).exists():  # what is not of folds stays
-        paths.remove_folder(plan.folder)
-    mark = _mark(plan, material)
-    if (plan.folder / _PLAN).exists():
-        earlier = json.loads((plan.folder / _PLAN).read_text("utf-8"))
-        changed = sorted(key for key in mark.keys() | earlier.keys() if mark.get(key) != earlier.get(key))
-        if changed:
-            raise UsageError(
-                f"{plan.folder} has runs with another {', '.join(changed)}; choose another --name, or --restart"
-            )
-        return
-    try:
-        plan.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot write to {plan.folder} ({error.strerror}); set AUDIO_EMOTION_HOME") from error
-    with paths.writing_text(plan.folder / _PLAN) as file:
-        file.write(json.dumps(mark, indent=1) + "\n")
-
-
-def _mark(plan: FoldsPlan, material: Dataset) -> dict[str, object]:
+def _determines(plan: FoldsPlan, material: Dataset) -> dict[str, object]:
     """Return all that must be the same for runs to belong together; more seeds may be added."""
-    mark = {
+    determines = {
         "folds": plan.folds,
         "labels": plan.labels,
         "recordings": material.fingerprint,
         "version": __version__,
     }
     options = schema.flat(json.loads(json.dumps(asdict(plan.config))))
-    return mark | {f"option {key}": value for key, value in options.items()}
+    return determines | {f"option {key}": value for key, value in options.items()}

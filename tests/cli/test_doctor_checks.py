@@ -127,7 +127,7 @@ def test_microphones(monkeypatch: pytest.MonkeyPatch):
         return finding
 
     def without_library() -> None:
-        raise DeviceError("needs the PortAudio library, which is not installed; run: apt-get install libportaudio2")
+        raise DeviceError("needs the PortAudio library", hint="run: apt-get install libportaudio2")
 
     monkeypatch.setattr(machine, "find_spec", lambda name: None)
     assert check().fix == "pip install 'audio-emotion[live]'"
@@ -217,7 +217,7 @@ def test_a_check_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, home
 
 def test_without_a_home_directory_nothing_needed_fails(monkeypatch: pytest.MonkeyPatch):
     def absent() -> Path:
-        raise NoHomeError("no home directory; set AUDIO_EMOTION_HOME to a folder")
+        raise NoHomeError("no home directory", hint="set AUDIO_EMOTION_HOME to a folder")
 
     monkeypatch.setattr(paths, "home", absent)
     monkeypatch.setattr(paths, "cache_dir", absent)

@@ -3,7 +3,6 @@
 The split's test speakers take no part: no trial is trained or validated on them.
 """
 
-import json
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_emotion.core import paths
+from audio_emotion.core import paths, resume
 from audio_emotion.core.errors import AudioEmotionError, UsageError
 from audio_emotion.core.version import __version__
 from audio_emotion.corpora.base import Progress, Utterance
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from audio_emotion.training.checkpointing import Epoch
 
 
-_TOLD = {"n_folds": "--folds", "base": "config", "search": "[search]"}
+_OPTIONS = {"n_folds": "--folds", "base": "config", "search": "[search]"}
 """The command-line options of the entries of a search record."""
 
 
@@ -180,33 +179,22 @@ def _open(plan: SearchPlan, work: _Work) -> None:
     """Write the plan to the folder, or check that an existing plan is the same.
 
     Raises:
-        UsageError: it holds another search.
+        UsageError: the folder has another search, or something else.
     """
-    mark = _mark(plan, work)
     file = plan.folder / PLAN
-    if file.exists():
-        earlier = json.loads(file.read_text("utf-8"))
-        differing = (key for key in mark.keys() | earlier.keys() if mark.get(key) != earlier.get(key))
-        changed = sorted(_TOLD.get(key, key) for key in differing)
-        if changed:
-            raise UsageError(
-                f"{plan.folder} holds a search with another {', '.join(changed)}; choose another --name, or --restart"
-            )
-    elif plan.folder.exists() and any(not entry.name.startswith(".") for entry in plan.folder.iterdir()):
+    if not file.exists() and plan.folder.exists() and any(not e.name.startswith(".") for e in plan.folder.iterdir()):
         raise UsageError(f"{plan.folder} holds something else than a search; choose another --name")
-    else:
-        with paths.writing_file(file) as sibling:
-            sibling.write_text(json.dumps(mark, indent=1) + "\n", "utf-8")
+    resume.open_plan(file, _determines(plan, work), "a search", _OPTIONS)
 
 
-def _mark(plan: SearchPlan, work: _Work) -> dict[str, Any]:
+def _determines(plan: SearchPlan, work: _Work) -> dict[str, Any]:
     """Return all that must be the same for trials to belong together, and how their figures may be called."""
     material = work.material(work.base.rate)
     split, members = plan.split_of(material.corpus.utterances), work.members(material)
     n_speakers = sum(len({u.speaker for u in member.test}) for member in members)
     tested = sorted({u.speaker for u in split.test})
     apart = f"the test speakers of split {split.name} take no part: {', '.join(tested)}" if tested else "no test set"
-    mark = {
+    return {
         "protocol": f"mean validation UAR over {plan.n_folds} folds of {n_speakers} training speakers; {apart}",
         "base": plan.space.base,
         "search": [asdict(dimension) for dimension in plan.space.dimensions],
@@ -218,5 +206,3 @@ def _mark(plan: SearchPlan, work: _Work) -> dict[str, Any]:
         "recordings": material.fingerprint,
         "version": __version__,
     }
-    content: dict[str, Any] = json.loads(json.dumps(mark))
-    return content
