@@ -55,7 +55,7 @@ def adapt(
     """Adapt a model to one speaker, microphone or language, from recordings without labels."""
     from audio_emotion.audio.find import expand
     from audio_emotion.export.adapted import check_free, store
-    from audio_emotion.inference.adaptation import adapted
+    from audio_emotion.inference.adaptation import adapted, recordings_of
     from audio_emotion.inference.loading import load_model
 
     if "-" in recordings:
@@ -69,7 +69,7 @@ def adapt(
         say(str(error))
 
     loaded = load_model(base, device, backend)  # type: ignore[arg-type]
-    moved = adapted(loaded, expand(recordings, recursive), None, shrinkage, gate, vad, report)
+    moved = adapted(loaded, recordings_of(loaded, expand(recordings, recursive), None, gate, vad), shrinkage, report)
     folder = store(moved, base, name, overwrite=overwrite)
     used = moved.config.adaptation
     note(

@@ -1,5 +1,6 @@
 """What every corpus's file provides, and the search that corpora with speaking file names share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,8 @@ Reader = Callable[[Path], Utterance | str]
 """From a file's name: the utterance, or the reason to leave it out."""
 
 
-@dataclass(frozen=True)
-class Adapter:
+@dataclass(frozen=True, kw_only=True)
+class Adapter(ABC):
     """How one corpus is found on disk, and what its authors say of it.
 
     Attributes:
@@ -27,8 +28,6 @@ class Adapter:
         title: for people.
         licence: of the recordings.
         obtain: where the recordings come from, as the end of a sentence.
-        search: (folder or table, labels) → corpus. Only one's own collections look at the labels: a published
-            corpus has its own.
         read: what a file's name says; None where names say nothing.
         count: gives what the authors published, of the eight emotions.
     """
@@ -37,7 +36,6 @@ class Adapter:
     title: str
     licence: str
     obtain: str
-    search: Callable[[Path, LabelSet], Corpus]
     read: Reader | None = None
     count: Callable[[], Counts] = dict
 
@@ -54,31 +52,38 @@ class Adapter:
         """
         return self.search(root, labels or label_set())
 
+    @abstractmethod
+    def search(self, root: Path, labels: LabelSet) -> Corpus:
+        """Do as :meth:`find`; a published corpus has labels of its own."""
 
-def from_names(
-    *,
-    name: str,
-    title: str,
-    licence: str,
-    obtain: str,
-    read: Reader,
-    example: str,
-    count: Callable[[], Counts] = dict,
-) -> Adapter:
-    """Return the adapter of a corpus whose file names say all."""
 
-    def search(root: Path, labels: LabelSet) -> Corpus:
-        utterances, left_out = collect(root, read)
+@dataclass(frozen=True, kw_only=True)
+class OwnFiles(Adapter):
+    """One's own collection: ``searcher`` finds the recordings of a folder or table with some labels."""
+
+    searcher: Callable[[Path, LabelSet], Corpus]
+
+    def search(self, root: Path, labels: LabelSet) -> Corpus:
+        return self.searcher(root, labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedFiles(Adapter):
+    """A corpus whose file names say all; ``example`` is one of them."""
+
+    read: Reader
+    example: str
+
+    def search(self, root: Path, labels: LabelSet) -> Corpus:
+        utterances, left_out = collect(root, self.read)
         if not utterances:
             others = f" among {len(left_out)}" if left_out else ""
             raise CorpusError(
-                f"no recording of {title}{others} (names like {example})",
+                f"no recording of {self.title}{others} (names like {self.example})",
                 subject=str(root),
-                hint=f"name the folder that holds them, or get them: {obtain}",
+                hint=f"name the folder that holds them, or get them: {self.obtain}",
             )
-        return Corpus(name, utterances, licence, left_out, count())
-
-    return Adapter(name, title, licence, obtain, search, read, count)
+        return Corpus(self.name, utterances, self.licence, left_out, self.count())
 
 
 def recordings(root: Path) -> list[Path]:

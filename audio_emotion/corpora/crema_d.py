@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from audio_emotion.core.emotions import corpus_codes
-from audio_emotion.corpora.adapter import from_names
+from audio_emotion.corpora.adapter import NamedFiles
 from audio_emotion.corpora.base import Utterance
 
 _NAME = re.compile(r"(?P<actor>10\d\d)_(?P<sentence>IEO|TIE|IOM|IWW|TAI|MTI|IWL|ITH|DFA|ITS|TSI|WSI)"
@@ -53,7 +53,7 @@ def _count() -> dict[tuple[str, str], int]:
     return {(f"crema-d/{actor}", label): n_files for (actor, label), n_files in counts.items()}
 
 
-ADAPTER = from_names(
+ADAPTER = NamedFiles(
     name="crema-d",
     title="CREMA-D",
     licence="ODbL-1.0",

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from audio_emotion.core.emotions import corpus_codes, is_outside
-from audio_emotion.corpora.adapter import from_names
+from audio_emotion.corpora.adapter import NamedFiles
 from audio_emotion.corpora.base import Utterance
 
 _NAME = re.compile(r"(?P<speaker>03|08|09|1[0-6])(?P<text>[ab]\d\d)(?P<emotion>[NFTWAEL])(?P<version>[a-z]?)")
@@ -55,7 +55,7 @@ def _count() -> dict[tuple[str, str], int]:
     }
 
 
-ADAPTER = from_names(
+ADAPTER = NamedFiles(
     name="emodb",
     title="EmoDB",
     licence="free for research",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from audio_emotion.core.emotions import is_outside
 from audio_emotion.core.errors import CorpusError
-from audio_emotion.corpora.adapter import Adapter, collection_name, recordings
+from audio_emotion.corpora.adapter import OwnFiles, collection_name, recordings
 from audio_emotion.corpora.base import Corpus, LeftOut, Utterance
 from audio_emotion.corpora.labels import LabelSet
 from audio_emotion.corpora.speakers import NO_SPEAKER, is_split_name, not_speakers
@@ -91,10 +91,10 @@ def _notes(root: Path, parts: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-ADAPTER = Adapter(
+ADAPTER = OwnFiles(
     name="folders",
     title="a folder for each emotion, in it one for each speaker",
     licence="unknown",
     obtain="they are your own",
-    search=_search,
+    searcher=_search,
 )

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from audio_emotion.core.emotions import corpus_codes
-from audio_emotion.corpora.adapter import from_names
+from audio_emotion.corpora.adapter import NamedFiles
 from audio_emotion.corpora.base import Utterance
 
 _NAME = re.compile(r"(?P<id>[^-]+)-(?P<speaker>[^-]+)-(?P<emotion>0[1-8])-(?P<intensity>[^-]+)")
@@ -19,7 +19,7 @@ def read(path: Path) -> Utterance | str:
     return Utterance(path, corpus_codes("named")[name["emotion"]], f"named/{name['speaker']}", attributes)
 
 
-ADAPTER = from_names(
+ADAPTER = NamedFiles(
     name="named",
     title="files named {id}-{speaker}-{emotion_code}-{intensity}",
     licence="unknown",

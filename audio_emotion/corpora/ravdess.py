@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from audio_emotion.core.emotions import corpus_codes
-from audio_emotion.corpora.adapter import Adapter, from_names
+from audio_emotion.corpora.adapter import Adapter, NamedFiles
 from audio_emotion.corpora.base import Utterance
 
 _NAME = re.compile(r"(?P<modality>0[123])-(?P<channel>0[12])-(?P<emotion>0[1-8])-(?P<intensity>0[12])"
@@ -45,7 +45,7 @@ def _count(actors: list[int], n_emotions: int) -> dict[tuple[str, str], int]:
 
 
 def _adapter(name: str, channel: str, actors: list[int], n_emotions: int) -> Adapter:
-    return from_names(
+    return NamedFiles(
         name=name,
         title=f"RAVDESS, {_CHANNELS[channel]}",
         licence=LICENCE,

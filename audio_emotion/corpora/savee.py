@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from audio_emotion.core.emotions import corpus_codes
-from audio_emotion.corpora.adapter import from_names
+from audio_emotion.corpora.adapter import NamedFiles
 from audio_emotion.corpora.base import Utterance
 
 _SPEAKERS = ("DC", "JE", "JK", "KL")
@@ -29,7 +29,7 @@ def _count() -> dict[tuple[str, str], int]:
     return {(f"savee/{who}", label): 30 if label == "neutral" else 15 for who in _SPEAKERS for label in labels}
 
 
-ADAPTER = from_names(
+ADAPTER = NamedFiles(
     name="savee",
     title="SAVEE",
     licence="research use only",

@@ -19,7 +19,7 @@ from typing import Any
 from audio_emotion.core.emotions import is_outside
 from audio_emotion.core.errors import CorpusError
 from audio_emotion.core.text import decode, find_on_disk
-from audio_emotion.corpora.adapter import Adapter, collection_name
+from audio_emotion.corpora.adapter import OwnFiles, collection_name
 from audio_emotion.corpora.base import Corpus, LeftOut, Utterance
 from audio_emotion.corpora.labels import LabelSet
 from audio_emotion.corpora.speakers import NO_SPEAKER
@@ -338,10 +338,10 @@ def _json_row(values: Mapping[str, Any]) -> Row:
     return cells
 
 
-ADAPTER = Adapter(
+ADAPTER = OwnFiles(
     name="table",
     title=f"a table, CSV or JSON lines, with {', '.join(WRITTEN)} and, for segments, start and end",
     licence="unknown",
     obtain="they are your own",
-    search=_search,
+    searcher=_search,
 )

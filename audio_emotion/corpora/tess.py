@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from audio_emotion.core.emotions import corpus_codes
-from audio_emotion.corpora.adapter import from_names
+from audio_emotion.corpora.adapter import NamedFiles
 from audio_emotion.corpora.base import Utterance
 
 _NAME = re.compile(r"(?P<speaker>OAF?|YAF)_(?P<word>[a-z-]+)_(?P<emotion>neutral|happy|sad|angry|fear|disgust|ps)")
@@ -27,7 +27,7 @@ def _count() -> dict[tuple[str, str], int]:
     return {(f"tess/{speaker}", label): 200 for speaker in ("OAF", "YAF") for label in corpus_codes("tess").values()}
 
 
-ADAPTER = from_names(
+ADAPTER = NamedFiles(
     name="tess",
     title="TESS",
     licence="CC-BY-NC-ND-4.0",

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -185,7 +186,7 @@ def _lanes(rows: Sequence[Prediction], labels: Sequence[str], recording: Path, d
             peaks[summary.channel] = peaks_of(recording, summary.channel, duration)
         own = peaks[summary.channel]
         views = {
-            numbers[id(turn)]: _turn_view(turn, numbers[id(turn)], number, summary.name, labels, own, duration)
+            numbers[id(turn)]: _turn_view(turn, numbers[id(turn)], number, summary.name, _Canvas(labels, own, duration))
             for turn in summary.turns
         }
         lanes.append(
@@ -203,15 +204,16 @@ def _lanes(rows: Sequence[Prediction], labels: Sequence[str], recording: Path, d
     return lanes
 
 
-def _turn_view(
-    turn: Prediction,
-    number: int,
-    lane: int,
-    speaker: str,
-    labels: Sequence[str],
-    peaks: FloatArray,
-    duration: float,
-) -> TurnView:
+class _Canvas(NamedTuple):
+    """What a turn is drawn on: the labels, the waveform's peaks, (:data:`COLUMNS`,), and the seconds of it all."""
+
+    labels: Sequence[str]
+    peaks: FloatArray
+    duration: float
+
+
+def _turn_view(turn: Prediction, number: int, lane: int, speaker: str, canvas: _Canvas) -> TurnView:
+    labels, peaks, duration = canvas
     # The columns of the waveform under a turn, at least one of them:
     #
     #     column    0   1   2   3   4   5   6

@@ -96,11 +96,8 @@ def pooled_vectors(model: Model, windows: FloatArray, gate: bool = True, threads
 
 def adapted(
     model: Model,
-    sources: Input | Sequence[Input],
-    sampling_rate: int | None = None,
+    recordings: Sequence[Recording],
     shrinkage: float | None = None,
-    gate: bool = True,
-    vad: bool = False,
     on_failure: Callable[[AudioError], None] | None = None,
 ) -> Model:
     """Do as :meth:`Model.adapt`; with ``on_failure`` recordings that cannot be decoded are reported and left out."""
@@ -108,7 +105,6 @@ def adapted(
     assert model.adaptation is not None
     if shrinkage is not None and not shrinkage >= 0:
         raise UsageError(f"shrinkage is {shrinkage:g}, expected 0 or more windows")
-    recordings = [Recording(read, gate=gate, vad=vad) for read in _readers(model, sources, sampling_rate)]
     mean = GroupMean()
     for result in _pooled(model, recordings, cores()):
         if isinstance(result, AudioError):
@@ -131,15 +127,16 @@ def adapted(
     return Model(config, moved.runtime, moved.backend, moved.adaptation)
 
 
-def _readers(
-    model: Model, sources: Input | Sequence[Input], sampling_rate: int | None
-) -> list[Callable[[], Iterable[FloatArray]]]:
-    """Return what reads each source; folders and patterns among the paths are expanded."""
+def recordings_of(
+    model: Model, sources: Input | Sequence[Input], sampling_rate: int | None, gate: bool, vad: bool
+) -> list[Recording]:
+    """Return the recordings that :func:`adapted` takes; folders and patterns among the paths are expanded."""
+    check_adaptable(model)
     given = cast(Sequence[Input], sources if isinstance(sources, list | tuple) else [sources])
     listed: list[Input] = []
     for source in given:
         listed += expand([source]) if isinstance(source, str | PathLike) else [source]
-    return [model.reader(source, sampling_rate) for source in listed]
+    return [Recording(model.reader(source, sampling_rate), gate=gate, vad=vad) for source in listed]
 
 
 def _pooled(model: Model, recordings: Sequence[Recording], n_threads: int) -> Iterable[FloatArray | AudioError]:

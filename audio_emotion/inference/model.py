@@ -353,6 +353,6 @@ class Model:
         >>> adapted.config.adaptation["recordings"]
         8
         """
-        from audio_emotion.inference.adaptation import adapted
+        from audio_emotion.inference.adaptation import adapted, recordings_of
 
-        return adapted(self, sources, sampling_rate, shrinkage, gate, vad)
+        return adapted(self, recordings_of(self, sources, sampling_rate, gate, vad), shrinkage)

@@ -3,12 +3,11 @@
 librosa defines the values; ``tests/models/frontends/test_log_mel.py`` holds them to it.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from audio_emotion.models.frontends.mel_mfcc import MelMfccConfig
-from audio_emotion.models.frontends.stft import LogMel
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class LogMelSpectrogram(nn.Module):
     def __init__(self, config: LogMelSpectrogramConfig) -> None:
         super().__init__()
         self.config = config
-        self.log_mel = LogMel(**asdict(config))
+        self.log_mel = config.log_mel()
 
     def forward(self, samples: Tensor) -> Tensor:
         return self.of_log_mel(self.log_mel(samples))

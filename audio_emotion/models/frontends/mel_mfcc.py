@@ -3,13 +3,13 @@
 librosa defines the values; ``tests/models/frontends/test_mel_mfcc.py`` holds both channels to it.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audio_emotion.models.frontends.stft import LogMel
+from audio_emotion.models.frontends.stft import LogMel, MelBands
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,11 @@ class MelMfccConfig:
     f_max: float = 8_000.0
     amin: float = 1e-10
 
+    def log_mel(self) -> LogMel:
+        """Return the log-mel spectrogram of these."""
+        bands = MelBands(self.n_mels, self.f_min, self.f_max)
+        return LogMel(self.sampling_rate, self.n_fft, self.hop, bands, self.amin)
+
 
 class MelMfcc(nn.Module):
     """(batch, n_samples) → (batch, 2, n_mels, n_frames): log-mel spectrogram in dB, and its MFCC (DCT-II, ortho).
@@ -44,7 +49,7 @@ class MelMfcc(nn.Module):
     def __init__(self, config: MelMfccConfig) -> None:
         super().__init__()
         self.config = config
-        self.log_mel = LogMel(**asdict(config))
+        self.log_mel = config.log_mel()
         self.dct: Tensor  # (n_mels, n_mels)
         self.register_buffer("dct", torch.from_numpy(_dct(config.n_mels).astype(np.float32)), persistent=False)
 

@@ -6,6 +6,7 @@ leave a third of the multiplications; more steps would cost more in passes over 
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -95,18 +96,25 @@ def _power(spectrum: Tensor) -> Tensor:
     return real + imaginary
 
 
+class MelBands(NamedTuple):
+    """How many mel bands, and their ends in Hz."""
+
+    n_mels: int
+    f_min: float
+    f_max: float
+
+
 class LogMel(nn.Module):
     """(B, n_samples) → (B, n_frames, n_mels): mel spectrogram in dB re 1 (Slaney's scale and norm, as in librosa).
 
     Power below ``amin`` is taken for ``amin``.
     """
 
-    def __init__(
-        self, sampling_rate: int, n_fft: int, hop: int, n_mels: int, f_min: float, f_max: float, amin: float
-    ) -> None:
+    def __init__(self, sampling_rate: int, n_fft: int, hop: int, mel_bands: MelBands, amin: float) -> None:
         super().__init__()
         from librosa.filters import mel
 
+        n_mels, f_min, f_max = mel_bands
         bands = mel(sr=sampling_rate, n_fft=n_fft, n_mels=n_mels, fmin=f_min, fmax=f_max)
         n_bins = 1 + int(np.flatnonzero(bands.any(axis=0)).max(initial=0))  # above the highest band nothing is needed
         self.spectrum = PowerSpectrum(n_fft, hop, n_bins)

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from audio_emotion.core.errors import ModelError
 from audio_emotion.core.paths import pretrained_weights
-from audio_emotion.models.frontends.stft import LogMel
+from audio_emotion.models.frontends.stft import LogMel, MelBands
 
 NAME = "whisper-tiny"
 _N_HEADS = 6
@@ -66,8 +66,8 @@ class WhisperTiny(nn.Module):
         if not 1 <= config.n_levels <= _N_LEVELS:
             raise ModelError(f"whisper-tiny: n_levels is {config.n_levels}, expected 1 to {_N_LEVELS}")
         self.config = config
-        bands = config.n_mels, config.f_min, config.f_max
-        self.log_mel = LogMel(config.sampling_rate, config.n_fft, config.hop, *bands, 1e-10)
+        bands = MelBands(config.n_mels, config.f_min, config.f_max)
+        self.log_mel = LogMel(config.sampling_rate, config.n_fft, config.hop, bands, 1e-10)
         for name, tensor in _encoder(config.n_levels).items():
             self.register_buffer(name.replace(".", "_"), tensor, persistent=False)
 
