@@ -39,6 +39,7 @@ ROOT = Path(__file__).parent.parent
 _TIMEOUT_S = 180
 _TRAINING_TIMEOUT_S = 900
 _STOP_S = 30  # from an interrupt to the end
+_IDLE_S = 60  # a process that uses no processor time for so long hangs
 _GROWTH_MIB = 30
 _EXIT_CODES = {0, 1, 2, 3}
 _FORMATS = (*FORMATS, "xml")
@@ -387,6 +388,37 @@ class Soak:
         self.problems[what.partition("\n")[0]] += 1
         print(f"{what}: {where}\n{messages[-3000:]}", file=sys.stderr, flush=True)
 
+    def run_rounds(
+        self, seconds: float, predictor: "Watched", service: "Watched", address: tuple[str, int]
+    ) -> tuple[float, int]:
+        """Run commands for so many seconds; return how long it took, and how many recordings were predicted.
+
+        Raises:
+            RuntimeError: the predictor ended.
+        """
+        assert predictor.process.stdin
+        assert predictor.process.stdout
+        began, number, predictions = time.monotonic(), 0, 0
+        while time.monotonic() - began < seconds:
+            scene = self.round(number)
+            scene.files = sorted(path for path in scene.inputs.rglob("*") if path.is_file())
+            if scene.files and self.pick.random() < 0.03:
+                serve_once(self, scene)
+            for path in scene.files[:6]:
+                predictor.process.stdin.write(f"{path}\n")
+                predictor.process.stdin.flush()
+                if not predictor.process.stdout.readline():
+                    raise RuntimeError(f"the predictor ended at {path}")
+                predictions += 1
+                if problem := request(address, scene, path):
+                    self.problem(problem, str(path))
+                self.requests += 1
+            predictor.measure()
+            service.measure()
+            shutil.rmtree(scene.folder)
+            number += 1
+        return time.monotonic() - began, predictions
+
     def round(self, number: int) -> Scene:
         """Run a command, or two in a row, on inputs of its own."""
         folder = self.work / f"{number}"
@@ -452,8 +484,11 @@ class Soak:
         self.commands[name] += 1
         self.exit_codes[str(code)] += 1
         self.slowest_s[name] = round(max(seconds, self.slowest_s.get(name, 0.0)), 1)
-        if "Traceback" in messages:
+        is_early = interrupt_s is not None and "init_import_site" in messages  # Python itself was interrupted
+        if "Traceback" in messages and not is_early:
             problems.append("traceback")
+        if is_early:
+            code = 130
         if code not in _EXIT_CODES and not (code == 130 and interrupt_s is not None):
             problems.append(f"exit code {code}")
         if code in {1, 2, 3} and not messages.strip():
@@ -471,17 +506,13 @@ class Soak:
     def await_end(self, process: "subprocess.Popen[bytes]", interrupt_s: float | None, timeout_s: float) -> list[str]:
         """Wait for a command, which may be interrupted; return hangs, and processes that it left."""
         problems = []
-        try:
-            try:
-                process.wait(interrupt_s or timeout_s)
-            except subprocess.TimeoutExpired:
-                if interrupt_s is None:
-                    raise
+        if interrupt_s is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(interrupt_s)
+            if process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT)
-                process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
+        if hangs(process, timeout_s if interrupt_s is None else _STOP_S):
             problems.append("hang")
-        process.poll()
         with contextlib.suppress(ProcessLookupError):
             for _ in range(50):  # what it started may need a moment to end
                 os.killpg(process.pid, 0)
@@ -490,6 +521,32 @@ class Soak:
             problems.append("process left")
         process.wait()
         return problems
+
+
+def hangs(process: "subprocess.Popen[bytes]", timeout_s: float) -> bool:
+    """Wait for a process; tell whether it hangs."""
+    # A process that waits for the processor all the time is no hang: after `timeout_s`, it may go on as long as it
+    # uses the processor now and then, but not for more than `timeout_s` of processor time.
+    cpu_s = -1.0
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout_s if cpu_s < 0 else _IDLE_S)
+            return False
+        used_s = cpu_seconds(process.pid)
+        if used_s < cpu_s + 0.01 or used_s > timeout_s:
+            return True
+        cpu_s = used_s
+
+
+def cpu_seconds(group: int) -> float:
+    """Return the processor time of the processes of a group, in seconds."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()  # state, parent, group ... user and system time
+            if int(fields[2]) == group:
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _is_json(content: bytes) -> bool:
@@ -520,27 +577,12 @@ def run_soak(seconds: float, seed: int, work: Path) -> dict[str, object]:
         ["-m", "audio_emotion", "serve", "--port", "0"], soak.environment | {"TMPDIR": str(work / "uploads")}
     )
     address = service.address()
-    assert predictor.process.stdin
-    assert predictor.process.stdout
-    began, number, predictions = time.monotonic(), 0, 0
-    while time.monotonic() - began < seconds:
-        scene = soak.round(number)
-        scene.files = sorted(path for path in scene.inputs.rglob("*") if path.is_file())
-        if scene.files and soak.pick.random() < 0.03:
-            serve_once(soak, scene)
-        for path in scene.files[:6]:
-            predictor.process.stdin.write(f"{path}\n")
-            predictor.process.stdin.flush()
-            if not predictor.process.stdout.readline():
-                raise RuntimeError(f"the predictor ended at {path}")
-            predictions += 1
-            if problem := request(address, scene, path):
-                soak.problem(problem, str(path))
-            soak.requests += 1
-        predictor.measure()
-        service.measure()
-        shutil.rmtree(scene.folder)
-        number += 1
+    try:
+        seconds, predictions = soak.run_rounds(seconds, predictor, service, address)
+    except BaseException:
+        for process in (predictor.process, service.process):
+            process.kill()
+        raise
     grown = {"predictor": predictor.growth(), "service": service.growth()}
     for name, process in (("predictor", predictor), ("service", service)):
         if problem := process.stop():
@@ -550,7 +592,7 @@ def run_soak(seconds: float, seed: int, work: Path) -> dict[str, object]:
     if left := list((work / "uploads").iterdir()):
         soak.problem("temporary file left", f"service: {left}")
     return {
-        "seconds": round(time.monotonic() - began),
+        "seconds": round(seconds),
         "seed": seed,
         "commands": sum(soak.commands.values()),
         "by_command": dict(sorted(soak.commands.items())),

@@ -154,12 +154,18 @@ def _expanded(names: Iterable[str], recursive: bool, passed_over: PassedOver | N
     for name in names:
         matches = [name]
         if any(mark in name for mark in "*?[") and not os.path.lexists(name):
-            matches = sorted(glob.glob(name, recursive=True), key=_parts) or [name]  # noqa: PTH207
+            matches = sorted(_matches(name), key=_parts) or [name]
         for match in matches:
             if os.path.isdir(match):  # noqa: PTH112 (a million names)
                 yield from _or_itself(_walk(match, recursive, passed_over, set()), match)
             else:
                 yield other_form(match)
+
+
+def _matches(pattern: str) -> set[str]:
+    """Return what a pattern matches, its letters with accents composed or decomposed (NFC, NFD)."""
+    forms = {pattern} if pattern.isascii() else {pattern, *(unicodedata.normalize(form, pattern) for form in _FORMS)}
+    return {match for form in forms for match in glob.glob(form, recursive=True)}  # noqa: PTH207
 
 
 def _parts(name: str) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def find_root(paths: Sequence[str], entries: Mapping[str, Entry], root: str) -> 
     """Return the folder that a journal's entries are relative to now: ``root``, or the place that it has moved to.
 
     It has moved if no input is known below ``root``, and files of the same size and time, which ``root`` no longer
-    holds, are below another folder::
+    holds, are below another folder; or the same files are, by a link::
 
         root     /mnt/disk            an entry  may/one.wav
         inputs   /media/usb/may/one.wav
@@ -79,9 +79,17 @@ def find_root(paths: Sequence[str], entries: Mapping[str, Entry], root: str) -> 
         for depth in range(1, len(parts)):
             key = "/".join(parts[depth:])
             entry = entries.get(key)
-            if entry and entry.stamp.is_same(file_stat(path)) and not os.path.lexists(Path(root, *parts[depth:])):
+            if entry and entry.stamp.is_same(file_stat(path)) and not _is_another(Path(root, *parts[depth:]), path):
                 votes[str(Path(*parts[:depth]))] += 1
     return votes.most_common(1)[0][0] if votes else root
+
+
+def _is_another(there: Path, path: str) -> bool:
+    """Tell whether there is a file, and it is another one than ``path``."""
+    try:
+        return not there.samefile(path)
+    except OSError:
+        return os.path.lexists(there)
 
 
 def output_name(path: str, root: str) -> str:

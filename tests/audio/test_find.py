@@ -118,6 +118,7 @@ def test_composed_and_decomposed_names_are_the_same(tmp_path: Path) -> None:
             (found,) = find.expand([given])
             assert found.is_file()
             assert audio.load(given, 16_000).duration == 1
+            assert find.expand([given.with_name(given.name.replace(" ", "*"))]) == [found]
     assert find.expand([tmp_path / "ä.wav"]) == [tmp_path / "ä.wav"]
 
 

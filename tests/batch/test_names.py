@@ -91,6 +91,17 @@ def test_inputs_that_differ_in_case_or_form_alone_have_outputs_of_their_own(tmp_
     assert len(written(out)) == 1
 
 
+def test_an_archive_that_a_link_leads_to_is_continued(tmp_path: Path):
+    write(tmp_path / "in", ["1", "2"])
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    (tmp_path / "copy").mkdir()
+    for file in (tmp_path / "in").iterdir():
+        shutil.copy2(file, tmp_path / "copy")
+    for folder, done in (("in", 2), ("link", 0), ("in", 0), ("copy", 2)):
+        run = run_batch(sorted((tmp_path / folder).iterdir()), tmp_path / "out", stub(), task=TASK)
+        assert run.done == done, folder
+
+
 def test_an_archive_that_is_mounted_elsewhere_is_continued(tmp_path: Path):
     write(tmp_path / "mnt" / "disk" / "may", ["1", "2"])
     write(tmp_path / "mnt" / "disk" / "june", ["3", "raise"])

@@ -11,10 +11,10 @@ from audio_emotion.audio.annotations.speakers import split_label
 from audio_emotion.audio.segments import Segment
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
-    "start": ("start", "onset", "begin", "start_time", "start (s)", "begin time (s)", "start_s", "begin_time", "tmin"),
-    "end": ("end", "offset", "stop", "end_time", "end (s)", "end time (s)", "end_s", "tmax"),
-    "duration": ("duration", "dur", "duration (s)", "duration_s"),
-    "speaker": ("speaker", "speaker_id", "voice"),
+    "start": ("start", "onset", "begin", "start time", "begin time", "time start", "tmin", "from"),
+    "end": ("end", "offset", "stop", "end time", "stop time", "time end", "tmax", "to"),
+    "duration": ("duration", "dur", "length"),
+    "speaker": ("speaker", "speaker id", "speaker name", "voice", "tier"),
     "text": ("text", "transcript", "transcription", "words", "utterance", "sentence", "annotation", "common name"),
     "label": ("name", "label"),
     "channel": ("channel", "chan"),
@@ -22,9 +22,14 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "view": ("view",),
     "selection": ("selection",),
 }
-"""Names of columns, in lower case; the first one that a table has counts."""
+"""Names of columns as :func:`_plain_name` has them; the first one that a table has counts."""
 
-_MILLISECONDS = {"start_ms": "start", "end_ms": "end", "duration_ms": "duration"}
+_UNITS = {
+    **{"hh mm ss ms": 1, "ss msec": 1, "seconds": 1, "sec": 1, "s": 1},
+    **{"milliseconds": 1000, "msec": 1000, "ms": 1000},
+}
+"""What a name of a column of times may end with, and how many of these units a second has; the first that fits counts.
+ELAN's tables have three columns for a time, such as ``Begin Time - hh:mm:ss.ms``."""
 _MIN_MEDIAN_MS = 200  # whole numbers whose median length reaches this are Whisper's milliseconds
 
 
@@ -78,14 +83,18 @@ def _rows(text: str) -> tuple[list[Row], str]:
 def _header(row: Row, separator: str) -> tuple[dict[str, int] | None, int]:
     """Return the index of each column that is known, and how many units a second has; None if there is no header."""
     number, cells = row
-    names = [cell.strip().lower() for cell in cells]
-    scale = 1000 if any(name in _MILLISECONDS for name in names) else 1
-    names = [_MILLISECONDS.get(name, name) for name in names]
-    columns = {}
-    for column, known in _COLUMNS.items():
-        index = next((i for i, name in enumerate(names) if name in known), None)
-        if index is not None:
-            columns[column] = index
+    units = [_plain_name(cell) for cell in cells]
+    columns, scale = dict[str, int](), 1
+    for scale in (1, 1000):
+        columns = {}
+        for column, known in _COLUMNS.items():
+            is_time = column in {"start", "end", "duration"}
+            fit = (i for i, (name, own) in enumerate(units) if name in known and (own == scale or not is_time))
+            index = next(fit, None)
+            if index is not None:
+                columns[column] = index
+        if "start" in columns:
+            break
     if "start" not in columns:
         if re.match(r"\s*[\d.+-]", cells[0]):
             return None, 1
@@ -94,6 +103,17 @@ def _header(row: Row, separator: str) -> tuple[dict[str, int] | None, int]:
     if "end" not in columns and "duration" not in columns:
         raise UnreadableError(f"line {number}: the header has a start and neither an end nor a duration")
     return columns, scale
+
+
+def _plain_name(cell: str) -> tuple[str, int]:
+    """Return the name of a column without marks, case and unit, and how many of its units a second has.
+
+    >>> _plain_name("Begin Time (s)"), _plain_name("start_ms")
+    (('begin time', 1), ('start', 1000))
+    """
+    name = re.sub(r"[\W_]+", " ", cell.lower()).strip()
+    unit = next((unit for unit in _UNITS if name.endswith(f" {unit}")), "")
+    return name.removesuffix(f" {unit}"), _UNITS.get(unit, 1)
 
 
 def _is_whisper_tsv(columns: Mapping[str, int], separator: str, rows: Sequence[Row]) -> bool:

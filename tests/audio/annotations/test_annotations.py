@@ -213,6 +213,17 @@ def segments(tmp_path: Path, content: str | bytes, recording: str = "") -> list[
         ("start\tend\ttext\n500\t2500\thello\n", [Segment(0.5, 2.5, "", "hello")]),
         ("start\tend\ttext\n5\t25\thello\n", [Segment(5, 25, "", "hello")]),
         ("start_ms,end_ms\n500,2500\n", [Segment(0.5, 2.5)]),
+        ("Start Time;End Time;Speaker\n00:00:01,000;00:00:03,000;ann\n", [Segment(1, 3, "ann")]),
+        ("Start [ms]\tDuration-ms\tSpeaker Name\n500\t2000\tann\n", [Segment(0.5, 2.5, "ann")]),
+        (
+            "Tier\tBegin Time - hh:mm:ss.ms\tBegin Time - msec\tEnd Time - hh:mm:ss.ms\tEnd Time - msec\tAnnotation\n"
+            "ann\t00:00:00.500\t500\t00:00:02.500\t2500\thello\n",
+            [Segment(0.5, 2.5, "ann", "hello")],
+        ),
+        (
+            "Tier\tBegin Time - msec\tEnd Time - msec\tAnnotation\nann\t500\t2500\thello\n",
+            [Segment(0.5, 2.5, "ann", "hello")],
+        ),
         (
             TEXTGRID,
             [Segment(0.5, 2, "Ann", 'good "morning" all'), Segment(2, 3, "Bob", "hi you"), Segment(5, 6, "Bob", "yes")],
