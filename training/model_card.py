@@ -224,7 +224,7 @@ def _risk(name: str) -> Iterator[str]:
     if not (RECORDS / f"risk-coverage-{name}.json").is_file():
         return
     record = _read(f"risk-coverage-{name}.json")
-    yield f"### Which `--min-confidence` to choose for `{name}`\n"
+    yield f"### Confidence thresholds for `{name}`\n"
     yield (
         "`--min-confidence P` labels predictions with a lower score `unknown`. This is what a threshold is worth on "
         "speakers, languages and rooms that the model does not know.\n"

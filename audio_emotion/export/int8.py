@@ -20,7 +20,7 @@ import numpy as np
 
 from audio_emotion.core.types import FloatArray
 from audio_emotion.export.encoder import encoder_products
-from audio_emotion.export.packing import unpack
+from audio_emotion.export.packing import pack, unpack
 from audio_emotion.inference.backends.trim_padding import Margin
 
 _BATCH = 16
@@ -62,6 +62,7 @@ def write_int8(graph: Path, target: Path, inputs: FloatArray) -> None:
         )
         _drop_clips_that_integers_imply(target)
         _narrow_margin(target)
+        _pack(target)
 
 
 def _unpacked(graph: Path, target: Path) -> None:
@@ -71,6 +72,15 @@ def _unpacked(graph: Path, target: Path) -> None:
     model = onnx.load(graph)
     unpack(model.graph)
     onnx.save(model, target)
+
+
+def _pack(graph: Path) -> None:
+    """Store the weights that stay in floats in 16 bits, if they were rounded to them."""
+    import onnx
+
+    model = onnx.load(graph)
+    pack(model.graph)
+    onnx.save(model, graph)
 
 
 def _convolutions(graph: Path) -> list[str]:

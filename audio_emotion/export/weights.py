@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audio_emotion.export.packing import pack
+from audio_emotion.export.packing import is_half, pack
 from audio_emotion.inference.backends.trim_padding import Margin
 from audio_emotion.models import checkpoint
 from audio_emotion.models.emotion_model import EmotionModel, outputs_of
@@ -36,10 +36,15 @@ def write_weights(model: EmotionModel, folder: Path, window_samples: int) -> Non
     from safetensors.numpy import save_file
 
     model = model.cpu().eval()
-    tensors = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in model.state_dict().items()}
+    tensors = {name: _in_few_bits(tensor.numpy()) for name, tensor in model.state_dict().items()}
     save_file(tensors, folder / checkpoint.TENSORS)
     if fits_a_graph(model):
         write_graph(model, folder / checkpoint.GRAPH, window_samples)
+
+
+def _in_few_bits(array: np.ndarray) -> np.ndarray:
+    """Return a tensor as it is stored: in 16-bit floats if it is a large one that was rounded to them."""
+    return np.ascontiguousarray(array.astype(np.float16) if array.dtype == np.float32 and is_half(array) else array)
 
 
 def fits_a_graph(model: EmotionModel) -> bool:
@@ -110,14 +115,13 @@ class _Exported(nn.Module):
 
 
 def _finish(path: Path, model: EmotionModel) -> None:
-    """Make a graph's input ``shift`` optional, and store weights that were integers before as integers."""
+    """Make a graph's input ``shift`` optional, and store weights that were rounded before in few bits."""
     import onnx
 
     whole = onnx.load(path)
     if any(value.name == SHIFT for value in whole.graph.input):
         _make_optional(whole)
-    if isinstance(model.frontend, WhisperTiny):
-        pack(whole.graph, model.frontend.rounded_weights())
+    pack(whole.graph, model.frontend.rounded_weights() if isinstance(model.frontend, WhisperTiny) else ())
     onnx.save(whole, path)
 
 

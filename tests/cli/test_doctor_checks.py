@@ -155,12 +155,16 @@ def test_models(home: Path):
     def check() -> dict[str, Finding]:
         return {finding.name: finding for finding in models.examine_models()}
 
-    assert [(finding.name, finding.status, finding.needed) for finding in check().values()] == [("default", "ok", True)]
+    assert [(finding.name, finding.status, finding.needed) for finding in check().values()] == [
+        ("default", "ok", True),
+        ("open", "ok", False),
+    ]
     shutil.copytree(paths.bundled_model_dir(), home / "models" / "mine")
     checkpoint.choose("mine")
     (home / "models" / "notes").mkdir()
     assert {name: finding.status for name, finding in check().items()} == {
         "default": "ok",
+        "open": "ok",
         "mine": "ok",
         "others": "note",
     }
@@ -223,7 +227,10 @@ def test_without_a_home_directory_nothing_needed_fails(monkeypatch: pytest.Monke
     monkeypatch.setattr(paths, "cache_dir", absent)
     fix = "set AUDIO_EMOTION_HOME to a folder"
     assert bad(list(machine.examine_folders())) == [("data", "note", fix, False), ("cache", "note", fix, False)]
-    assert [(item.name, item.status) for item in models.examine_models()] == [("default", "ok")]
+    assert [(item.name, item.status) for item in models.examine_models()] == [
+        ("default", "ok"),
+        ("open", "ok"),
+    ]
 
 
 def test_without_a_folder_for_temporary_files_the_fix_is_no_reinstall(monkeypatch: pytest.MonkeyPatch, home: Path):

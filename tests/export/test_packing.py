@@ -4,12 +4,14 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from onnx import numpy_helper
 
 from audio_emotion.core.types import FloatArray
 from audio_emotion.export.packing import pack, unpack
-from audio_emotion.export.weights import write_graph
-from audio_emotion.models import build
+from audio_emotion.export.weights import write_graph, write_weights
+from audio_emotion.inference.backends.torch import load
+from audio_emotion.models import build, checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,25 @@ def test_a_packed_graph_computes_the_same_to_the_last_bit(graph: Path) -> None:
     assert len(plain.graph.node) == len(packed.graph.node) - 2 * 18
     windows = np.random.default_rng(0).standard_normal((2, 48_000)).astype(np.float32)
     assert np.array_equal(logits(packed, windows), logits(plain, windows))
+
+
+def test_what_was_rounded_to_16_bits_is_stored_so(tmp_path: Path) -> None:
+    model = build("whisper-tiny", 6).eval()
+    with torch.no_grad():
+        for parameter in model.network.parameters():
+            parameter.copy_(parameter.half())
+    write_weights(model, tmp_path, 48_000)
+    packed, plain = onnx.load(tmp_path / checkpoint.GRAPH), onnx.load(tmp_path / checkpoint.GRAPH)
+    halves = [name for name, kind in kinds(packed.graph).items() if kind == onnx.TensorProto.FLOAT16]
+    assert "network.convolution.2.weight.half" in halves
+    unpack(plain.graph)
+    assert onnx.TensorProto.FLOAT16 not in kinds(plain.graph).values()
+    windows = np.random.default_rng(0).standard_normal((2, 48_000)).astype(np.float32)
+    assert np.array_equal(logits(packed, windows), logits(plain, windows))
+    sizes = model.sizes, model.frontend_config
+    loaded = load(tmp_path / checkpoint.TENSORS, "whisper-tiny", 6, *sizes).state_dict()
+    assert all(torch.equal(tensor, loaded[name]) for name, tensor in model.state_dict().items())
+    assert (tmp_path / checkpoint.TENSORS).stat().st_size < 0.6 * sum(4 * t.numel() for t in loaded.values())
 
 
 def test_weights_that_are_no_such_product_stay_as_they_are() -> None:
