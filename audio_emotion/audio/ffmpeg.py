@@ -187,9 +187,7 @@ def _selected(container: Any, name: str, stream: int | None) -> tuple[int, Any]:
         raise AudioError(f"has {len(streams)} audio stream(s), and stream {stream} was requested", subject=name)
     selected = streams[stream - 1]
     if selected.codec_context is None:
-        raise AudioError(
-            "its sound is in a code that is not known here", subject=name, hint="convert it to WAV or FLAC"
-        )
+        raise AudioError("its audio codec is unknown", subject=name, hint="convert it to WAV or FLAC")
     return stream, selected
 
 

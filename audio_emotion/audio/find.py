@@ -215,11 +215,11 @@ def names_in(content: bytes, name: str) -> list[str]:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         content = os.fsencode(content.decode("utf-16", "replace"))
     if b"\0\0" in content:  # no name is empty
-        raise UsageError("is no list, expected the name of a recording on each line", subject=name)
+        raise UsageError("is not a list, expected the name of a recording on each line", subject=name)
     try:
         text = os.fsdecode(content.removeprefix(codecs.BOM_UTF8))
     except UnicodeDecodeError:  # on Windows
-        raise UsageError("is no list in UTF-8 or UTF-16", subject=name) from None
+        raise UsageError("is not a list in UTF-8 or UTF-16", subject=name) from None
     if has_nul := "\0" in text:
         lines = text.split("\0")
     else:  # str.splitlines would also split at characters that names may have

@@ -50,7 +50,7 @@ def mono(frames: npt.NDArray[Any], channel: int | None, name: str = "array") -> 
     Raises :class:`AudioError` where there is no such channel, or a sample is no finite number.
     """
     if frames.dtype.kind not in "fiu":
-        raise AudioError(f"holds {frames.dtype} values, expected floats or integers", subject=name)
+        raise AudioError(f"contains {frames.dtype} values, expected floats or integers", subject=name)
     if frames.ndim == 1:
         frames = frames[:, None]
     if channel is not None and channel > frames.shape[1]:
@@ -212,7 +212,7 @@ class Resampler:
 def no_samples(name: str, part: AudioRegion) -> AudioError:
     """Return the error of a part in which there is nothing."""
     where = f" after {part.start:g} s, where it was to start" if part.start else "; expected at least one"
-    return AudioError(f"holds no samples{where}", subject=name)
+    return AudioError(f"contains no samples{where}", subject=name)
 
 
 def _check_rate(rate: int, name: str) -> None:

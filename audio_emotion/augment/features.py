@@ -31,7 +31,7 @@ class Features:
         self._frontend = frontend if isinstance(frontend, MelMfcc | LogMelSpectrogram) else None
         if "vtlp" in self._used and self._frontend is None:
             raise UsageError(
-                f"augment.vtlp warps mel bands, and this model hears {type(frontend).__name__}; leave it out"
+                f"augment.vtlp warps mel bands, and this model reads {type(frontend).__name__}; leave it out"
             )
 
     def raw(self, features: Tensor, rng: np.random.Generator) -> Tensor:

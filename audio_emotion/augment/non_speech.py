@@ -42,7 +42,7 @@ def non_speech(
     ((48000,), 0.9)
     """
     if kind not in KINDS:
-        raise ValueError(f"no kind of sound is called {kind!r}; expected one of {', '.join(KINDS)}")
+        raise ValueError(f"unknown kind of sound {kind!r}; expected one of {', '.join(KINDS)}")
     if n_samples < sampling_rate // 4:
         raise ValueError(f"{n_samples} samples are less than a quarter of a second at {sampling_rate} Hz")
     if kind == "babble":

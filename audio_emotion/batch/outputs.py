@@ -112,7 +112,7 @@ class Outputs:
         for name in chain(names, outputs):
             if folded(name.partition("/")[0]) in present and os.path.lexists(self._folder / name):
                 raise StorageError(
-                    "is there already, and no run into this folder has written it",
+                    "already exists, and no run into this folder has written it",
                     subject=paths.display_path(self._folder / name),
                     hint="move it away, name another folder, or write over it with restart",
                 )

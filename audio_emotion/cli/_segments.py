@@ -47,7 +47,8 @@ class GivenSegments(Mapping[Path, "Sequence[Segment]"]):
         segments = self._segments[recording]
         if not segments:
             raise AudioError(
-                "has no segment in the file of segments, which names other recordings", subject=display_path(recording)
+                "has no segment in the file of segments, which is about other recordings",
+                subject=display_path(recording),
             )
         return segments
 
@@ -133,7 +134,7 @@ def given_segments(path: Path, recordings: Sequence[Path]) -> GivenSegments:
         return GivenSegments(path, recordings)
     if not any(PurePath(name).suffix.lower() in SUFFIXES for name in path.rglob("*")):
         raise UsageError(
-            "holds no transcript", subject=display_path(path), hint="expected NAME.json, .rttm, .vtt, .srt ..."
+            "contains no transcript", subject=display_path(path), hint="expected NAME.json, .rttm, .vtt, .srt ..."
         )
     return FolderSegments(path, recordings)
 

@@ -41,9 +41,7 @@ class DiarizedSegments(Mapping[Path, "Sequence[Segment]"]):
 
             segments = diarize(recording, n_speakers=self._n_speakers, part=self._part)
             if not segments:
-                raise AudioError(
-                    "no speech found", subject=display_path(recording), hint="--speakers needs somebody who speaks"
-                )
+                raise AudioError("no speech found", subject=display_path(recording), hint="--speakers needs speech")
             self._segments[recording] = segments
         return self._segments[recording]
 

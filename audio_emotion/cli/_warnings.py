@@ -17,7 +17,7 @@ def note_passed_over(recordings: FileList) -> None:
     if passed_over := recordings.passed_over.count:
         more = f" and {passed_over - 1} more were" if passed_over > 1 else " was"
         first = display_path(recordings.passed_over.first)
-        note(f"note: {first}{more} passed over: neither the name nor the content is that of a recording")
+        note(f"note: {first}{more} skipped: neither the name nor the content is that of a recording")
 
 
 class Warnings:

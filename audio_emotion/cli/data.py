@@ -189,7 +189,7 @@ def prepare(
     for copies in prepared.copies:
         more = f" and {len(copies) - 3} more" if copies[3:] else ""
         shown = " = ".join(map(display_path, copies[:3]))
-        note(f"{shown}{more}: one take in two sets of the split? Leave all but one out")
+        note(f"{shown}{more}: perhaps one take in two sets of the split; leave all but one out")
     _tell_unreadable(prepared.unreadable)
     _end(sum(prepared.split.sizes.values()), prepared.unreadable)
 

@@ -86,7 +86,7 @@ def _retrieve(url: str, checksum: str, folder: Path, progress: Progress) -> Path
         return Path(pooch.retrieve(url, checksum, path=folder, downloader=downloader))
     except ValueError as error:
         raise DownloadError(
-            "what came does not match the record's checksum", subject=str(url), hint="nothing was kept, try again"
+            "the download does not match the record's checksum", subject=str(url), hint="nothing was kept, try again"
         ) from error
     except (requests.RequestException, OSError) as error:
         raise DownloadError(

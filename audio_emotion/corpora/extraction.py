@@ -58,7 +58,9 @@ def extract_audio(
     videos = [p for p in search(source, recursive=True) if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
     if not videos:
         raise CorpusError(
-            "holds no video", subject=str(source), hint="expected files such as *.mp4, *.mkv or *.webm, in it or below"
+            "contains no video",
+            subject=str(source),
+            hint="expected files such as *.mp4, *.mkv or *.webm, in it or below",
         )
     made: dict[Path, Path] = {}
     failed = []
@@ -67,7 +69,7 @@ def extract_audio(
         try:
             if wav in made:
                 raise AudioError(
-                    f"{wav} is already the sound of {made[wav]}", subject=str(video), hint="rename one of the videos"
+                    f"{wav} is already the audio of {made[wav]}", subject=str(video), hint="rename one of the videos"
                 )
             _check_free(video, wav)
             _write(wav, audio.load(video, sampling_rate, audio.AudioRegion(stream=stream)))
@@ -93,7 +95,7 @@ def _check_free(video: Path, wav: Path) -> None:
         is_ours = not os.path.lexists(wav)
     if not is_ours:
         raise AudioError(
-            f"{wav} is there already and is not from an earlier run",
+            f"{wav} already exists and is not from an earlier run",
             subject=str(video),
             hint="move it, or name another OUT",
         )

@@ -57,7 +57,7 @@ def write_features(corpus: Corpus, target: Path, progress: Progress = silent) ->
             f"features are written as {' or '.join(SUFFIXES)}", subject=str(target), hint="name such a file"
         )
     if target.exists() and not _is_features(target):
-        raise UsageError("is there already and is no table of features", subject=str(target), hint="name another file")
+        raise UsageError("already exists and is not a table of features", subject=str(target), hint="name another file")
     if target.suffix.lower() == ".parquet" and not find_spec("pyarrow"):
         raise PackageError(
             "writing Parquet needs pyarrow", subject=str(target), hint="run 'pip install pyarrow', or name a .csv file"

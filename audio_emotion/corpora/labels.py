@@ -36,7 +36,7 @@ class LabelSet:
             raise UsageError(f"the label set {self.name!r} holds {len(self.labels)} label(s), expected at least 2")
         lost = sorted(set(self.joined.values()) - set(self.labels))
         if lost:
-            raise UsageError(f"the label set {self.name!r} joins labels to {', '.join(lost)}, which it does not hold")
+            raise UsageError(f"the label set {self.name!r} merges labels into {', '.join(lost)}, which it lacks")
 
     @property
     def description(self) -> str:
@@ -94,10 +94,10 @@ def label_set(text: str = "eight") -> LabelSet:
         return LabelSet(text, tuple(label for label in emotions() if label != "calm"), {"calm": "neutral"})
     if "," not in text:
         raise UsageError(
-            f"no label set is called {text!r}; choose eight or seven, or list your own as neutral+calm,happy,sad"
+            f"unknown label set {text!r}; choose eight or seven, or list your own as neutral+calm,happy,sad"
         )
     groups = [[word.strip() for word in group.split("+")] for group in text.split(",")]
     if not all(word for group in groups for word in group):
-        raise UsageError(f"the label set {text!r} holds an empty label; expected a list such as neutral+calm,happy,sad")
+        raise UsageError(f"the label set {text!r} has an empty label; expected a list such as neutral+calm,happy,sad")
     joined = {label: first for first, *others in groups for label in others}
     return LabelSet("own", tuple(group[0] for group in groups), joined)

@@ -46,7 +46,7 @@ def bounds(utterance: Utterance, whole: Waveform) -> tuple[int, int]:
     start, stop = round(utterance.start * whole.sampling_rate), round(end * whole.sampling_rate)
     if not whole.samples[start:stop].size:
         raise AudioError(
-            f"the segment from {utterance.start:g} to {end:g} s holds no sample", subject=f"{utterance.path}"
+            f"the segment from {utterance.start:g} to {end:g} s contains no sample", subject=f"{utterance.path}"
         )
     return start, min(stop, len(whole.samples))
 

@@ -73,7 +73,7 @@ def prepare(
         StorageError: the folder cannot be written.
     """
     if target.exists():
-        raise UsageError(f"{target} is there already; name a folder that does not exist yet")
+        raise UsageError(f"{target} already exists; name a new folder")
     inspection = inspect(corpus, progress)
     readable = inspection.readable
     if not readable.utterances:

@@ -67,7 +67,7 @@ def _recognise(path: Path) -> Adapter:
     files = recordings(path)
     if not files:
         raise CorpusError(
-            "holds no recording", subject=str(path), hint="expected files such as *.wav or *.flac, in it or below"
+            "contains no recording", subject=str(path), hint="expected files such as *.wav or *.flac, in it or below"
         )
     counts = {name: sum(isinstance(entry.read(file), Utterance) for file in files)
               for name, entry in CORPORA.items() if entry.read}  # fmt: skip
@@ -75,7 +75,7 @@ def _recognise(path: Path) -> Adapter:
     if len(matches) > 1:
         listed = ", ".join(f"{name} ({counts[name]})" for name in matches)
         raise CorpusError(
-            f"holds recordings of several corpora: {listed}",
+            f"has recordings of several corpora: {listed}",
             subject=str(path),
             hint=f"name those that you want, as {matches[0]}={path}",
         )

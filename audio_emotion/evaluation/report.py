@@ -6,7 +6,7 @@ JSON is one object whatever was tested:
 - ``summary``: null, or by figure ``mean`` and ``sd`` over runs.
 - ``sets``: one for each test set, with
     - ``source``; ``model``: ``name``, ``architecture``, ``corpora``, ``split``, ``speaker_dependent``, ``speakers`` by
-      side; ``protocol``; ``cautions``; ``shared_speakers``: the tested speakers that the model has heard, by side;
+      side; ``protocol``; ``cautions``; ``shared_speakers``: the tested speakers that the model was trained on, by set;
     - ``figures``: ``n_utterances``, ``n_speakers``; ``uar``, ``wa``, ``macro_f1``, ``weighted_f1``, ``ece`` (all
       shares, 0 to 1), ``nll`` (nats), ``brier`` (0 to 2); ``per_class``, ``confusion``, ``reliability``,
       ``by_corpus`` (each with ``labels``, ``n_utterances``, ``n_speakers``, ``uar_own_labels``: UAR if only the
@@ -127,7 +127,7 @@ class Report:
 
     @property
     def shared_speakers(self) -> dict[str, list[str]]:
-        """The tested speakers that the model heard in training, by side."""
+        """The tested speakers that the model was trained on, by set."""
         return {side: sorted(set(names) & set(self.evaluation.speakers)) for side, names in self.model.speakers.items()}
 
     @property
@@ -176,14 +176,14 @@ class Report:
                     f"({', '.join(names)}): these figures are not speaker-independent."
                 )
         if not self.model.speakers:
-            yield "The model does not record whom it was trained on: it may have heard these speakers."
+            yield "The model does not record whom it was trained on: it may have been trained on these speakers."
         if self.model.speaker_dependent:
             yield (
                 "The model was trained on a random split, which is speaker-dependent: "
-                "the figures that come with it are of speakers it had heard."
+                "its stored figures are of speakers it was trained on."
             )
         if self.intervals is None:
-            yield "One speaker alone was tested: there is no interval, and another speaker may do far worse or better."
+            yield "Only one speaker was tested: there is no interval, and results for others may be far worse or better."
 
     def _cautions_on_labels(self) -> Iterator[str]:
         evaluation = self.evaluation
@@ -195,15 +195,15 @@ class Report:
         if evaluation.absent:
             yield (
                 f"No utterance is {', '.join(evaluation.absent)}: means over labels go over the other "
-                f"{len(evaluation.occurring)}, and each such answer is wrong."
+                f"{len(evaluation.occurring)}, and each such prediction is wrong."
             )
         if evaluation.only_answer:
             yield (
-                f"Every answer is {evaluation.only_answer}, whatever was heard: the figures are those of guessing, and "
-                "an interval, however narrow, says nothing of other speakers."
+                f"Every prediction is {evaluation.only_answer}: the figures are those of guessing, and "
+                "an interval, however narrow, says nothing about other speakers."
             )
         if evaluation.unanswered:
-            yield f"Answered with none of the labels, which counts as wrong: {_tally(evaluation.unanswered)}."
+            yield f"Predicted none of the labels, which counts as wrong: {_tally(evaluation.unanswered)}."
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form of one set, as described at the top of this module."""

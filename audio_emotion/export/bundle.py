@@ -82,7 +82,9 @@ def export(
         UsageError: the model cannot be exported in one of the forms.
     """
     if target.exists() and not (target / ABOUT).is_file() and not (target.is_dir() and not any(target.iterdir())):
-        raise StorageError("is there already, and is no export", subject=display_path(target), hint="name a new folder")
+        raise StorageError(
+            "already exists and is not an export", subject=display_path(target), hint="name a new folder"
+        )
     with writing(target) as folder:
         forms = [check(kind, write(kind, origin, folder), eval_set, expected) for kind in kinds]
         lists = {"labels": list(origin.config.labels), "files": [asdict(form) for form in forms]}

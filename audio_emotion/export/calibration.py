@@ -38,7 +38,7 @@ def recordings(model: Model, utterances: Sequence[Utterance], most: int) -> Eval
             targets.append(config.labels.index(utterance.label))
             windows.append(found)
     if not targets:
-        raise CorpusError(f"no recording holds speech under one of the labels {', '.join(config.labels)}")
+        raise CorpusError(f"no recording contains speech with one of the labels {', '.join(config.labels)}")
     return EvalSet(np.concatenate(windows), of, targets)
 
 

@@ -160,7 +160,7 @@ def _check_free(goal: Path, replace: bool) -> None:
         remedy = (
             "add --replace, or use another name" if (goal / CONFIG).is_file() else "it is no model; use another name"
         )
-        raise StorageError(f"{goal} is there already; {remedy}")
+        raise StorageError(f"{goal} already exists; {remedy}")
 
 
 def _copy(source: Path, names: list[str], target: Path) -> None:

@@ -66,9 +66,9 @@ def write(kind: str, origin: Origin, folder: Path) -> Path:
         UsageError: no such kind, or the model cannot be had in it.
     """
     if kind not in KINDS:
-        raise UsageError(f"no form is called {kind!r}; choose from {', '.join(KINDS)}")
+        raise UsageError(f"unknown format {kind!r}; choose from {', '.join(KINDS)}")
     if origin.config.graph == "none" and kind != "torch":
-        raise UsageError(f"the model {origin.config.name!r} is too large for an ONNX file; only 'torch' can be had")
+        raise UsageError(f"the model {origin.config.name!r} is too large for an ONNX file; only 'torch' is available")
     name, make = _MAKERS[kind]
     make(origin, folder / name)
     return folder / name
@@ -83,7 +83,7 @@ def _onnx_int8(origin: Origin, target: Path) -> None:
         _save(_finished(origin.folder / checkpoint.INT8_GRAPH, origin.config), target)
         return
     if origin.speech is None:
-        raise UsageError("8-bit integers need recordings to set their scales by; name some with --data")
+        raise UsageError("8-bit integers need recordings to compute their scales; add some with --data")
     with tempfile.TemporaryDirectory() as temporary:
         graph = Path(temporary, checkpoint.INT8_GRAPH)
         write_int8(origin.folder / checkpoint.GRAPH, graph, origin.speech)
@@ -121,7 +121,7 @@ def _torch(origin: Origin, target: Path) -> None:
     weights = origin.folder / checkpoint.TENSORS
     model = load(weights, config.architecture, len(config.labels), config.parameters, config.frontend).eval()
     if isinstance(model.frontend, LibrosaMade):
-        raise UsageError(f"librosa makes the features of {config.architecture}, outside torch; choose another form")
+        raise UsageError(f"librosa makes the features of {config.architecture}, outside torch; choose another format")
 
     shift = adaptation_file.read(origin.folder, config).shift if config.adaptation else None
 

@@ -45,7 +45,9 @@ def write_page(model_folder: Path, target: Path, registry: str = REGISTRY) -> No
         )
     if target.exists() and not _is_ours(target):
         raise UsageError(
-            "holds something else than a page", subject=paths.display_path(target), hint="name a new or an empty folder"
+            "contains something other than a page",
+            subject=paths.display_path(target),
+            hint="name a new or an empty folder",
         )
     import onnx
 
@@ -98,7 +100,7 @@ def _fetched(registry: str) -> Path:
         return Path(pooch.retrieve(url, f"sha256:{_SHA256}", name, folder, downloader=downloader))
     except ValueError as error:
         raise DownloadError(
-            "what came does not match its checksum", subject=str(url), hint="nothing was written"
+            "the download does not match its checksum", subject=str(url), hint="nothing was written"
         ) from error
     except (requests.RequestException, OSError) as error:
         raise DownloadError(

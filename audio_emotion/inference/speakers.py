@@ -108,7 +108,7 @@ def _features(blocks: Iterable[FloatArray]) -> tuple[FloatArray, FloatArray]:
         spectrum = np.fft.rfft(frames * window, axis=1)
         mel.append(((spectrum.real**2 + spectrum.imag**2) @ _mel_filters()).astype(np.float32))
     if not mel:
-        raise AudioError("the recording holds no samples; expected speech")
+        raise AudioError("the recording contains no samples; expected speech")
     power = np.concatenate(powers)
     levels = (10 * np.log10(np.maximum(power, 1e-12))).astype(np.float32)
     loud = power[levels > np.quantile(levels, _LOUD_SHARE) - _NOISE_DB]

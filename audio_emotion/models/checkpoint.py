@@ -145,7 +145,7 @@ def default_model() -> str:
     name = _choice()
     if name != DEFAULT and name not in stored():
         raise ModelError(
-            f"no model {name!r}, which is set as the one to take when none is named; choose another one with "
+            f"no model {name!r}, which is set as the default; choose another one with "
             "'audio-emotion models default NAME'"
         )
     return name
@@ -189,7 +189,7 @@ def own(name: str) -> Path:
         ModelError: no such model is stored.
     """
     if name in BUNDLED:
-        raise UsageError(f"{name!r} is a bundled model, which belongs to the package; name one of your own")
+        raise UsageError(f"{name!r} is a bundled model, which cannot be changed; name one of your own")
     folder = paths.models_dir() / name
     if Path(name).name != name or not folder.is_dir():
         raise ModelError(f"no model {name!r} is stored; there are: {', '.join(stored())}")
@@ -340,5 +340,5 @@ def _check_tensors(path: Path, expected: Mapping[str, list[int]]) -> None:
             f"{wrong[0]} is {found.get(wrong[0], 'missing')}, {CONFIG} says "
             f"{expected.get(wrong[0], 'nothing of it')} ({len(wrong)} tensor(s) differ)",
             subject=f"{path}",
-            hint="the folder is not one model",
+            hint="the files belong to different models",
         )

@@ -178,7 +178,7 @@ def maker(frontend: str, parameters: Mapping[str, Any]) -> Callable[[FloatArray]
         ModelError: librosa makes no such frontend, or it has no such parameter.
     """
     if frontend not in _MAKERS:
-        raise ModelError(f"librosa makes no features called {frontend!r}, only {', '.join(_MAKERS)}")
+        raise ModelError(f"unknown librosa features {frontend!r}, only {', '.join(_MAKERS)}")
     configured, describe = _MAKERS[frontend]
     try:
         config = configured(**parameters)

@@ -201,7 +201,7 @@ def login(request: Request, service: Service, token: Annotated[str, Form(max_len
     if expected is None or not same(token, expected):
         if "text/html" in request.headers.get("accept", ""):
             return login_page(request.scope, "That is not the token. Try again.")
-        raise RequestError(401, "that is not the token; try again")
+        raise RequestError(401, "wrong token; try again")
     response = RedirectResponse(f"{request.scope.get('root_path', '')}/", 303)
     response.set_cookie(
         COOKIE, session(expected), httponly=True, samesite="strict", secure=is_https(request.scope), path="/"

@@ -60,7 +60,7 @@ def _segments(task: "UploadTask") -> tuple[list[Segment], list[str]]:
         (event,) = task.events(request.region, "speakers", n_speakers=request.n_speakers or None)
     segments = [Segment(**fields) for fields in event.note["segments"]]
     if not segments:
-        raise task.failed("decode", f"{name}: no speech found; a conversation needs somebody who speaks")
+        raise task.failed("decode", f"{name}: no speech found; a conversation needs speech")
     notes = [str(note) for note in event.note.get("notes", ())]
     transcript = task.upload.parts.get(TRANSCRIPT)
     return segments, [note.replace(str(transcript.path), transcript.name) for note in notes] if transcript else notes

@@ -61,7 +61,7 @@ def test_a_part_of_a_chain_is_the_slice(file_format: str, subtype: str | None) -
         expected = whole[round(start * RATE) : round(end * RATE)]
         assert len(part) == len(expected)
         assert likeness(part, expected) > 0.97  # Vorbis is entered less exactly
-    with pytest.raises(AudioError, match="holds no samples after 9 s"):
+    with pytest.raises(AudioError, match="contains no samples after 9 s"):
         audio.load(content, RATE, AudioRegion(9))
 
 

@@ -230,7 +230,7 @@ def test_part_of_a_container_is_the_slice(container: str, codec: str) -> None:
 
 @pytest.mark.parametrize("file", [encoded(VOICE), contained([voice(4, 48_000)])])
 def test_part_behind_the_end(file: bytes) -> None:
-    with pytest.raises(AudioError, match="holds no samples after 100 s, where it was to start"):
+    with pytest.raises(AudioError, match="contains no samples after 100 s, where it was to start"):
         audio.load(file, RATE, AudioRegion(start=100))
 
 
@@ -255,7 +255,7 @@ def test_arrays_of_any_type_have_one_scale(dtype: str) -> None:
 @pytest.mark.parametrize(
     ("frames", "message"),
     [
-        (np.zeros(0), "holds no samples"),
+        (np.zeros(0), "contains no samples"),
         (np.zeros((2, 48_000)), "has the shape"),
         (np.zeros((2, 2, 2)), "has the shape"),
         (np.array(["a"]), "expected floats or integers"),

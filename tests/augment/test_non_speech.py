@@ -40,7 +40,7 @@ def test_noise_has_a_colour_and_unit_power():
 
 def test_what_cannot_be_made_is_an_error():
     rng = np.random.default_rng(0)
-    with pytest.raises(ValueError, match="no kind of sound is called 'speech'; expected one of noise, tones"):
+    with pytest.raises(ValueError, match="unknown kind of sound 'speech'; expected one of noise, tones"):
         non_speech("speech", 16_000, 16_000, rng)
     with pytest.raises(ValueError, match="babble needs recordings of speech"):
         non_speech("babble", 16_000, 16_000, rng)

@@ -167,7 +167,7 @@ def test_files_that_no_run_has_written_are_not_written_over(tmp_path: Path):
     for name in ("0000.wav.json", "results.json", "failures.jsonl"):
         (out / name).write_text("a user's\n", "utf-8")
         for _ in range(2):
-            with pytest.raises(StorageError, match=f"{name}: is there already, and no run into this folder"):
+            with pytest.raises(StorageError, match=f"{name}: already exists, and no run into this folder"):
                 run_batch(files, out, stub(), task=TASK)
         assert (out / name).read_text("utf-8") == "a user's\n"
         (out / name).unlink()

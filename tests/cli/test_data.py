@@ -70,10 +70,10 @@ def test_bad_input_is_one_line(cli, savee: Path, tmp_path: Path):
         (("check", f"iemocap={savee}"), 2, "unknown corpus 'iemocap'"),
         (("check", tmp_path / "t.csv"), 1, "line 2: no such file lost.wav"),
         (("check", savee, "--labels", "nine"), 2, "choose eight or seven"),
-        (("prepare", f"savee={savee}", "--out", savee), 2, "is there already"),
+        (("prepare", f"savee={savee}", "--out", savee), 2, "already exists"),
         (("prepare", f"savee={savee}", "--out", tmp_path / "x", "--shares", "80/20"), 2, "expected something like"),
         (("features", f"savee={savee}", "--out", tmp_path / "x.txt"), 2, "written as .csv or .parquet"),
-        (("extract-audio", savee, tmp_path / "x"), 1, "holds no video"),
+        (("extract-audio", savee, tmp_path / "x"), 1, "contains no video"),
     ]:
         result = cli("data", *arguments)
         lines = [line for line in result.stderr.splitlines() if "recognised as" not in line]

@@ -118,5 +118,5 @@ def test_nothing_right_is_a_figure_too(capsys: pytest.CaptureFixture[str]) -> No
 def test_an_unknown_form_is_refused(cli: Cli, tmp_path: Path) -> None:
     result = cli("export", tmp_path / "out", "--as", "pickle")
     assert result.returncode == 2
-    assert "no form is called 'pickle'; choose from onnx, onnx-int8" in result.stderr
+    assert "unknown format 'pickle'; choose from onnx, onnx-int8" in result.stderr
     assert not (tmp_path / "out").exists()

@@ -107,7 +107,7 @@ def test_what_can_never_be_right_is_one_line_and_two(infer: Run, options: str, w
         ("--files-from none.txt", "none.txt: cannot be read (No such file or directory); expected a list"),
         ("empty", "empty: is a folder without recordings (*.wav, *.mp3, *.mp4 ...)"),
         ("clip.wav --output-dir clip.wav", "clip.wav: is a file, expected a folder for the results"),
-        ("clip.wav --start 5", "holds no samples after 5 s"),
+        ("clip.wav --start 5", "contains no samples after 5 s"),
         ("clip.wav --channels 2", "has 1 channel(s)"),
         ("clip.wav --stream 2", "stream 2 was requested"),
     ],
@@ -161,9 +161,9 @@ def test_speakers_of_two_channels_and_channels_that_are_not_there_are_noted(infe
     some = infer("clip.wav", "--segments", "turns.csv", "--json")
     assert some.exit_code == 0
     assert some.stderr.splitlines() == [
-        "audio-emotion: note: clip.wav: A on more than one channel count as different speakers",
+        "audio-emotion: note: clip.wav: A on more than one channel counts as different speakers",
         "audio-emotion: note: clip.wav has 1 channel(s), and its segments name channel 2: "
-        "those segments are answered from the mean of all channels",
+        "those segments are predicted from the mean of all channels",
     ]
 
 
@@ -427,7 +427,7 @@ def test_two_recordings_do_not_share_a_transcript_and_a_bad_one_fails_alone(infe
     some = infer("clip.wav", "long.wav", "--segments", "turns", "--json")
     assert (some.exit_code, len(json.loads(some.stdout))) == (3, 1)
     assert some.stderr.startswith("audio-emotion: clip.wav: cannot use its transcript: turns/clip.json: ")
-    refused(infer("clip.wav", "--segments", "sub"), 2, "sub: holds no transcript; expected NAME.json")
+    refused(infer("clip.wav", "--segments", "sub"), 2, "sub: contains no transcript; expected NAME.json")
 
 
 def test_conversations_go_to_a_folder_and_again_if_their_turns_change(infer: Run, transcripts: Path):

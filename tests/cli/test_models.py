@@ -135,7 +135,7 @@ def test_a_default_that_is_gone_is_told(mine: Path):
     shutil.rmtree(mine)
     result = run("infer", "x.wav")
     assert result.exit_code in (1, 2)
-    assert "no model 'mine', which is set as the one to take" in run("models", "default").stderr
+    assert "no model 'mine', which is set as the default" in run("models", "default").stderr
     assert run("models", "list").stdout.startswith("default\t")
     models("default", "default")
 
@@ -165,7 +165,7 @@ def test_remove_asks_and_never_takes_the_bundled_one(mine: Path, monkeypatch: py
 def test_push_and_pull_by_folder(mine: Path, tmp_path: Path):
     assert models("push", "mine", tmp_path / "shared").strip() == str(tmp_path / "shared" / "mine")
     (tmp_path / "shared" / "mine" / "model.pkl").write_bytes(b"")
-    refused(1, "is there already; add --replace", "pull", tmp_path / "shared" / "mine")
+    refused(1, "already exists; add --replace", "pull", tmp_path / "shared" / "mine")
     pulled = run("models", "pull", tmp_path / "shared" / "mine", "--name", "theirs")
     assert pulled.stdout.endswith("use it with: audio-emotion infer FILE --model theirs\n")
     assert "ignored, because it is not part of a model: model.pkl\n" in pulled.stderr

@@ -32,7 +32,7 @@ def test_two_videos_of_one_name(tmp_path: Path):
     film(tmp_path / "a.mp4", 0.8)
     extracted = extract_audio(tmp_path, tmp_path / "out", 8_000)
     assert len(extracted.written) == 1
-    assert "is already the sound of" in extracted.failed[0].reason
+    assert "is already the audio of" in extracted.failed[0].reason
 
 
 def test_the_audio_stream_can_be_named(tmp_path: Path):
@@ -46,7 +46,7 @@ def test_the_audio_stream_can_be_named(tmp_path: Path):
 def test_bad_input(tmp_path: Path):
     with pytest.raises(CorpusError, match="no such folder"):
         extract_audio(tmp_path / "absent", tmp_path / "out", 16_000)
-    with pytest.raises(CorpusError, match="holds no video"):
+    with pytest.raises(CorpusError, match="contains no video"):
         extract_audio(tmp_path, tmp_path / "out", 16_000)
     with pytest.raises(UsageError, match="the rate is 0 Hz"):
         extract_audio(tmp_path, tmp_path / "out", 0)
@@ -60,7 +60,7 @@ def test_a_wav_that_no_run_wrote_is_kept(tmp_path: Path):
         (tmp_path / name).write_bytes(b"the user's own")
     first = extract_audio(tmp_path, tmp_path, 16_000)
     assert [path.name for path in first.written] == ["take2.wav"]
-    assert "take1.wav is there already and is not from an earlier run" in first.failed[0].reason
+    assert "take1.wav already exists and is not from an earlier run" in first.failed[0].reason
     assert (tmp_path / "take1.wav").read_bytes() == b"the user's own"
     again = extract_audio(tmp_path, tmp_path, 8_000)
     assert [path.name for path in again.written] == ["take2.wav"]

@@ -73,5 +73,5 @@ def test_wrong_sets(text: str, words: str):
 def test_a_set_cannot_contradict_itself():
     with pytest.raises(UsageError, match="at least 2"):
         LabelSet("own", ("happy",))
-    with pytest.raises(UsageError, match="joins labels to sad, which it does not hold"):
+    with pytest.raises(UsageError, match="merges labels into sad, which it lacks"):
         LabelSet("own", ("happy", "angry"), {"calm": "sad"})

@@ -115,7 +115,7 @@ def test_one_recording_under_two_speakers_of_two_sides_is_refused(voices: Path, 
 
 def test_what_is_there_is_never_replaced(voices: Path, tmp_path: Path):
     (tmp_path / "out").mkdir()
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         prepare(gather(parse_sources([str(voices)])), tmp_path / "out")
 
 

@@ -59,7 +59,7 @@ def test_several_or_none_are_one_clear_error(tmp_path: Path):
     with pytest.raises(CorpusError, match=r"not recognised by the names of its 1 recording.*folders="):
         parse_sources([str(tmp_path / "none")])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CorpusError, match="holds no recording"):
+    with pytest.raises(CorpusError, match="contains no recording"):
         parse_sources([str(tmp_path / "empty")])
     with pytest.raises(CorpusError, match="no such folder or table"):
         parse_sources([f"ravdess={tmp_path / 'absent'}"])

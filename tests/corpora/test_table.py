@@ -108,7 +108,7 @@ def test_missing_columns_come_with_the_other_problems(folder: Path):
 def test_tables_that_are_none(folder: Path):
     with pytest.raises(CorpusError, match="there are: none"):
         ADAPTER.find(write(folder / "t.csv", ""))
-    with pytest.raises(CorpusError, match="holds no utterance"):
+    with pytest.raises(CorpusError, match="contains no utterance"):
         ADAPTER.find(write(folder / "t.csv", "path,emotion,speaker"))
     (folder / "t.csv").write_bytes(b"path,emotion,speaker\n\x81\xfe")
     with pytest.raises(CorpusError, match=r"is not text in UTF-8.*; save the table as UTF-8"):

@@ -59,7 +59,7 @@ def test_a_speaker_dependent_model_is_called_so():
 def test_a_model_that_records_no_speakers():
     unknown = report(training={})
     assert unknown.protocol == "unknown whether speaker-independent"
-    assert any("may have heard these speakers" in caution for caution in unknown.warnings)
+    assert any("may have been trained on these speakers" in caution for caution in unknown.warnings)
 
 
 def test_labels_and_answers_that_do_not_match_are_said():
@@ -74,7 +74,7 @@ def test_one_speaker_alone():
     alone = tuple(Utterance(u.path, u.label, "own/1") for u in whole.utterances)
     single = report(utterances=alone)
     assert single.intervals is None
-    assert any("One speaker alone" in caution for caution in single.warnings)
+    assert any("Only one speaker was tested" in caution for caution in single.warnings)
     assert json.loads(er.to_json([single]))["sets"][0]["intervals"] is None
     assert "8 utterances of 1 speaker," in er.text([single])
 
@@ -82,7 +82,10 @@ def test_one_speaker_alone():
 def test_an_interval_without_width_says_why():
     guessing = report(answers=("sad",) * 8)
     assert guessing.interval("uar") == "33.3 to 33.3 (no width: every answer is sad)"
-    assert any(caution.startswith("Every answer is sad, whatever was heard") for caution in guessing.warnings)
+    assert any(
+        caution.startswith("Every prediction is sad: the figures are those of guessing")
+        for caution in guessing.warnings
+    )
     assert "33.3 to 33.3 (no width: every answer is sad)" in er.text([guessing])
     perfect = report(answers=report().evaluation.targets)
     assert perfect.interval("uar") == "100.0 to 100.0 (no width: every speaker came out alike)"

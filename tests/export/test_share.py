@@ -50,13 +50,13 @@ def test_it_is_called_as_its_folder_unless_told(shared: Path):
 
 
 def test_what_is_there_is_replaced_only_if_told_to(shared: Path, home: Path):
-    with pytest.raises(StorageError, match="is there already; add --replace"):
+    with pytest.raises(StorageError, match="already exists; add --replace"):
         push("default", str(shared.parent))
     (shared / "README.md").write_text("changed")
     push("default", str(shared.parent), replace=True)
     assert (shared / "README.md").read_text() != "changed"
     pull(str(shared), "mine")
-    with pytest.raises(StorageError, match="is there already; add --replace"):
+    with pytest.raises(StorageError, match="already exists; add --replace"):
         pull(str(shared), "mine")
     pull(str(shared), "mine", replace=True)
     no_model = home / "models" / "notes"

@@ -67,7 +67,7 @@ def test_integers_need_speech(origin: Origin, windows: FloatArray, tmp_path: Pat
 def test_what_cannot_be_had_is_said(origin: Origin, windows: FloatArray, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    with pytest.raises(UsageError, match="no form is called 'pickle'; choose from onnx"):
+    with pytest.raises(UsageError, match="unknown format 'pickle'; choose from onnx"):
         write("pickle", origin, tmp_path)
     large = replace(origin, config=replace(origin.config, graph="none", int8=False))
     with pytest.raises(UsageError, match="too large for an ONNX file"):

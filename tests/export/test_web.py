@@ -107,7 +107,7 @@ def test_the_page_says_what_is_missing_when_its_model_cannot_be_loaded(tmp_path:
 def test_nothing_else_is_overwritten_and_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
-    with pytest.raises(UsageError, match="holds something else than a page"):
+    with pytest.raises(UsageError, match="contains something other than a page"):
         web.write_page(paths.bundled_model_dir(), tmp_path / "mine")
     monkeypatch.setenv("AUDIO_EMOTION_CACHE", str(tmp_path / "cache"))
     with pytest.raises(DownloadError, match="download failed"):

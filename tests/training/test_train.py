@@ -170,7 +170,7 @@ def test_a_label_that_no_recording_has_is_refused(corpus: Path):
 def test_no_recordings_and_bad_options_say_what_to_do(home: Path, tmp_path: Path):
     with pytest.raises(CorpusError, match="audio-emotion data download ravdess"):
         train(config=QUICK)
-    with pytest.raises(CorpusError, match="holds no recording"):
+    with pytest.raises(CorpusError, match="contains no recording"):
         train([str(tmp_path)], config=QUICK)
     with pytest.raises(UsageError, match=r"epochs is 0.*; optimizer.lr is -1"):
         TrainConfig(epochs=0, optimizer=OptimizerConfig(lr=-1))

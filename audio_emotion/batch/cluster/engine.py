@@ -205,5 +205,5 @@ def _cause(error: BaseException) -> AudioEmotionError:
             return cause
         cause = getattr(cause, "cause", None) or cause.__cause__
     return AudioEmotionError(
-        f"the cluster gave up ({' '.join(str(error).split())[-300:]}); run the same command again to continue"
+        f"the cluster failed ({' '.join(str(error).split())[-300:]}); run the same command again to continue"
     )

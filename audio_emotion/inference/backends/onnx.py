@@ -142,14 +142,14 @@ def load(graph: Path, config: ModelConfig, threads: int | None = None) -> OnnxRu
         raise ModelError(
             f"states a speech_threshold, and {graph.name} has no output 'speech'",
             subject=f"{graph.parent / CONFIG}",
-            hint="the folder is not one model",
+            hint="the files belong to different models",
         )
     if not runtime.takes(shape) or runtime.n_labels != len(config.labels):
         raise ModelError(
             f"makes input of shape {shape} and {len(config.labels)} labels, "
             f"and {graph.name} has {runtime.input_shape} and {runtime.n_labels}",
             subject=f"{graph.parent / CONFIG}",
-            hint="the folder is not one model",
+            hint="the files belong to different models",
         )
     return runtime
 

@@ -94,7 +94,7 @@ def choose(devices: Sequence[Device], wanted: str | None) -> Device:
         defaults = [device for device in devices if device.is_default]
         if not defaults:
             if not devices:
-                raise DeviceError("no input device is there; connect a microphone, and see whether the system lists it")
+                raise DeviceError("no input device found; connect a microphone, and check that the system lists it")
             raise DeviceError(
                 f"none of the {len(devices)} input devices is the system's default; choose one with --device-name "
                 "(--list-devices lists them)"
@@ -103,7 +103,7 @@ def choose(devices: Sequence[Device], wanted: str | None) -> Device:
     exact = [device for device in devices if wanted in (str(device.number), device.name)]
     alike = exact or [device for device in devices if wanted.casefold() in device.name.casefold()]
     if not alike:
-        raise DeviceError(f"no input device is called {wanted!r}; --list-devices lists those that are there")
+        raise DeviceError(f"unknown input device {wanted!r}; --list-devices lists the available ones")
     names = list(dict.fromkeys(device.name for device in alike))
     if len(names) > 1:
         raise DeviceError(f"{wanted!r} is part of several devices' names: {', '.join(names)}; name one, or its number")

@@ -29,9 +29,9 @@ class GrowingFile:
             self._file = FileIO(path, "xb")
         except FileExistsError:
             raise StorageError(
-                "is there already, and would be lost",
+                "already exists and would be overwritten",
                 subject=display_path(path),
-                hint="remove it, or name another file",
+                hint="remove it, or use another name",
             ) from None
         except OSError as error:
             raise self._problem(error) from error

@@ -183,7 +183,7 @@ def _open(plan: SearchPlan, work: _Work) -> None:
     """
     file = plan.folder / PLAN
     if not file.exists() and plan.folder.exists() and any(not e.name.startswith(".") for e in plan.folder.iterdir()):
-        raise UsageError(f"{plan.folder} holds something else than a search; choose another --name")
+        raise UsageError(f"{plan.folder} contains something other than a search; choose another --name")
     resume.open_plan(file, _determines(plan, work), "a search", _OPTIONS)
 
 

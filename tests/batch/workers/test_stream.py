@@ -78,6 +78,9 @@ def test_a_worker_that_dies_after_some_windows_fails_its_file_once(tmp_path: Pat
     paths = write(tmp_path, ["1", "late", "2"])
     heard, failures = collect(paths, jobs=1)
     assert failures[1].kind == "crash"
+    numbers = [float(part.windows[0, 0]) for part in heard[1]]
+    assert numbers == sorted(set(numbers)), "windows that were already passed on do not come again"
+    assert numbers
     assert not any(part.last for part in heard[1])
     assert sorted(heard) == [0, 1, 2]
 

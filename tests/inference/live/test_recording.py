@@ -49,7 +49,7 @@ def test_a_killed_process_leaves_what_was_recorded(tmp_path: Path):
 
 def test_nothing_is_overwritten(tmp_path: Path):
     (tmp_path / "a.wav").write_text("dear to somebody")
-    with pytest.raises(StorageError, match="is there already"):
+    with pytest.raises(StorageError, match="already exists"):
         WavFile(tmp_path / "a.wav", Form(16_000, 1))
     assert (tmp_path / "a.wav").read_text() == "dear to somebody"
     with pytest.raises(StorageError, match="cannot write"):

@@ -160,7 +160,7 @@ def test_stopping_while_the_device_is_gone_ends(clock: Clock):
 
 
 def test_no_device_is_an_error_at_once(clock: Clock):
-    with pytest.raises(DeviceError, match="no input device is called 'other'"):
+    with pytest.raises(DeviceError, match="unknown input device 'other'"):
         Microphone(FakeInputs(clock), "other")
     with pytest.raises(UsageError, match="expected 0 or more"):
         Microphone(FakeInputs(clock), wait_s=-1)
