@@ -47,7 +47,7 @@ class GivenSegments(Mapping[Path, "Sequence[Segment]"]):
         segments = self._segments[recording]
         if not segments:
             raise AudioError(
-                "has no segment in the file of segments, which is about other recordings",
+                "has no segment in this file, which is about other recordings",
                 subject=display_path(recording),
             )
         return segments

@@ -60,7 +60,7 @@ def extract_audio(
         raise CorpusError(
             "contains no video",
             subject=str(source),
-            hint="expected files such as *.mp4, *.mkv or *.webm, in it or below",
+            hint="expected files such as *.mp4, *.mkv or *.webm",
         )
     made: dict[Path, Path] = {}
     failed = []

@@ -76,9 +76,7 @@ def _search(table: Path, labels: LabelSet) -> Corpus:
     if problems:
         raise CorpusError(_message(table, problems))
     if not utterances:
-        raise CorpusError(
-            f"contains no utterance, expected a line for each with {', '.join(WRITTEN)}", subject=str(table)
-        )
+        raise CorpusError(f"contains no utterance, expected lines with {', '.join(WRITTEN)}", subject=str(table))
     utterances.sort(key=lambda utterance: (utterance.path, utterance.start))
     names = dict.fromkeys(utterance.speaker.split("/")[0] for utterance in utterances)
     licences = dict.fromkeys(utterance.attributes.get("licence", "unknown") for utterance in utterances)

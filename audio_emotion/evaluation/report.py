@@ -183,7 +183,7 @@ class Report:
                 "its stored figures are of speakers it was trained on."
             )
         if self.intervals is None:
-            yield "Only one speaker was tested: there is no interval, and results for others may be far worse or better."
+            yield "Only one speaker was tested: there is no interval, and others may be far worse or better."
 
     def _cautions_on_labels(self) -> Iterator[str]:
         evaluation = self.evaluation

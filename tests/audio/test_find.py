@@ -141,5 +141,5 @@ def test_names_in_a_list() -> None:
     assert find.names_in("a.wav\r\né.wav\r\n".encode("utf-16"), "list") == ["a.wav", "é.wav"]
     with pytest.raises(UsageError, match=r"^list: the list is empty"):
         find.names_in(b"\n\n", "list")
-    with pytest.raises(UsageError, match=r"^list: is no list"):
+    with pytest.raises(UsageError, match=r"^list: is not a list"):
         find.names_in(b"RIFF\x24\0\0\0WAVEfmt ", "list")

@@ -57,5 +57,5 @@ def test_vtlp_has_its_share_of_a_batch():
 
 
 def test_vtlp_refuses_features_without_bands():
-    with pytest.raises(UsageError, match=r"augment\.vtlp warps mel bands, and this model hears Identity"):
+    with pytest.raises(UsageError, match=r"augment\.vtlp warps mel bands, and this model reads Identity"):
         Features({"vtlp": {}}, torch.nn.Identity())

@@ -94,7 +94,7 @@ def test_a_folder_of_somebody_elses_stays(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "letters/one.txt").write_text("dear")
     result = cli("export", tmp_path / "letters", "--as", "onnx")
     assert (result.returncode, result.stdout) == (1, "")
-    assert "is no export; name a new folder" in result.stderr
+    assert "is not an export; name a new folder" in result.stderr
     assert [path.name for path in (tmp_path / "letters").iterdir()] == ["one.txt"]
 
 

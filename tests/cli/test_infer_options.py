@@ -73,7 +73,7 @@ def refused(result: Result, code: int, words: str) -> None:
         ("--output-dir out -", "standard input (-) cannot be used with --output-dir"),
         ("- -", "standard input (-) is given twice"),
         ("--files-from - -", "standard input (-) is given twice"),
-        ("--files-from clip.wav", "clip.wav: is no list"),
+        ("--files-from clip.wav", "clip.wav: is not a list"),
         ("--segments clip.wav", "clip.wav: is not a text file; expected a transcript"),
         ("--output-dir ''", "--output-dir is empty, expected a value; try 'audio-emotion infer --help'"),
         ("--model=", "--model is empty, expected a value"),
@@ -197,7 +197,7 @@ def test_each_recording_is_asked_its_own_turns(infer: Run):
     assert (some.exit_code, [answer["file"] for answer in json.loads(some.stdout)]) == (3, ["clip.wav"])
     assert some.stderr == (
         "audio-emotion: note: turns.rttm: 1 segment(s) belong to other recordings (long) and are ignored\n"
-        "audio-emotion: other.wav: has no segment in the file of segments, which names other recordings\n"
+        "audio-emotion: other.wav: has no segment in this file, which is about other recordings\n"
     )
 
 

@@ -77,7 +77,7 @@ def test_no_other_file_is_replaced(tmp_path: Path):
     speak(tmp_path / "1.wav")
     table = tmp_path / "t.csv"
     table.write_text("path,emotion\n1.wav,sad\n")
-    with pytest.raises(UsageError, match="is no table of features"):
+    with pytest.raises(UsageError, match="is not a table of features"):
         write_features(gather(parse_sources([str(table)])), table)
     for _ in range(2):
         write_features(gather(parse_sources([str(table)])), tmp_path / "f.csv")

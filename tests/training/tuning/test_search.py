@@ -102,7 +102,7 @@ def test_what_cannot_be_searched_is_said(plan: SearchPlan):
         search(replace(plan, split="random"), 1, silent)
     (plan.folder.parent / "runs").mkdir(parents=True)
     (plan.folder.parent / "runs" / "log.jsonl").touch()
-    with pytest.raises(UsageError, match="holds something else than a search"):
+    with pytest.raises(UsageError, match="contains something other than a search"):
         search(replace(plan, name="runs"), 1, silent, restart=True)
     assert (plan.folder.parent / "runs" / "log.jsonl").exists(), "what is another's is not begun anew"
     with pytest.raises(UsageError, match="no search 'other'"):
