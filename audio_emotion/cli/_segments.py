@@ -144,4 +144,6 @@ def _note_shared_names(recording: Path, segments: "Sequence[Segment]") -> None:
 
     if names := shared_names(segments):
         shown = ", ".join(map(display_path, names))
-        note(f"note: {display_path(recording)}: {shown} on more than one channel count as different speakers")
+        note(
+            f"note: {display_path(recording)}: {shown}: the same name on several channels counts as different speakers"
+        )
