@@ -144,6 +144,4 @@ def _note_shared_names(recording: Path, segments: "Sequence[Segment]") -> None:
 
     if names := shared_names(segments):
         shown = ", ".join(map(display_path, names))
-        note(
-            f"note: {display_path(recording)}: {shown}: the same name on several channels counts as different speakers"
-        )
+        note(f"note: {display_path(recording)}: {shown}: one name on several channels counts as several speakers")

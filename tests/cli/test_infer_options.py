@@ -161,7 +161,7 @@ def test_speakers_of_two_channels_and_channels_that_are_not_there_are_noted(infe
     some = infer("clip.wav", "--segments", "turns.csv", "--json")
     assert some.exit_code == 0
     assert some.stderr.splitlines() == [
-        "audio-emotion: note: clip.wav: A: the same name on several channels counts as different speakers",
+        "audio-emotion: note: clip.wav: A: one name on several channels counts as several speakers",
         "audio-emotion: note: clip.wav has 1 channel(s), and its segments name channel 2: "
         "those segments are predicted from the mean of all channels",
     ]
