@@ -381,6 +381,7 @@ class Soak:
         self.environment = os.environ | {
             "TMPDIR": str(self.temporary), "AUDIO_EMOTION_HOME": str(self.home), "PYTHONPATH": str(ROOT),
             "AUDIO_EMOTION_CACHE": str(self.work / "cache"), "AUDIO_EMOTION_DATA": str(self.work / "none"),
+            "TORCHINDUCTOR_CACHE_DIR": str(self.work / "inductor"),
         }  # fmt: skip
 
     def problem(self, what: str, where: str, messages: str = "") -> None:
@@ -613,6 +614,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for the counts")
     arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="soak-") as work:
         counts = run_soak(arguments.seconds, arguments.seed, Path(work))
     text = json.dumps(counts, indent=2) + "\n"

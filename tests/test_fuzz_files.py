@@ -16,6 +16,7 @@ from audio_emotion.core.paths import bundled_model_dir
 from audio_emotion.corpora.table import ADAPTER
 from audio_emotion.models import checkpoint
 from audio_emotion.training import config
+from audio_emotion.training.tuning import space
 from tests.conftest import ROOT
 
 COLUMNS = b"path,emotion,speaker,start,end\na.wav,happy,ann,0,1\nb.wav,sad,ben,,\n"
@@ -152,12 +153,26 @@ def test_model_descriptions_with_values_of_another_kind(tmp_path_factory: pytest
 
 
 def test_configs(tmp_path: Path):
-    contents = [path.read_bytes() for path in sorted((ROOT / "audio_emotion").rglob("*.toml"))[:4]]
+    contents = [path.read_bytes() for path in sorted((ROOT / "training" / "configs").glob("*.toml"))]
+    assert contents
 
     @QUICK
     @given(damaged([*contents, b"epochs = 3\n[optimizer]\nlr = 0.1\n", b"[augment]\n"]))
     def check(content: bytes) -> None:
         (tmp_path / "c.toml").write_bytes(content)
         outcome(lambda: config.read(tmp_path / "c.toml"))
+
+    check()
+
+
+def test_searches(tmp_path: Path):
+    search = b'epochs = 3\n[search."optimizer.lr"]\nlow = 0.001\nhigh = 0.1\nlog = true\n'
+    search += b"[search.batch_size]\nchoices = [8, 16]\n"
+
+    @QUICK
+    @given(damaged([search]))
+    def check(content: bytes) -> None:
+        (tmp_path / "s.toml").write_bytes(content)
+        outcome(lambda: space.read(tmp_path / "s.toml"))
 
     check()
