@@ -41,25 +41,37 @@ def commands(page: Path) -> list[list[str]]:
     return [shlex.split(re.split(r" [|>] ", line)[0], comments=True)[1:] for line in ours]
 
 
-def _pattern(node: ast.expr) -> str | None:
+def _pattern(node: ast.expr, little: int = _LITTLE) -> str | None:
     """Return what a text of the source may read once it is filled in."""
     parts = node.values if isinstance(node, ast.JoinedStr) else [node]
-    said = [str(part.value) if isinstance(part, ast.Constant) else None for part in parts]
-    if len("".join(part for part in said if part)) < _LITTLE:
+    texts = [str(part.value) if isinstance(part, ast.Constant) else None for part in parts]
+    if len("".join(text for text in texts if text)) < little:
         return None
-    return "".join(".*" if part is None else re.escape(part) for part in said)
+    return "".join(".*" if text is None else re.escape(text) for text in texts)
+
+
+def _message(call: ast.Call) -> str | None:
+    """Return what an error with a hint, or a note of a fact and its consequence, may read."""
+    hints = [keyword.value for keyword in call.keywords if keyword.arg == "hint"]
+    is_note = isinstance(call.func, ast.Name) and call.func.id == "Note" and len(call.args) == 2
+    if not call.args or not (hints or is_note):
+        return None
+    first, second = (_pattern(part, 0) for part in (call.args[0], hints[0] if hints else call.args[1]))
+    message = f"{first}{'; ' if hints else ': '}{second}"
+    return message if len(message.replace(".*", "")) >= _LITTLE else None
 
 
 @cache
 def _texts() -> list[re.Pattern[str]]:
     """Return what every text in the package may read; the name of a file may stand before it, with an "is"."""
-    found = set()
+    found: set[str | None] = set()
     for path in (ROOT / "audio_emotion").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
-            if (is_text or isinstance(node, ast.JoinedStr)) and (pattern := _pattern(node)):
-                found.add(pattern)
-    return [re.compile(rf"(?:\S+: (?:is )?)?{pattern}") for pattern in sorted(found)]
+            if isinstance(node, ast.Call):
+                found.add(_message(node))
+            elif isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+                found.add(_pattern(node))
+    return [re.compile(rf"(?:\S+:? (?:is )?)?{pattern}") for pattern in sorted(filter(None, found))]
 
 
 @pytest.mark.parametrize("message", blocks(DOCS / "troubleshooting.md", "text"), ids=lambda text: text[:40])
