@@ -24,7 +24,21 @@ LOOKS = {
     "dark": (1120, True, 1.5),
     "phone": (390, False, 2.0),
 }
-NAMES = (*LOOKS, "forced-colours", "empty", "call", "five-minutes", "one-hour", "live")
+NAMES = (*LOOKS, "forced-colours", "empty", "call", "conversation", "five-minutes", "one-hour", "live")
+TRANSCRIPT = """WEBVTT
+
+00:00.000 --> 00:02.300
+<v Anna>Good morning. You are calling about your order?
+
+00:03.200 --> 00:05.600
+<v Ben>Yes, it came today, and it is just what I hoped for!
+
+00:06.500 --> 00:08.900
+<v Anna>And the parcel that was to come with it?
+
+00:09.800 --> 00:12.000
+<v Ben>That one never came.
+"""
 
 
 def voices(seconds: float, seed: int = 0) -> np.ndarray:
@@ -69,9 +83,9 @@ class Camera:
         wait(self.driver, "document.querySelectorAll('#samples button').length")
         self.view = (width, dark, scale)
 
-    def upload(self, clip: Path, at: float, seconds: float = 600.0) -> None:
-        """Predict a recording, and go to a second of it."""
-        self.driver.find_element("id", "file").send_keys(str(clip))
+    def upload(self, *files: Path, at: float, seconds: float = 600.0) -> None:
+        """Predict a recording, maybe with a transcript, and go to a second of it."""
+        self.driver.find_element("id", "file").send_keys("\n".join(map(str, files)))
         wait(self.driver, "!document.getElementById('segments').hidden", seconds)
         wait(self.driver, "document.getElementById('player').readyState >= 2")
         self.driver.execute_script("document.getElementById('player').currentTime = arguments[0]", at)
@@ -103,24 +117,29 @@ def main() -> None:
             camera = Camera(driver, address)
             for name in names & set(LOOKS):
                 camera.open(*LOOKS[name])
-                camera.upload(clip, 4.2)
+                camera.upload(clip, at=4.2)
                 camera.take(name)
             if "empty" in names:
                 camera.open(1120)
                 camera.take("empty")
             if "forced-colours" in names:
                 camera.open(1120)
-                camera.upload(clip, 4.2)
+                camera.upload(clip, at=4.2)
                 camera.take("forced-colours", forced=True)
             if "call" in names:
                 camera.open(1120)
-                camera.upload(call(folder / "call.wav"), 9.0)
+                camera.upload(call(folder / "call.wav"), at=9.0)
                 camera.take("call")
+            if "conversation" in names:
+                (folder / "conversation.vtt").write_text(TRANSCRIPT, "utf-8")
+                camera.open(1120)
+                camera.upload(clip, folder / "conversation.vtt", at=4.2)
+                camera.take("conversation")
             for name, minutes in {"five-minutes": 5, "one-hour": 60}.items():
                 if name in names:
                     soundfile.write(folder / f"{name}.flac", voices(60 * minutes), RATE)
                     camera.open(1120)
-                    camera.upload(folder / f"{name}.flac", 20.0 * minutes)
+                    camera.upload(folder / f"{name}.flac", at=20.0 * minutes)
                     camera.take(name)
         if "live" in names:
             with chromium(folder / "another", clip) as driver:
