@@ -128,7 +128,7 @@ def main() -> None:
                 camera.take("forced-colours", forced=True)
             if "call" in names:
                 camera.open(1120)
-                camera.upload(call(folder / "call.wav"), at=9.0)
+                camera.upload(call(folder / "call.wav"), at=10.0)
                 camera.take("call")
             if "conversation" in names:
                 (folder / "conversation.vtt").write_text(TRANSCRIPT, "utf-8")
