@@ -1,13 +1,16 @@
-"""Who speaks when: speech, cut into short windows, embedded by a pretrained speaker encoder, and clustered.
+"""Who speaks when: speech, cut into pieces, embedded by a pretrained speaker encoder, and clustered.
 
 Source of the encoder: Wan et al. 2018, "Generalized End-to-End Loss for Speaker Verification" (arXiv 1710.10467), with
-the weights of Resemblyzer 0.1.4 (Apache License 2.0). A linear discriminant analysis of acted emotions from CREMA-D
-follows it (``training/speaker_encoder.py``): without it, an angry voice is another speaker than the same voice, sad.
+the weights of Resemblyzer 0.1.4 (Apache License 2.0). Statistics of its layers over time are projected to the
+directions in which speakers differ and the acted emotions of one speaker do not (``training/speaker_encoder.py``).
+Clusters are those of a Gaussian mixture whose means have the prior of speakers' means, as in VBx (Landini et al. 2022,
+"Bayesian HMM clustering of x-vector sequences (VBx) in speaker diarization", Computer Speech & Language 71).
 One voice is assumed to speak at a time: where two overlap, the turn is given to one of them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +19,7 @@ import numpy.typing as npt
 from audio_emotion import audio
 from audio_emotion.audio.region import FULL, AudioRegion, AudioSource
 from audio_emotion.audio.segments import Segment
-from audio_emotion.core.errors import AudioError, PackageError, UsageError
+from audio_emotion.core.errors import AudioError, UsageError
 from audio_emotion.core.paths import speaker_encoder
 from audio_emotion.core.types import FloatArray, IntArray
 
@@ -27,16 +30,22 @@ RATE = 16_000
 MAX_SPEAKERS = 20
 
 _HOP, _FRAME, _N_MELS = 160, 400, 40  # 10 and 25 ms, as the encoder was trained
-_WINDOW, _STEP = 160, 60  # mel frames: 1.6 s of sound behind an embedding, one every 0.6 s
+_WINDOW, _STEP = 160, 80  # mel frames: 1.6 s of sound behind an embedding, one every 0.8 s or less
 _MIN_SPEECH, _MAX_PAUSE = 20, 15  # mel frames: shorter speech is dropped, shorter pauses are bridged
-_MIN_PIECE, _MAX_PIECE = 80, 400  # mel frames: the speech that is given to one speaker at once
+_MAX_PIECE = 400  # mel frames: the speech that is given to one speaker at once
 _SAME_TURN = 100  # mel frames: a shorter pause does not end a turn
 _SPEECH_DB = 35.0  # a frame this far below the loud ones is a pause,
 _NOISE_DB = 8.0  # and so is one less than this above the background, the level of the quietest tenth
 _LOUD_SHARE = 0.95  # loud: the level that this share of the frames stays below
-_TARGET_DBFS = -30.0  # quieter recordings are amplified to this level (RMS of the speech), as in the encoder's training
-_SAME_SPEAKER = 0.6  # mean cosine distance below which two clusters are one voice; see benchmarks/speakers.py
+_TARGET_POWER = 1e-3  # each piece of speech is brought to -30 dBFS (RMS), as in the encoder's training
 _BATCH = 64
+
+# Chosen on conversations of speakers that the projection had not learned from, see training/experiments/speakers.md.
+_MIN_PIECE_S, _LONG_S = 0.8, 4.0
+_EVIDENCE = 0.7  # independent embeddings that a piece of _LONG_S counts as
+_PRIOR = 1.0  # weight of the prior of a speaker's mean
+_MAX_ESTIMATED = 10  # speakers
+_N_STARTS, _N_ITERATIONS = 10, 20
 
 Embeddings = npt.NDArray[np.float32]
 
@@ -59,7 +68,6 @@ def diarize(
     Raises:
         AudioError: the recording cannot be decoded or is empty.
         UsageError: ``n_speakers`` is out of its range.
-        PackageError: scipy is not installed.
     """
     if n_speakers is not None and not 1 <= n_speakers <= MAX_SPEAKERS:
         raise UsageError(f"the number of speakers is {n_speakers}, expected 1 to {MAX_SPEAKERS}, or auto")
@@ -67,10 +75,9 @@ def diarize(
     pieces = _pieces(speech_regions(levels))
     if not pieces:
         return []
-    starts = [_window_starts(piece) for piece in pieces]
-    owners = np.repeat(np.arange(len(pieces)), [len(own) for own in starts])
-    embeddings = _means(embed(mel, np.concatenate(starts)), owners, len(pieces))
-    labels = cluster(embeddings, np.array([last - first for first, last in pieces]), n_speakers)
+    embeddings = embed(mel, levels, pieces)
+    seconds_each = np.array([(last - first) * _HOP / RATE for first, last in pieces])
+    labels = cluster(embeddings, seconds_each, speaker_variance(), n_speakers)
     seconds = _HOP / RATE
     return [
         Segment(part.start + first * seconds, part.start + last * seconds, f"speaker {n + 1}", channel=part.channel)
@@ -92,7 +99,7 @@ def _blocks(
 
 
 def _features(blocks: Iterable[FloatArray]) -> tuple[FloatArray, FloatArray]:
-    """Return mel power frames (n_frames, 40) at the encoder's level, and the level of each frame in dBFS, (n_frames,).
+    """Return mel power frames (n_frames, 40), and the level of each frame in dBFS, (n_frames,).
 
     Frame k covers the 400 samples around sample 160 k, with zeros before the recording::
 
@@ -109,11 +116,8 @@ def _features(blocks: Iterable[FloatArray]) -> tuple[FloatArray, FloatArray]:
         mel.append(((spectrum.real**2 + spectrum.imag**2) @ _mel_filters()).astype(np.float32))
     if not mel:
         raise AudioError("the recording contains no samples; expected speech")
-    power = np.concatenate(powers)
-    levels = (10 * np.log10(np.maximum(power, 1e-12))).astype(np.float32)
-    loud = power[levels > np.quantile(levels, _LOUD_SHARE) - _NOISE_DB]
-    gain_db = max(0.0, _TARGET_DBFS - 10 * np.log10(max(float(loud.mean()), 1e-12)))
-    return np.concatenate(mel) * np.float32(10 ** (gain_db / 10)), levels
+    levels = 10 * np.log10(np.maximum(np.concatenate(powers), 1e-12))
+    return np.concatenate(mel), levels.astype(np.float32)
 
 
 def _frame_chunks(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
@@ -188,30 +192,53 @@ def _bridged(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 # --- embeddings -------------------------------------------------------------------------------------------------------
 
 
-def _window_starts(region: tuple[int, int]) -> IntArray:
-    """Return the first mel frame of each window of a region, one every 0.6 s; the last one ends where speech ends."""
-    first, last = region
-    if last - first <= _WINDOW:
-        return np.array([first])
-    # region   |==================|
-    # windows  |------|
-    #             |------|             every 0.6 s
-    #                    |------|      the last one ends with the region
-    return np.append(np.arange(first, last - _WINDOW, _STEP), last - _WINDOW)
+def embed(
+    mel: FloatArray,
+    levels: FloatArray,
+    pieces: Sequence[tuple[int, int]],
+    encoder: "onnxruntime.InferenceSession | None" = None,
+) -> Embeddings:
+    """Return the mean embedding over the windows of each piece of speech, (n_pieces, n_dimensions).
 
-
-def embed(mel: FloatArray, starts: IntArray, encoder: "onnxruntime.InferenceSession | None" = None) -> Embeddings:
-    """Return an embedding of unit length for the 160 mel frames from each start, (n_windows, 24)."""
-    padded = np.concatenate([mel, np.zeros((_WINDOW, _N_MELS), np.float32)])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW, axis=0)  # (n, 40, 160)
+    Args:
+        mel: power, (n_frames, 40).
+        levels: level of each frame in dBFS, (n_frames,).
+        pieces: (first, last + 1) frames.
+        encoder: None: the one that comes with the package.
+    """
     session = encoder or _encoder()
-    parts = [
-        session.run(["embeddings"], {"mel": np.ascontiguousarray(windows[starts[i : i + _BATCH]].transpose(0, 2, 1))})[
-            0
-        ]
-        for i in range(0, len(starts), _BATCH)
-    ]
-    return np.concatenate(parts)
+    sums: list[npt.NDArray[np.float64]] = []
+    counts = np.zeros(len(pieces))
+    windows = ((i, window) for i, piece in enumerate(pieces) for window in _windows(mel, levels, *piece))
+    while batch := list(islice(windows, _BATCH)):
+        rows = session.run(None, {"mel": np.stack([window for _, window in batch])})[0]
+        if not sums:
+            sums = [np.zeros(rows.shape[1]) for _ in pieces]
+        for (i, _), row in zip(batch, rows, strict=True):
+            sums[i] += row
+            counts[i] += 1
+    return np.asarray(np.stack(sums) / counts[:, None], np.float32)
+
+
+def _windows(mel: FloatArray, levels: FloatArray, first: int, last: int) -> Iterator[FloatArray]:
+    """Yield the windows of a piece of speech at the encoder's level, (160, 40) each.
+
+    They are evenly spaced, the last one ends with the piece; a piece shorter than a window is repeated::
+
+        piece    |------------------|          piece    |-----|
+        windows  [---------]                   window   [-----|--]
+                     [---------]
+                         [---------]
+    """
+    power = np.mean(10 ** (levels[first:last].astype(np.float64) / 10))
+    piece = mel[first:last] * np.float32(_TARGET_POWER / power)
+    n = last - first
+    if n < _WINDOW:
+        yield piece[np.arange(_WINDOW) % n]
+        return
+    n_windows = -(-(n - _WINDOW) // _STEP) + 1
+    for start in np.linspace(0, n - _WINDOW, n_windows).round().astype(int):
+        yield piece[start : start + _WINDOW]
 
 
 @cache
@@ -226,40 +253,102 @@ def _encoder() -> "onnxruntime.InferenceSession":
     return onnxruntime.InferenceSession(speaker_encoder(), options, providers=["CPUExecutionProvider"])
 
 
+@cache
+def speaker_variance() -> FloatArray:
+    """Return the variance of embeddings between speakers, (n_dimensions,); that within a speaker is 1."""
+    stored = _encoder().get_modelmeta().custom_metadata_map["speaker_variance"]
+    return np.array(stored.split(), np.float32)
+
+
 # --- clustering -------------------------------------------------------------------------------------------------------
 
 
-def cluster(embeddings: Embeddings, weights: IntArray, n_speakers: int | None = None) -> IntArray:
-    """Return the cluster of each piece of speech, (n_pieces,), by average linkage of cosine distances.
+def cluster(
+    embeddings: Embeddings, seconds: FloatArray, variance: FloatArray, n_speakers: int | None = None
+) -> IntArray:
+    """Return the cluster of each piece of speech, (n_pieces,).
 
-    Only pieces of at least 0.8 s (``weights``, mel frames) form clusters; each piece then goes to the nearest one.
-    Without ``n_speakers``, clusters are merged while their mean distance says that they are one voice.
+    k-means gives a first clustering, which a mixture of Gaussians then improves. Without ``n_speakers``, the number of
+    speakers is that of the mixture with the highest evidence.
 
-    Raises:
-        PackageError: scipy is not installed.
+    Args:
+        embeddings: (n_pieces, n_dimensions).
+        seconds: length of each piece. Only pieces of 0.8 s or more take part in k-means.
+        variance: between speakers in each dimension, where that within a speaker is 1.
+        n_speakers: None: estimated.
     """
-    try:
-        from scipy.cluster.hierarchy import fcluster, linkage
-    except ImportError as error:
-        raise PackageError("--speakers needs scipy, which is not installed; run: pip install scipy") from error
+    rng = np.random.default_rng(0)
+    if n_speakers is not None:
+        return _mixture(embeddings, seconds, variance, min(n_speakers, len(embeddings)), rng)[0]
+    largest = min(_MAX_ESTIMATED, len(embeddings))
+    mixtures = [_mixture(embeddings, seconds, variance, n, rng) for n in range(1, largest + 1)]
+    return max(mixtures, key=lambda mixture: mixture[1])[0]
 
-    is_long = weights >= _MIN_PIECE
-    if is_long.sum() < max(2, n_speakers or 0):
-        is_long = np.ones(len(weights), bool)
-    if is_long.sum() < 2 or n_speakers == 1:
-        return np.zeros(len(weights), np.int64)
-    long = embeddings[is_long]
-    tree = linkage(long, "average", metric="cosine")
-    cut = (_SAME_SPEAKER, "distance") if n_speakers is None else (min(n_speakers, len(long)), "maxclust")
-    labels = fcluster(tree, *cut)
-    for _ in range(3):  # to the nearest mean, as k-means does
-        numbers = np.unique(labels)
-        means = np.stack(
-            [np.average(long[labels == k], axis=0, weights=weights[is_long][labels == k]) for k in numbers]
-        )
-        means /= np.linalg.norm(means, axis=1, keepdims=True)
-        labels = (long @ means.T).argmax(axis=1)
-    return np.asarray((embeddings @ means.T).argmax(axis=1), np.int64)
+
+def _mixture(
+    rows: Embeddings, seconds: FloatArray, variance: FloatArray, n: int, rng: np.random.Generator
+) -> tuple[IntArray, float]:
+    """Return the cluster of each piece, and a lower bound of the log evidence, by variational Bayes.
+
+    The mean of a cluster is ``sqrt(variance) * y``, with a standard normal prior of y; a piece counts as
+    ``weights`` independent rows.
+    """
+    weights = _EVIDENCE * np.minimum(seconds / _LONG_S, 1.0)
+    is_long = seconds >= _MIN_PIECE_S
+    if is_long.sum() < n:
+        is_long = np.ones(len(rows), bool)
+    means = _k_means(rows[is_long], seconds[is_long], n, rng)
+    shares = np.full(len(means), 1 / len(means))
+    labels = _squared_distances(rows, means).argmin(axis=1)
+    posterior = 0.9 * np.eye(len(means))[labels] + 0.1 / len(means)  # (n_pieces, n)
+    bound = -np.inf
+    for _ in range(_N_ITERATIONS):
+        weighted = posterior * weights[:, None]
+        precision = 1 + weighted.sum(axis=0)[:, None] * variance / _PRIOR  # of y, (n, n_dimensions)
+        y = weighted.T @ rows * np.sqrt(variance) / _PRIOR / precision
+        distances = _squared_distances(rows, y * np.sqrt(variance)) + (variance / precision).sum(axis=1)
+        joint = -0.5 * weights[:, None] * distances + np.log(shares + 1e-30)
+        evidence = np.logaddexp.reduce(joint, axis=1)
+        posterior = np.exp(joint - evidence[:, None])
+        shares = posterior.mean(axis=0)
+        previous = bound
+        bound = float(evidence.sum() - _PRIOR * 0.5 * (np.log(precision) + 1 / precision + y**2 - 1).sum())
+        if bound - previous < 1e-3:
+            break
+    return posterior.argmax(axis=1), bound
+
+
+def _k_means(rows: Embeddings, weights: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
+    """Return the best means of ten starts of k-means++, (n, n_dimensions); fewer if there are fewer different rows."""
+    best, least = rows[:1], np.inf
+    for _ in range(_N_STARTS):
+        means = _k_means_start(rows, weights, n, rng)
+        for _ in range(_N_ITERATIONS):
+            distances = _squared_distances(rows, means)
+            members = np.eye(len(means))[distances.argmin(axis=1)] * weights[:, None]
+            total = members.sum(axis=0)[:, None]
+            means = np.where(total > 0, members.T @ rows / np.maximum(total, 1e-9), means)
+        cost = float((weights * _squared_distances(rows, means).min(axis=1)).sum())
+        if cost < least:
+            best, least = means, cost
+    return np.asarray(best)
+
+
+def _k_means_start(rows: Embeddings, weights: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
+    """Draw rows, each with a chance that grows with the distance from those drawn before."""
+    drawn = [rng.choice(len(rows), p=weights / weights.sum())]
+    while len(drawn) < n:
+        chances = weights * _squared_distances(rows, rows[drawn]).min(axis=1)
+        if not chances.sum() > 0:
+            break
+        drawn.append(rng.choice(len(rows), p=chances / chances.sum()))
+    return np.asarray(rows[drawn])
+
+
+def _squared_distances(rows: Embeddings, means: FloatArray) -> npt.NDArray[np.float64]:
+    """Return the squared distance of each row from each mean, (n_rows, n_means)."""
+    squares = (rows**2).sum(axis=1)[:, None] - 2 * rows @ means.T + (means**2).sum(axis=1)
+    return np.maximum(np.asarray(squares, np.float64), 0.0)
 
 
 def _pieces(regions: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -271,12 +360,6 @@ def _pieces(regions: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         edges = np.linspace(first, last, n + 1).round().astype(int)
         pieces += list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
     return pieces
-
-
-def _means(embeddings: Embeddings, owners: IntArray, n: int) -> Embeddings:
-    """Return the mean embedding of each piece, of unit length, (n, n_dimensions)."""
-    means = np.stack([embeddings[owners == i].mean(axis=0) for i in range(n)])
-    return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
 
 
 def _turns(pieces: Sequence[tuple[int, int]], labels: IntArray) -> list[tuple[int, int, int]]:

@@ -67,16 +67,51 @@ def test_one_speaker_can_be_given():
     assert {segment.speaker for segment in speakers.diarize(sound, RATE, n_speakers=1)} == {"speaker 1"}
 
 
-def test_clusters_of_two_directions():
-    rng = np.random.default_rng(1)
-    rows = np.concatenate([[[1.0, 0, 0]] * 5, [[0, 1.0, 0]] * 4]) + rng.normal(0, 0.05, (9, 3))
-    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    weights = np.array([200] * 8 + [20])  # the last piece is too short to form a cluster
-    for n in (None, 2):
-        labels = speakers.cluster(rows, weights, n)
-        assert len(set(labels[:5])) == len(set(labels[5:])) == 1
-        assert labels[0] != labels[5]
-    assert set(speakers.cluster(rows, weights, 1)) == {0}
+def made_embeddings(n_speakers: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return 15 embeddings of each speaker, whose means vary 9 times as much; their speakers, and the variance."""
+    variance = np.full(20, 9.0, np.float32)
+    owners = np.repeat(np.arange(n_speakers), 15)
+    means = rng.normal(0, 3.0, (n_speakers, 20))
+    return (means[owners] + rng.normal(0, 1.0, (len(owners), 20))).astype(np.float32), owners, variance
+
+
+@pytest.mark.parametrize("n_speakers", [1, 2, 3, 5])
+def test_the_number_of_speakers_is_estimated(n_speakers: int):
+    rows, owners, variance = made_embeddings(n_speakers, np.random.default_rng(n_speakers))
+    for n in (None, n_speakers):
+        labels = speakers.cluster(rows, np.full(len(rows), 3.0), variance, n)
+        assert len(set(labels.tolist())) == n_speakers
+        assert len(set(zip(labels.tolist(), owners.tolist(), strict=True))) == n_speakers
+
+
+def test_short_pieces_go_to_the_nearest_cluster():
+    rows, _, variance = made_embeddings(2, np.random.default_rng(0))
+    rows = np.concatenate([rows, rows[:1] * 1.2, rows[-1:] * 1.2])
+    labels = speakers.cluster(rows, np.array([3.0] * 30 + [0.3] * 2), variance, 2)
+    assert (labels[30], labels[31]) == (labels[0], labels[29])
+
+
+@pytest.mark.parametrize("n_pieces", [1, 2, 3])
+def test_few_or_equal_pieces_are_clustered_too(n_pieces: int):
+    same = np.ones((n_pieces, 4), np.float32)
+    for n in (None, 1, 5):
+        labels = speakers.cluster(same, np.full(n_pieces, 0.3), np.ones(4, np.float32), n)
+        assert len(labels) == n_pieces
+        assert len(set(labels.tolist())) == 1
+
+
+def test_windows_cover_a_piece_evenly_at_one_level():
+    rng = np.random.default_rng(0)
+    mel, levels = speakers._features([rng.normal(0, 0.01, 6 * RATE).astype(np.float32)])
+    windows = list(speakers._windows(mel, levels, 100, 400))
+    assert len(windows) == 3
+    gain = windows[0][0] / mel[100]
+    for window, start in zip(windows, (100, 170, 240), strict=True):
+        np.testing.assert_allclose(window, mel[start : start + 160] * gain, rtol=1e-4)
+    louder = list(speakers._windows(mel * 100, levels + 20, 100, 400))
+    np.testing.assert_allclose(louder[0], windows[0], rtol=1e-4)
+    (short,) = speakers._windows(mel, levels, 0, 50)
+    np.testing.assert_allclose(short[:50], short[50:100])
 
 
 def test_silence_has_no_speakers():
