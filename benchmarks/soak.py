@@ -485,11 +485,11 @@ class Soak:
         self.commands[name] += 1
         self.exit_codes[str(code)] += 1
         self.slowest_s[name] = round(max(seconds, self.slowest_s.get(name, 0.0)), 1)
-        is_early = interrupt_s is not None and "init_import_site" in messages  # Python itself was interrupted
-        if "Traceback" in messages and not is_early:
-            problems.append("traceback")
-        if is_early:
-            code = 130
+        if "Traceback" in messages:
+            if interrupt_s is not None and "audio_emotion/" not in messages:  # Python itself was still starting
+                code = 130
+            else:
+                problems.append("traceback")
         if code not in _EXIT_CODES and not (code == 130 and interrupt_s is not None):
             problems.append(f"exit code {code}")
         if code in {1, 2, 3} and not messages.strip():
