@@ -120,6 +120,7 @@ def test_nothing_is_printed_before_the_first_answer(infer: Run):
     for options in ([], ["--timeline"], ["--format", "csv"], ["--json"]):
         assert infer("none.wav", *options).stdout == ""
     assert json.loads(infer("none.wav", "nor-this.wav", "--json").stdout) == []
+    assert infer("none.wav", "nor-this.wav").stdout == ""
     mixed = infer("none.wav", "clip.wav")
     assert mixed.exit_code == 3
     assert mixed.stdout.startswith("Using device: cpu\n\nclip.wav\nPredicted emotion: ")
