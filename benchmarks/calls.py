@@ -1,4 +1,4 @@
-"""Count how often a prediction moves from one file of the package to another.
+"""Count how often a prediction moves from one file of the package to another; writes benchmarks/calls.json.
 
     python benchmarks/calls.py [RECORDING]
 
@@ -26,11 +26,11 @@ def moves(arguments: list[str]) -> Counter[tuple[str, str]]:
 
     def profile(frame: FrameType, event: str, _: object) -> None:
         callee, caller = frame.f_code, frame.f_back.f_code if frame.f_back else None
-        if event != "call" or caller is None or not callee.co_filename.startswith(PACKAGE):
+        if event != "call" or caller is None or caller.co_filename == callee.co_filename:
             return
-        if "<module>" in (callee.co_name, caller.co_name) or not caller.co_filename.startswith(PACKAGE):
+        if not (callee.co_filename.startswith(PACKAGE) and caller.co_filename.startswith(PACKAGE)):
             return
-        if callee.co_filename != caller.co_filename:
+        if not _is_imported(frame):
             found[_place(caller.co_filename, caller.co_name), _place(callee.co_filename, callee.co_name)] += 1
 
     sys.argv = ["audio-emotion", *arguments]
@@ -43,6 +43,15 @@ def moves(arguments: list[str]) -> Counter[tuple[str, str]]:
         finally:
             sys.setprofile(None)
     return found
+
+
+def _is_imported(frame: FrameType | None) -> bool:
+    """Tell whether a frame belongs to the import of a module of the package."""
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_code.co_filename.startswith(PACKAGE):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _place(file: str, function: str) -> str:

@@ -6,7 +6,7 @@ import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice, zip_longest
+from itertools import count, islice
 from pathlib import Path
 from typing import Literal, overload
 
@@ -113,10 +113,12 @@ class FileList(Sequence[Path]):
         """Tell whether there is more than one recording, looking no further than needed."""
         return len(list(islice(self._iterate(), 2))) > 1
 
-    def are_names(self) -> bool:
-        """Tell whether each name is a recording's, and none a folder's or a pattern, looking no further than needed."""
-        pairs = zip_longest(self._iterate(), self._names, fillvalue="")
-        return all(_is_same(file, name) for file, name in pairs)
+    def is_single(self) -> bool:
+        """Tell whether there is one name, and it is a recording's own: neither a folder's nor a pattern."""
+        if len(self._names) != 1:
+            return False
+        files = list(islice(self._iterate(), 2))
+        return len(files) == 1 and Path(files[0]) == Path(self._names[0])
 
     def _iterate(self) -> Iterator[str]:
         for number in count():
@@ -130,10 +132,6 @@ class FileList(Sequence[Path]):
     def _all(self) -> list[str]:
         self._files.extend(self._rest)
         return self._files
-
-
-def _is_same(file: str, name: str) -> bool:
-    return file == name or Path(file) == Path(name)
 
 
 def expand(names: Iterable[str | os.PathLike[str]], recursive: bool = False) -> list[Path]:

@@ -19,7 +19,7 @@ from audio_emotion.audio.pieces import FileView, pieces
 from audio_emotion.audio.region import FULL, AudioRegion, AudioSource, Header
 from audio_emotion.audio.resample import MonoResampler, no_samples
 from audio_emotion.audio.sndfile import SndfileDecoder, errors
-from audio_emotion.audio.source import binary, name_of
+from audio_emotion.audio.source import binary
 from audio_emotion.audio.tonality import Tonality
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import FloatArray, Waveform
@@ -93,9 +93,9 @@ class Recording:
             # wanted   |----------------|           the last block is cut where `part` ends
             kept = samples if wanted is None else samples[: wanted - n_samples]
             n_samples += len(kept)
-            if tonality is not None:
-                tonality.push(kept)
             if len(kept):
+                if tonality is not None:
+                    tonality.push(kept)
                 yield rate, kept
             if n_samples == wanted:
                 return
@@ -215,9 +215,8 @@ def open_recording(source: AudioSource, stream: int | None = None, *, name: str 
     if isinstance(source, Recording):
         yield source
         return
-    name = name_of(source, name)
-    with binary(source, name) as file:
-        recording = Recording(file, name, stream)
+    with binary(source, name) as (file, shown):
+        recording = Recording(file, shown, stream)
         try:
             yield recording
         finally:

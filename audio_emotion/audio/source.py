@@ -29,8 +29,9 @@ FileSource = str | os.PathLike[str] | bytes | BinaryIO
 
 
 @contextmanager
-def binary(source: FileSource, name: str) -> Iterator[BinaryIO | FileIO]:
-    """Open a source from its beginning; a file object of the caller's stays open."""
+def binary(source: FileSource, name: str | None = None) -> Iterator[tuple[BinaryIO | FileIO, str]]:
+    """Open a source from its beginning, and yield it with its name; a file object of the caller's stays open."""
+    name = name_of(source, name)
     if isinstance(source, str | os.PathLike):
         source = other_form(os.fspath(source))
         _check_is_file(source, name)
@@ -39,7 +40,7 @@ def binary(source: FileSource, name: str) -> Iterator[BinaryIO | FileIO]:
         except OSError as error:
             raise AudioError(f"cannot be opened ({reason(error)})", subject=name) from error
         with opened:
-            yield opened
+            yield opened, name
         return
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
@@ -49,7 +50,7 @@ def binary(source: FileSource, name: str) -> Iterator[BinaryIO | FileIO]:
         raise AudioError("cannot be rewound", subject=name, hint="read it and pass its bytes") from error
     if not size:
         raise AudioError("is empty (0 bytes), expected a recording", subject=name)
-    yield file
+    yield file, name
 
 
 _NO_FILES: tuple[tuple[Callable[[int], bool], str], ...] = (

@@ -11,7 +11,7 @@ from audio_emotion.cli._app import given_options
 from audio_emotion.cli._pictures import Pictures
 from audio_emotion.cli._request import STDIN, Channels, Request
 from audio_emotion.core.errors import UsageError
-from audio_emotion.formats import writer_class
+from audio_emotion.formats import Writer, writer_class
 
 if TYPE_CHECKING:
     from audio_emotion.inference.adaptation import Grouping
@@ -25,14 +25,16 @@ _PARTNERS = {
 """Options that need another option."""
 
 
-def check_partners(ctx: typer.Context, along_time: bool, into_folder: bool, engine: str) -> None:
-    """Refuse an option without the option that it needs."""
-    given = given_options(ctx)
-    for (partner, names), there in zip(_PARTNERS.items(), (along_time, into_folder, engine == "ray"), strict=True):
+def check_partners(ctx: typer.Context) -> None:
+    """Refuse an option of ``infer`` without the option that it needs."""
+    given, values = given_options(ctx), ctx.params
+    partners = values["along_time"], values["output_dir"] is not None, values["engine"] == "ray"
+    for (partner, names), there in zip(_PARTNERS.items(), partners, strict=True):
         for name in names:
             if not there and name in given:
                 option = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{option} has no effect without {partner}; add {partner}, or remove {option}")
+    check_gates(values["gate"], values["vad"])
 
 
 def check_gates(gate: bool, vad: bool) -> None:
@@ -49,10 +51,8 @@ def channels_of(text: str) -> Channels:
     raise UsageError(f"--channels is {text!r}, expected mix, each, or a number from 1")
 
 
-def grouping_of(text: str | None) -> "Grouping | None":
-    """Return what ``--adapt`` means."""
-    if text is None:
-        return None
+def grouping_of(text: str) -> "Grouping":
+    """Return the parsed value of ``--adapt``."""
     from audio_emotion.inference.adaptation import GROUPINGS
 
     if text not in GROUPINGS:
@@ -60,23 +60,22 @@ def grouping_of(text: str | None) -> "Grouping | None":
     return text  # type: ignore[return-value]
 
 
-def formats_of(formats: list[str] | None, as_json: bool, several: bool, request: Request) -> tuple[str, ...]:
-    """Return the requested formats, checked for conflicts."""
-    names = tuple(dict.fromkeys([*(formats or []), *(["json"] if as_json else [])])) or ("json" if several else "text",)
-    for name in names:
-        writer_class(name)
-    if len(names) > 1 and not several:
-        raise UsageError(f"formats {', '.join(names)} cannot all go to standard output; add --output-dir DIR")
-    mute = [name for name in names if name not in _TELL_CHANNELS]
+def writers_of(formats: list[str] | None, as_json: bool, several: bool, request: Request) -> dict[str, type[Writer]]:
+    """Return the requested formats, checked for conflicts, each with what writes it."""
+    names = [*(formats or []), *(["json"] if as_json else [])] or ["json" if several else "text"]
+    writers = {name: writer_class(name) for name in names}
+    if len(writers) > 1 and not several:
+        raise UsageError(f"formats {', '.join(writers)} cannot all go to standard output; add --output-dir DIR")
+    mute = [name for name in writers if name not in _TELL_CHANNELS]
     if request.channels == "each" and mute:
         raise UsageError(f"the format {mute[0]} does not show channels; use {', '.join(_TELL_CHANNELS)}")
-    return names
+    return writers
 
 
 def check_fit(
     recordings: FileList,
     request: Request,
-    kinds: Sequence[str],
+    writers: Mapping[str, type[Writer]],
     pictures: Pictures,
     into_folder: bool,
     top_k: int | None,
@@ -105,9 +104,10 @@ def check_fit(
         }
         _refuse("--output-dir", unfit)
         return
-    if not writer_class(kinds[0]).combines and recordings.has_several():
+    ((name, writer),) = writers.items()
+    if not writer.combines and recordings.has_several():
         raise UsageError(
-            f"the format {kinds[0]} holds one recording, but {len(recordings)} are given; "
+            f"the format {name} holds one recording, but {len(recordings)} are given; "
             "add --output-dir DIR to write one file for each"
         )
     _check_pictures(recordings, request, pictures)

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -19,12 +20,12 @@ from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED
 from audio_emotion.cli._messages import INFO, are_wanted, detail, note, say
 from audio_emotion.cli._pictures import Pictures
 from audio_emotion.cli._request import STDIN, STDIN_NAME, Request, standard_input
-from audio_emotion.cli._warnings import Warnings, note_passed_over
+from audio_emotion.cli._warnings import InferWarnings
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import FloatArray, Prediction, Waveform
-from audio_emotion.formats import Result, Source, Writer, get_writer
+from audio_emotion.formats import Result, Source, Writer
 from audio_emotion.inference.batching import Recording
 from audio_emotion.inference.model import Model
 from audio_emotion.inference.prediction import apply_min_confidence, overall, tonal_note
@@ -57,49 +58,59 @@ class StdoutWriter:
             print((self._heading if answered else "") + self.writer.head() + self.writer.tail(), end="")
 
 
-def open_stdout(name: str, model: Model, *, many: bool, top_k: int | None) -> StdoutWriter:
-    """Return standard output for the format ``name``; ``many`` and ``top_k`` as in :func:`get_writer`."""
-    is_text = name == "text"
-    if top_k is not None and not is_text:
-        note(f"note: --top-k only affects the text format; {name} has every probability")
-    text_stream_of(name)
-    heading = f"Using device: {model.runtime.device}\n\n" if is_text and are_wanted(INFO) else ""
-    return StdoutWriter(get_writer(name, model.config.labels, many=many, top_k=top_k), heading, is_text=is_text)
+@dataclass(frozen=True, slots=True)
+class StdoutOptions:
+    """What ``infer`` writes for its recordings.
+
+    Attributes:
+        name: of the format on standard output.
+        writer: writes it.
+        many: whether results of several recordings, or of several channels, go into one document.
+        top_k: how many probabilities the text format shows; None: all.
+        pictures: the files to draw.
+    """
+
+    name: str
+    writer: type[Writer]
+    many: bool
+    top_k: int | None
+    pictures: Pictures
+
+    def open(self, model: Model) -> StdoutWriter:
+        """Return standard output for this format."""
+        is_text = self.name == "text"
+        if self.top_k is not None and not is_text:
+            note(f"note: --top-k only affects the text format; {self.name} has every probability")
+        text_stream_of(self.name)
+        heading = f"Using device: {model.runtime.device}\n\n" if is_text and are_wanted(INFO) else ""
+        writer = self.writer(model.config.labels, many=self.many, top_k=self.top_k)
+        return StdoutWriter(writer, heading, is_text=is_text)
 
 
-def to_stdout(
-    recordings: FileList,
-    model: Model,
-    request: Request,
-    page: StdoutWriter,
-    pictures: Pictures,
-) -> None:
-    """Answer each recording and report those that cannot be answered."""
-    warnings = Warnings(model)
-    models = _Models(model, recordings, request)
+def to_stdout(recordings: FileList, model: Model, request: Request, output: StdoutOptions) -> None:
+    """Predict each recording and report those that cannot be predicted."""
+    page = output.open(model)
+    warnings = InferWarnings(model.config, request, page.is_text)
+    models = _AdaptedModels(model, recordings, request)
     done = failed = 0
     for recording in recordings:
-        began = time.monotonic()
         results: list[Result] = []
         try:
-            for answer in _answers(recording, models, request, page, warnings):
-                done += 1
-                results.append(answer)
-            detail(f"{display_path(recording)}: predicted in {1000 * (time.monotonic() - began):.0f} ms")
+            _predict(recording, models, request, page, warnings, results)
         except AudioError as error:
             failed += 1
             say(str(error))
+        done += len(results)
         if results:
-            _draw(recording, request, results, model, pictures)
+            _draw(recording, request, results, model, output.pictures)
     page.close(answered=done > 0)
-    note_passed_over(recordings)
-    for line in warnings.lines():
+    for line in warnings.lines(recordings):
         note(f"note: {line}")
     if failed or (request.segments is not None and request.segments.is_partial):
         raise typer.Exit(SOME_FAILED if done else NOTHING_DONE)
 
 
-class _Models:
+class _AdaptedModels:
     """The model for each recording and channel, adapted to its group if that was requested and has enough speech."""
 
     def __init__(self, model: Model, recordings: Sequence[Path], request: Request) -> None:
@@ -143,13 +154,21 @@ def _channels(recording: Path, request: Request) -> Sequence[int | None]:
         return []
 
 
-def _answers(
-    recording: Path, models: _Models, request: Request, page: StdoutWriter, warnings: Warnings
-) -> Iterator[Result]:
-    """Predict one recording, channel by channel, and write results as they are available."""
-    name = _called(recording)
+def _predict(
+    recording: Path,
+    models: _AdaptedModels,
+    request: Request,
+    page: StdoutWriter,
+    warnings: InferWarnings,
+    results: list[Result],
+) -> None:
+    """Predict one recording, channel by channel, and write each result as soon as it is available.
+
+    ``results`` gets the result of each channel, also if a later one fails.
+    """
+    began, settings, trouble = time.monotonic(), request.timeline, None
+    name = STDIN_NAME if str(recording) == STDIN else None
     source: Sound = standard_input() if name else recording
-    settings, trouble = request.timeline, None
     info = Source(str(recording), models.base.config.name, models.base.runtime.device)
     with open_recording(source, request.stream, name=name) as opened:
         opened.measures_tones = settings.gate and not settings.vad and request.segments is None
@@ -159,21 +178,18 @@ def _answers(
             model = models.of(recording, channel)
             if request.along_time or request.segments is not None:
                 segments = _segments(model, opened, request, part, recording)
-                answer, stopped = _along_time(segments, info, model, channel, page, notes_of)
+                result, stopped = _along_time(segments, info, model, channel, page, notes_of)
                 trouble = trouble or stopped
             else:
                 prediction = model.predict(opened, part=part, gate=settings.gate, vad=settings.vad)
                 shown = apply_min_confidence(prediction, settings.min_confidence)
-                answer = Result(info, shown, notes=notes_of(prediction))
-                page.write(page.writer.result(answer))
-                if page.is_text:
-                    warnings.add_prediction(opened.name, prediction)
-            warnings.add_notes(opened.name, answer.notes)
-            yield answer
-        if request.segments is not None and request.channels == "mix":
-            warnings.add_channels(opened.name, opened.header.n_channels, request.segments[recording])
+                result = Result(info, shown, notes=notes_of(prediction))
+                page.write(page.writer.result(result))
+            results.append(result)
+        warnings.check(recording, opened, results)
     if trouble:
         raise trouble
+    detail(f"{opened.name}: predicted in {1000 * (time.monotonic() - began):.0f} ms")
 
 
 def _notes_on(opened: OpenedRecording, request: Request, model: Model, prediction: Prediction) -> tuple[Note, ...]:
@@ -184,11 +200,6 @@ def _notes_on(opened: OpenedRecording, request: Request, model: Model, predictio
     if opened.tonality is not None and opened.tonality.share() >= TONAL_SHARE and prediction.label != NO_SPEECH:
         return (*notes, tonal_note(model.config))
     return notes
-
-
-def _called(recording: Path) -> str | None:
-    """Return the name of standard input for messages; None for a file."""
-    return STDIN_NAME if str(recording) == STDIN else None
 
 
 def _segments(

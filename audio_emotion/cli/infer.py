@@ -166,7 +166,9 @@ def infer(
     report: Annotated[
         Path | None,
         typer.Option(
-            help="Write a page with a timeline and a transcript (.html).", metavar="FILE", rich_help_panel="Output"
+            help="Write a page with a timeline and a transcript (.html).",
+            metavar="FILE",
+            rich_help_panel="Output",
         ),
     ] = None,
     embed_audio: Annotated[
@@ -230,26 +232,25 @@ def infer(
         channels_of,
         check_cluster,
         check_fit,
-        check_gates,
         check_partners,
         check_speakers,
-        formats_of,
         grouping_of,
+        writers_of,
     )
     from audio_emotion.cli._pictures import Pictures
     from audio_emotion.cli._request import STDIN, Request, listed
     from audio_emotion.inference.config import TimelineConfig, grid
     from audio_emotion.inference.loading import load_model
 
-    check_partners(ctx, along_time, output_dir is not None, engine)
-    check_gates(gate, vad)
+    check_partners(ctx)
     config = TimelineConfig(window, hop, merge, min_duration, smooth, min_confidence, gate, vad)  # type: ignore[arg-type]
     named = list(files or [])
     if STDIN in named and str(files_from) == STDIN:
         raise UsageError("standard input (-) is given twice, but can only be read once")
     named += listed(files_from) if files_from else []
-    request = Request(config, along_time, None, start, end, channels_of(channels), stream, grouping_of(adapt))
-    kinds = formats_of(formats, as_json, output_dir is not None, request)
+    grouping = None if adapt is None else grouping_of(adapt)
+    request = Request(config, along_time, None, start, end, channels_of(channels), stream, grouping)
+    writers = writers_of(formats, as_json, output_dir is not None, request)
     allowed = (3600 * max_duration, max(1, round(max_size * 2**30)), decode_timeout)
     if engine != "local":
         from audio_emotion.batch.workers import Limits
@@ -276,27 +277,26 @@ def infer(
             request.part(request.channels if isinstance(request.channels, int) else None),
         )
         request = replace(request, segments=found)
-    check_fit(recordings, request, kinds, Pictures(plot, report, embed_audio), output_dir is not None, top_k)
+    pictures = Pictures(plot, report, embed_audio)
+    check_fit(recordings, request, writers, pictures, output_dir is not None, top_k)
     loaded = load_model(model or default_model(), device, backend)  # type: ignore[arg-type]
     if request.adapt is not None:
         from audio_emotion.inference.adaptation import check_adaptable
 
         check_adaptable(loaded)
-    if along_time:
-        grid(
-            loaded.config.sampling_rate, loaded.config.window_samples, config
-        )  # raises UsageError for a hop longer than the window
+    if along_time:  # raises UsageError for a hop longer than the window
+        grid(loaded.config.sampling_rate, loaded.config.window_samples, config)
     if output_dir is not None:
         from audio_emotion.batch.workers import Limits
         from audio_emotion.cli._infer_batch import to_folder
 
-        to_folder(recordings, Path(output_dir), loaded, request, kinds, jobs, Limits(*allowed), restart)
+        to_folder(recordings, Path(output_dir), loaded, request, list(writers), jobs, Limits(*allowed), restart)
         return
-    from audio_emotion.cli._infer_stdout import open_stdout, to_stdout
+    from audio_emotion.cli._infer_stdout import StdoutOptions, to_stdout
 
-    many = files_from is not None or not recordings.are_names() or recordings.has_several()
-    page = open_stdout(kinds[0], loaded, many=many or channels == "each", top_k=top_k)
-    to_stdout(recordings, loaded, request, page, Pictures(plot, report, embed_audio))
+    many = files_from is not None or channels == "each" or not recordings.is_single()
+    ((name, writer),) = writers.items()
+    to_stdout(recordings, loaded, request, StdoutOptions(name, writer, many, top_k, pictures))
 
 
 def _check_named(named: Sequence[str]) -> None:

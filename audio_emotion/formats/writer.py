@@ -1,6 +1,7 @@
 """What the writers of all formats have in common."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from audio_emotion.core.emotions import NO_SPEECH
@@ -8,6 +9,7 @@ from audio_emotion.core.types import Prediction, Turn
 from audio_emotion.formats.result import Result, Source
 
 
+@dataclass(eq=False)
 class Writer:
     """One format. A document is ``head``; for each recording ``begin``, every ``segment``, ``end``; then ``tail``.
 
@@ -16,15 +18,17 @@ class Writer:
     Attributes:
         suffix: what is appended to the name of a file in this format.
         combines: whether several results can stand in one document.
+        labels: the model's labels.
+        many: whether results of several recordings go into one document.
+        top_k: how many probabilities the text format lists; None: all.
     """
 
     suffix: ClassVar[str]
     combines: ClassVar[bool] = True
 
-    def __init__(self, labels: Sequence[str], *, many: bool = False, top_k: int | None = None) -> None:
-        self.labels = tuple(labels)
-        self.many = many
-        self.top_k = top_k
+    labels: Sequence[str]
+    many: bool = field(default=False, kw_only=True)
+    top_k: int | None = field(default=None, kw_only=True)
 
     def head(self) -> str:
         """Return what comes before the first recording."""

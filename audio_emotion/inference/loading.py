@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 from audio_emotion.core.errors import UsageError
-from audio_emotion.core.paths import display_path
 from audio_emotion.inference.backends import Runtime, choose_device, onnx
 from audio_emotion.inference.model import Model
 from audio_emotion.models import adaptation_file, checkpoint
@@ -58,8 +57,8 @@ def load_model(
     if adaptation is not None and adaptation.shift is not None:
         model = model.with_shift(adaptation.shift)
     _LOG.debug(
-        "model %s (%s) in %s, with %s on %s, loaded in %.0f ms",
-        *(config.name, config.architecture, display_path(folder), resolved, device, 1000 * (time.monotonic() - began)),
+        "model %s (%s) in %r, with %s on %s, loaded in %.0f ms",
+        *(config.name, config.architecture, str(folder), resolved, device, 1000 * (time.monotonic() - began)),
     )
     return model
 

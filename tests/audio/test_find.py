@@ -102,9 +102,12 @@ def test_a_list_of_files_looks_no_further_than_needed(tmp_path: Path, monkeypatc
     assert set(looked_at) == set(given[:2])
     assert [path.name for path in files] == ["2.wav", "0.wav", "1.wav", "2.wav", "3.wav", "0.wav", "1.wav"]
     assert (len(files), files[1], files[-2:]) == (7, tmp_path / "0.wav", [tmp_path / "0.wav", tmp_path / "1.wav"])
-    assert not files.are_names()
+    assert not files.is_single()
     assert tmp_path / "2.wav" in files
-    assert find.FileList([str(tmp_path / "absent"), "./a.wav"]).are_names()
+    assert find.FileList([str(tmp_path / "absent")]).is_single()
+    assert find.FileList(["./a.wav"]).is_single()
+    assert not find.FileList(["a.wav", "b.wav"]).is_single()
+    assert not find.FileList([str(tmp_path / "[0].wav")]).is_single(), "a pattern, whatever it matches"
 
 
 def test_composed_and_decomposed_names_are_the_same(tmp_path: Path) -> None:

@@ -70,12 +70,14 @@ class OnnxRuntime:
                 hint="use --backend torch, or download or train the model again",
             ) from error
         self._features = features
-        self._n_shares = threads or cores()
+        self._n_threads = threads
         self._shift = shift
         self._input: str = self._session.get_inputs()[0].name
-        self._margin = Margin.of(self._session.get_modelmeta().custom_metadata_map)
         shape = self._session.get_inputs()[0].shape[1:]
         self.input_shape: tuple[int | None, ...] = tuple(n if isinstance(n, int) else None for n in shape)
+        self._margin = Margin()
+        if None in self.input_shape:  # it reads windows of several lengths
+            self._margin = Margin.of(self._session.get_modelmeta().custom_metadata_map)
         shapes = {output.name: output.shape for output in self._session.get_outputs()}
         self.n_labels: int = shapes["logits"][1]
         self.n_pooled: int | None = shapes["pooled"][1] if "pooled" in shapes else None
@@ -97,8 +99,10 @@ class OnnxRuntime:
         given = windows if self._features is None else self._features(windows)
         shift = self._shift if shift is None else shift
         rows = None if shift is None else np.broadcast_to(shift, (len(given), shift.shape[-1]))
-        n_shares = min(threads or self._n_shares, len(given))
-        if n_shares <= 1:
+        if len(given) <= 1:  # a window cannot be shared
+            return self._run(given, rows)
+        n_shares = min(threads or self._n_threads or cores(), len(given))
+        if n_shares == 1:
             return self._run(given, rows)
         shares = np.array_split(given, n_shares)
         shifts = [None] * n_shares if rows is None else np.array_split(rows, n_shares)
@@ -111,7 +115,7 @@ class OnnxRuntime:
         return other
 
     def _run(self, given: FloatArray, shift: FloatArray | None) -> Outputs:
-        if not self._margin.divides(given.shape[-1]):
+        if None not in self.input_shape:
             return self._answer(given, shift)
         parts: list[Outputs] = []
         order: list[IntArray] = []
