@@ -135,12 +135,6 @@ def limited(low: float, high: float = float("inf"), *, above: bool = False) -> C
     return check
 
 
-def given_options(ctx: typer.Context) -> frozenset[str]:
-    """Return the names of the parameters that were given on the command line."""
-    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
-    return frozenset(name for name, source in sources.items() if source and source.name == "COMMANDLINE")
-
-
 # --- streams and exit codes -------------------------------------------------------------------------------------------
 
 

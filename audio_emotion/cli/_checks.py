@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from audio_emotion.audio.find import FileList
-from audio_emotion.cli._app import given_options
 from audio_emotion.cli._pictures import Pictures
 from audio_emotion.cli._request import STDIN, Channels, Request
 from audio_emotion.core.errors import UsageError
@@ -23,6 +22,12 @@ _PARTNERS = {
     "--engine ray": ("partition",),
 }
 """Options that need another option."""
+
+
+def given_options(ctx: typer.Context) -> frozenset[str]:
+    """Return the names of the parameters that were given on the command line."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    return frozenset(name for name, source in sources.items() if source and source.name == "COMMANDLINE")
 
 
 def check_partners(ctx: typer.Context) -> None:

@@ -12,8 +12,7 @@ import typer
 
 from audio_emotion.audio.find import FileList
 from audio_emotion.audio.notes import Note, notes_on
-from audio_emotion.audio.recordings import Recording as OpenedRecording
-from audio_emotion.audio.recordings import channel_numbers, load, open_recording
+from audio_emotion.audio.recordings import Recording, channel_numbers, load, open_recording
 from audio_emotion.audio.region import AudioRegion
 from audio_emotion.audio.tonality import TONAL_SHARE
 from audio_emotion.cli._app import NOTHING_DONE, SOME_FAILED
@@ -26,7 +25,7 @@ from audio_emotion.core.errors import AudioError
 from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import FloatArray, Prediction, Waveform
 from audio_emotion.formats import Result, Source, Writer
-from audio_emotion.inference.batching import Recording
+from audio_emotion.inference.batching import BatchItem
 from audio_emotion.inference.model import Model
 from audio_emotion.inference.prediction import apply_min_confidence, overall, tonal_note
 from audio_emotion.inference.timeline import timeline
@@ -121,12 +120,12 @@ class _AdaptedModels:
             return  # each speaker of a file of segments is adapted to where the segments are cut
         from audio_emotion.inference.adaptation import MIN_WINDOWS, group_shifts
 
-        groups: dict[str | tuple[Path, int | None], list[Recording]] = {}
+        groups: dict[str | tuple[Path, int | None], list[BatchItem]] = {}
         for recording in recordings:
             for channel in _channels(recording, request):
                 read = model.reader(recording, None, request.part(channel))
                 gates = {"gate": request.timeline.gate, "vad": request.timeline.vad}
-                groups.setdefault(self._key(recording, channel), []).append(Recording(read, **gates))
+                groups.setdefault(self._key(recording, channel), []).append(BatchItem(read, **gates))
         self._shifts = group_shifts(model, groups)
         if small := len(groups) - len(self._shifts):
             what = "group has" if small == 1 else "groups have"
@@ -192,7 +191,7 @@ def _predict(
     detail(f"{opened.name}: predicted in {1000 * (time.monotonic() - began):.0f} ms")
 
 
-def _notes_on(opened: OpenedRecording, request: Request, model: Model, prediction: Prediction) -> tuple[Note, ...]:
+def _notes_on(opened: Recording, request: Request, model: Model, prediction: Prediction) -> tuple[Note, ...]:
     """Return the notes on a recording that has been predicted."""
     is_whole = request.segments is None and request.end is None and not request.timeline.min_duration_s
     end_s = prediction.end if is_whole else None
@@ -203,7 +202,7 @@ def _notes_on(opened: OpenedRecording, request: Request, model: Model, predictio
 
 
 def _segments(
-    model: Model, source: OpenedRecording, request: Request, part: AudioRegion, recording: Path
+    model: Model, source: Recording, request: Request, part: AudioRegion, recording: Path
 ) -> Iterator[Prediction]:
     """Yield the prediction of each window, or of each segment that was given."""
     settings = request.timeline

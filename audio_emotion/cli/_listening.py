@@ -26,7 +26,7 @@ from audio_emotion.inference.timeline import Stream
 
 
 @dataclass(frozen=True)
-class Request:
+class ListenRequest:
     """The options of a session.
 
     Attributes:
@@ -54,12 +54,14 @@ class Request:
                 )
 
 
-def listen_to_file(path: Path, realtime: bool, model: Model, request: Request) -> None:
+def listen_to_file(path: Path, realtime: bool, model: Model, request: ListenRequest) -> None:
     """Predict from a recording."""
     _listen(live.PlayedFile(path, model, realtime), model, request)
 
 
-def listen_to_device(wanted: str | None, wait_s: float, channel: int | None, model: Model, request: Request) -> None:
+def listen_to_device(
+    wanted: str | None, wait_s: float, channel: int | None, model: Model, request: ListenRequest
+) -> None:
     """Predict from a microphone."""
     with libraries_silenced():
         _listen(live.Microphone(live.PortAudio(), wanted, wait_s, channel), model, request)
@@ -81,7 +83,7 @@ def list_devices() -> None:
         raise typer.Exit(NOTHING_DONE)
 
 
-def _listen(source: live.LiveSource, model: Model, request: Request) -> None:
+def _listen(source: live.LiveSource, model: Model, request: ListenRequest) -> None:
     text_stream_of("jsonl" if request.form == "jsonl" else "text")
     session = Session(Stream(model, source.form.sampling_rate, request.timeline))
     info = formats.Source(source.name, model.config.name, model.runtime.device)
@@ -112,7 +114,7 @@ def _listen(source: live.LiveSource, model: Model, request: Request) -> None:
 
 
 def _output(
-    request: Request, source: live.LiveSource, model: Model, info: formats.Source, files: ExitStack
+    request: ListenRequest, source: live.LiveSource, model: Model, info: formats.Source, files: ExitStack
 ) -> live.Output:
     if request.form == "view":
         from audio_emotion.cli._live_view import View
@@ -185,7 +187,7 @@ class Saved:
         pass
 
 
-def _tell(summary: Summary, request: Request, to_reader: bool) -> None:
+def _tell(summary: Summary, request: ListenRequest, to_reader: bool) -> None:
     """Print the summary of a session; the share of each emotion goes to standard output if ``to_reader``."""
     shares = ", ".join(f"{label} {100 * share:.1f}%" for label, share in summary.shares.items()) or "no sound"
     if to_reader:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from audio_emotion.cli._app import command, given_options, limited
+from audio_emotion.cli._app import command, limited
 from audio_emotion.cli._options import Device, Gate, Hop, MinConfidence, Model, Vad, Window
 from audio_emotion.core.errors import UsageError
 from audio_emotion.models.checkpoint import default_model
@@ -85,6 +85,8 @@ def listen(
     ] = None,
 ) -> None:
     """Predict emotion live from a microphone. Ctrl-C stops and prints a summary."""
+    from audio_emotion.cli._checks import check_gates, given_options  # needs numpy, which `--help` must not import
+
     given = given_options(ctx)
     clashes = {
         "--realtime needs a recording; add --file": realtime and not file,
@@ -100,7 +102,6 @@ def listen(
             raise UsageError(problem)
     # needs numpy, which `--help` must not import
     from audio_emotion.cli import _listening
-    from audio_emotion.cli._checks import check_gates
     from audio_emotion.inference.config import TimelineConfig
     from audio_emotion.inference.loading import load_model
 
@@ -110,7 +111,7 @@ def listen(
         return
     form = "jsonl" if jsonl else "view" if not plain and _listening.can_be_redrawn() else "plain"
     config = TimelineConfig(window, hop, gate=gate, vad=vad, min_confidence=min_confidence)
-    request = _listening.Request(config, form, save, record, duration)
+    request = _listening.ListenRequest(config, form, save, record, duration)
     loaded = load_model(model or default_model(), device)
     if file is not None:
         _listening.listen_to_file(file, realtime, loaded, request)

@@ -55,7 +55,7 @@ class _FaultyRow(Exception):  # noqa: N818 - never leaves this module
 def _search(table: Path, labels: LabelSet) -> Corpus:
     """Read a table; everything that is wrong with it comes in one message, with line numbers."""
     rows = list(_rows(table))
-    reader = _Reader.of(table, labels, [row for _, row in rows if not isinstance(row, str)])
+    reader = _TableReader.of(table, labels, [row for _, row in rows if not isinstance(row, str)])
     utterances, left_out = [], []
     problems: dict[str, list[int]] = {}
     lines: dict[tuple[Path, float, float | None], int] = {}
@@ -98,7 +98,7 @@ def _message(table: Path, problems: Mapping[str, Sequence[int]]) -> str:
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _TableReader:
     """How the rows of one table are read.
 
     Attributes:
@@ -112,7 +112,7 @@ class _Reader:
     columns: Mapping[str, tuple[str, ...]]
 
     @classmethod
-    def of(cls, table: Path, labels: LabelSet, rows: Sequence[Row]) -> "_Reader":
+    def of(cls, table: Path, labels: LabelSet, rows: Sequence[Row]) -> "_TableReader":
         """Choose the columns: by their names, but one whose cells cannot be understood stands behind one whose can.
 
         Of ``emotion,label`` with the cells ``0,happy`` it is ``label`` that names the emotion.

@@ -25,7 +25,7 @@ from audio_emotion.audio.windows import iter_speech_windows
 from audio_emotion.core.errors import AudioError, ModelError, UsageError
 from audio_emotion.core.types import FloatArray
 from audio_emotion.inference.backends import FullRuntime, cores, speech_mask
-from audio_emotion.inference.batching import Recording
+from audio_emotion.inference.batching import BatchItem
 from audio_emotion.inference.model import Input, Model
 
 MIN_WINDOWS = 5
@@ -96,7 +96,7 @@ def pooled_vectors(model: Model, windows: FloatArray, gate: bool = True, threads
 
 def adapted(
     model: Model,
-    recordings: Sequence[Recording],
+    recordings: Sequence[BatchItem],
     shrinkage: float | None = None,
     on_failure: Callable[[AudioError], None] | None = None,
 ) -> Model:
@@ -129,20 +129,20 @@ def adapted(
 
 def recordings_of(
     model: Model, sources: Input | Sequence[Input], sampling_rate: int | None, gate: bool, vad: bool
-) -> list[Recording]:
+) -> list[BatchItem]:
     """Return the recordings that :func:`adapted` takes; folders and patterns among the paths are expanded."""
     check_adaptable(model)
     given = cast(Sequence[Input], sources if isinstance(sources, list | tuple) else [sources])
     listed: list[Input] = []
     for source in given:
         listed += expand([source]) if isinstance(source, str | PathLike) else [source]
-    return [Recording(model.reader(source, sampling_rate), gate=gate, vad=vad) for source in listed]
+    return [BatchItem(model.reader(source, sampling_rate), gate=gate, vad=vad) for source in listed]
 
 
-def _pooled(model: Model, recordings: Sequence[Recording], n_threads: int) -> Iterable[FloatArray | AudioError]:
+def _pooled(model: Model, recordings: Sequence[BatchItem], n_threads: int) -> Iterable[FloatArray | AudioError]:
     """Yield the pooled vectors of each recording, or the error that it met."""
 
-    def pooled(recording: Recording) -> FloatArray | AudioError:
+    def pooled(recording: BatchItem) -> FloatArray | AudioError:
         shape = model.config.sampling_rate, model.config.window_samples
         try:
             _, batches = iter_speech_windows(recording.read, *shape, recording.gate, recording.vad)
@@ -172,7 +172,7 @@ def sample_evenly(members: Sequence[Group], maximum: int = MAX_RECORDINGS) -> li
 
 
 def group_shifts(
-    model: Model, groups: Mapping[Group, Sequence[Recording]], n_threads: int | None = None
+    model: Model, groups: Mapping[Group, Sequence[BatchItem]], n_threads: int | None = None
 ) -> dict[Group, FloatArray]:
     """Return the shift of each group, (n_pooled,); groups with fewer than :data:`MIN_WINDOWS` windows are left out.
 

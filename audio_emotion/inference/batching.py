@@ -24,7 +24,7 @@ A row of NaN means that the network found no speech in the window."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class BatchItem:
     """A recording that is to be predicted as a whole.
 
     Attributes:
@@ -70,7 +70,7 @@ def utterance_logits(forward: Forward, utterances: Sequence[FloatArray]) -> list
 
 
 def predict_batched(
-    recordings: Sequence[Recording], config: ModelConfig, forward: Forward
+    recordings: Sequence[BatchItem], config: ModelConfig, forward: Forward
 ) -> list[Prediction | AudioError]:
     """Return the prediction of each recording, or the error that it met, which stops no other.
 
@@ -108,7 +108,7 @@ def predict_batched(
     return [results[i] for i in range(len(recordings))]
 
 
-def predict_all(recordings: Sequence[Recording], config: ModelConfig, forward: Forward) -> list[Prediction]:
+def predict_all(recordings: Sequence[BatchItem], config: ModelConfig, forward: Forward) -> list[Prediction]:
     """Return the prediction of each recording.
 
     Raises:
@@ -124,7 +124,7 @@ def predict_all(recordings: Sequence[Recording], config: ModelConfig, forward: F
 
 
 def predict_parallel(
-    recordings: Iterable[Recording], config: ModelConfig, forward: Forward, n_threads: int
+    recordings: Iterable[BatchItem], config: ModelConfig, forward: Forward, n_threads: int
 ) -> Iterator[Prediction | AudioError]:
     """Yield the prediction of each recording or its error, in order; ``n_threads`` groups are predicted at once.
 

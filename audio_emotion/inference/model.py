@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_emotion.audio.find import expand
-from audio_emotion.audio.recordings import Recording as OpenedRecording
-from audio_emotion.audio.recordings import blocks
+from audio_emotion.audio.recordings import Recording, blocks
 from audio_emotion.audio.region import FULL, AudioRegion, AudioSource
 from audio_emotion.audio.resample import from_frames
 from audio_emotion.audio.vad import check_vad
@@ -21,7 +20,7 @@ from audio_emotion.core.errors import AudioError, ModelError
 from audio_emotion.core.paths import display_path
 from audio_emotion.core.types import FloatArray, Prediction, Timeline, Waveform
 from audio_emotion.inference.backends import FullRuntime, OutputsRuntime, Runtime, cores, mark_no_speech
-from audio_emotion.inference.batching import Recording, predict_all, predict_parallel
+from audio_emotion.inference.batching import BatchItem, predict_all, predict_parallel
 from audio_emotion.models.adaptation_file import Adaptation
 from audio_emotion.models.checkpoint import ModelConfig
 
@@ -146,7 +145,7 @@ class Model:
         """
         sources = cast(Sequence[Input], source if isinstance(source, list | tuple) else [source])
         readers = [self.reader(item, sampling_rate, part, name) for item in sources]
-        given = [Recording(read, part.start, part.channel, gate, vad) for read in readers]
+        given = [BatchItem(read, part.start, part.channel, gate, vad) for read in readers]
         predictions = predict_all(given, self.config, partial(self.logits, gate=gate))
         return predictions if isinstance(source, list | tuple) else predictions[0]
 
@@ -235,7 +234,7 @@ class Model:
         if vad:
             check_vad()
         named, opened = tee(map(Path, paths))
-        given = (Recording(self.reader(path, None, part), part.start, part.channel, gate, vad) for path in opened)
+        given = (BatchItem(self.reader(path, None, part), part.start, part.channel, gate, vad) for path in opened)
         forward = partial(self.logits, gate=gate, threads=1)
         yield from zip(named, predict_parallel(given, self.config, forward, cores()), strict=True)
 
@@ -261,7 +260,7 @@ class Model:
 
     def predict_waveform(self, waveform: Waveform, gate: bool = True, vad: bool = False) -> Prediction:
         """Predict the emotion of a waveform at the model's own sampling rate."""
-        given = Recording(lambda: [waveform.samples], waveform.start, None, gate, vad)
+        given = BatchItem(lambda: [waveform.samples], waveform.start, None, gate, vad)
         return predict_all([given], self.config, partial(self.logits, gate=gate))[0]
 
     def reader(
@@ -286,7 +285,7 @@ class Model:
                 raise TypeError("an array of samples needs its sampling_rate in Hz")
             waveform = from_frames(source, sampling_rate, self.config.sampling_rate, part, name or "array")
             return lambda: [waveform.samples]
-        if isinstance(source, str | PathLike | bytes | OpenedRecording) or hasattr(source, "read"):
+        if isinstance(source, str | PathLike | bytes | Recording) or hasattr(source, "read"):
             return partial(blocks, cast(AudioSource, source), self.config.sampling_rate, part, name=name)
         raise TypeError(
             f"cannot read a recording from {type(source).__name__}; expected a path, the bytes of a file, an open "

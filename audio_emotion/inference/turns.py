@@ -14,7 +14,7 @@ from audio_emotion.audio.windows import slice_blocks
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import FloatArray, Prediction, Turn, Waveform
 from audio_emotion.inference.adaptation import group_shifts
-from audio_emotion.inference.batching import Recording
+from audio_emotion.inference.batching import BatchItem
 from audio_emotion.inference.config import DEFAULTS, TimelineConfig
 from audio_emotion.inference.model import Model
 from audio_emotion.inference.prediction import apply_min_confidence
@@ -46,7 +46,7 @@ def score_turns(
         AudioError: as :meth:`Model.predict` does; or, behind the last turn, segments start after the recording's end.
         ModelError: ``adapt`` with a model that cannot be adapted.
     """
-    scorer = _Scorer(model, source, config, part.stream, name)
+    scorer = _TurnScorer(model, source, config, part.stream, name)
     by_channel = _by_channel(source, segments, part, name)
     if adapt:
         scorer.adapt_to_speakers(by_channel)
@@ -87,7 +87,7 @@ def _by_channel(
 
 
 @dataclass(slots=True)
-class _Scorer:
+class _TurnScorer:
     """Predicts the segments of one channel at a time.
 
     ``late`` are those that start after the recording's end. ``shifts`` adapt the model to a speaker on a channel.
@@ -103,12 +103,12 @@ class _Scorer:
 
     def adapt_to_speakers(self, by_channel: Mapping[int | None, Sequence[Timed]]) -> None:
         """Read the segments of each speaker in a first pass, and set ``shifts``."""
-        groups: dict[tuple[str, int | None], list[Recording]] = {}
+        groups: dict[tuple[str, int | None], list[BatchItem]] = {}
         for channel, given in by_channel.items():
             for segment, _ in given:
                 region = AudioRegion(segment.start, segment.end, channel, self.stream)
                 read = self.model.reader(self.source, None, region, self.name)
-                recording = Recording(read, gate=self.config.gate, vad=self.config.vad)
+                recording = BatchItem(read, gate=self.config.gate, vad=self.config.vad)
                 groups.setdefault((segment.speaker, channel), []).append(recording)
         self.shifts = group_shifts(self.model, groups, n_threads=1)  # of a source that may be one open file
 

@@ -32,7 +32,7 @@ _SPEAKER_BYTES = 4 * 2**30  # address space of ONNX Runtime and its threads incl
 
 
 @dataclass(frozen=True, slots=True)
-class _Lane:
+class _WorkerLane:
     """Threads and decode workers for requests of one kind.
 
     A request starts in the fast lane. If it proves long it leaves, and starts again in the slow lane when it is its
@@ -67,12 +67,12 @@ class InferenceService:
     def _reader(self, niceness: int) -> Reader:
         return Reader(readers.NAME, {"duration_s": self.config.duration_s, "niceness": niceness})
 
-    def _new_lane(self, n: int, *, is_fast: bool) -> _Lane:
+    def _new_lane(self, n: int, *, is_fast: bool) -> _WorkerLane:
         config = self.config
         limits = Limits(inf, config.upload_bytes, config.decode_s, config.memory_bytes)  # the reader measures lengths
         workers = WorkerPool(self._reader(0 if is_fast else _NICENESS), n, limits)
         name = "predict" if is_fast else "predict-long"
-        return _Lane(ThreadPoolExecutor(n, thread_name_prefix=name), workers, is_fast)
+        return _WorkerLane(ThreadPoolExecutor(n, thread_name_prefix=name), workers, is_fast)
 
     def start(self) -> None:
         """Load the first model and have a decode worker ready, unless that was done before.
@@ -162,7 +162,7 @@ class InferenceService:
             upload.remove()
         return path
 
-    def _task(self, lane: _Lane, upload: Upload, request: PredictRequest, job: Job) -> UploadTask:
+    def _task(self, lane: _WorkerLane, upload: Upload, request: PredictRequest, job: Job) -> UploadTask:
         """Return what the lane does with an upload; loads the model, so it is called in the lane's thread."""
         job.check()
         model = self.model(request.model)

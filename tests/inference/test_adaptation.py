@@ -24,7 +24,7 @@ from audio_emotion.inference.adaptation import (
 from audio_emotion.inference.backends import Outputs
 from audio_emotion.inference.backends.onnx import OnnxRuntime
 from audio_emotion.inference.backends.torch import TorchRuntime
-from audio_emotion.inference.batching import Recording
+from audio_emotion.inference.batching import BatchItem
 from audio_emotion.models import adaptation_file, build, checkpoint
 from audio_emotion.models.adaptation_file import Adaptation
 from tests.sounds import RATE, voice
@@ -149,8 +149,8 @@ def test_a_model_without_the_training_mean_cannot_be_adapted(model: Model):
 
 
 def test_groups_get_shifts_of_their_own_and_small_ones_none(model: Model):
-    def recordings(clips: list[FloatArray]) -> list[Recording]:
-        return [Recording(lambda clip=clip: [clip]) for clip in clips]  # type: ignore[misc]
+    def recordings(clips: list[FloatArray]) -> list[BatchItem]:
+        return [BatchItem(lambda clip=clip: [clip]) for clip in clips]  # type: ignore[misc]
 
     deep, high = ([voice(1.0, seed=i, pitch_hz=pitch) for i in range(5)] for pitch in (90.0, 280.0))
     found = group_shifts(model, {"deep": recordings(deep), "high": recordings(high), "few": recordings(deep[:4])})

@@ -4,7 +4,7 @@ import pytest
 from audio_emotion.core.emotions import NO_SPEECH
 from audio_emotion.core.errors import AudioError
 from audio_emotion.core.types import FloatArray
-from audio_emotion.inference.batching import Recording, forward_ragged, predict_batched
+from audio_emotion.inference.batching import BatchItem, forward_ragged, predict_batched
 from audio_emotion.inference.loading import load_model
 from tests.sounds import voice
 
@@ -13,7 +13,7 @@ MODEL = load_model(device="cpu")
 
 
 def recording(samples: np.ndarray):
-    return Recording(lambda: [samples.astype(np.float32)])
+    return BatchItem(lambda: [samples.astype(np.float32)])
 
 
 def absent():
@@ -21,7 +21,7 @@ def absent():
         raise AudioError("absent.wav: no such file")
         yield
 
-    return Recording(read)
+    return BatchItem(read)
 
 
 def test_recordings_share_a_batch_and_get_their_own_predictions():

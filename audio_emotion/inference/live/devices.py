@@ -177,7 +177,7 @@ class PortAudio:
         forms = [form] if form else [Form(device.sampling_rate, n) for n in channel_counts(device)]
         for candidate in forms:
             try:
-                return _Stream(self._library, device, callback, candidate)
+                return _DeviceStream(self._library, device, callback, candidate)
             except self._library.PortAudioError as error:
                 problem = error
         raise DeviceError(
@@ -196,7 +196,7 @@ class PortAudio:
             raise DeviceError(f"the system's sound cannot be reached ({error.args[0]})") from error
 
 
-class _Stream:
+class _DeviceStream:
     """A stream of sounddevice's."""
 
     def __init__(self, library: Any, device: Device, callback: Callback, form: Form) -> None:
