@@ -129,14 +129,18 @@ def _overview() -> Iterator[str]:
 
 def _training(name: str, record: dict[str, Any]) -> Iterator[str]:
     config = _config(name)
-    trained = sum(_product(shape) for tensor, shape in config["tensors"].items() if "running" not in tensor)
+    sizes = {tensor: _product(shape) for tensor, shape in config["tensors"].items() if "running" not in tensor}
+    n_members = config["parameters"].get("n_members", 1)
+    zeros = sizes["network.head.2.weight"] * (n_members - 1) // n_members  # what would lead from one to another
+    trained = sum(sizes.values()) - zeros
+    networks = f"The mean of {n_members} networks that differ by their seed: " if n_members > 1 else ""
     training = record["training"]
     yield (
         f"## The model `{name}`\n\n"
         f"{training['utterances']['train']:,} recordings by {len(training['speakers']['train'])} speakers: "
         f"{TRAINED_ON[name]}\n\n"
-        f"{trained:,} trained parameters, labels {', '.join(config['labels'])}, version {config['package_version']}, "
-        f"weights `{record['sha256']['model.safetensors'][:12]}`.\n"
+        f"{networks}{trained:,} trained parameters, labels {', '.join(config['labels'])}, "
+        f"version {config['package_version']}, weights `{record['sha256']['model.safetensors'][:12]}`.\n"
     )
 
 
