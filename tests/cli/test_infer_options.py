@@ -42,7 +42,7 @@ def refused(result: Result, code: int, words: str) -> None:
         ("--timeline --hop 0", "'--hop': it is 0, expected 0.01 to 600"),
         ("--timeline --hop 5", "the hop is 5 s and the window 3 s"),
         ("--timeline --min-duration=-inf", "'--min-duration': it is -inf"),
-        ("--timeline --smooth mean", "smooth is 'mean', expected median or viterbi"),
+        ("--timeline --smooth mean", "smooth is 'mean', expected one of median, viterbi"),
         ("--output-dir out --max-size nan", "'--max-size': it is nan, expected more than 0"),
         ("--output-dir out --max-size inf", "'--max-size': it is inf"),
         ("--output-dir out --max-duration 0", "'--max-duration': it is 0, expected more than 0"),
