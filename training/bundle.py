@@ -309,7 +309,7 @@ def speech_in_noise(windows: FloatArray) -> FloatArray:
 
 
 def round_matrices(model: EmotionModel) -> None:
-    """Round matrices to what 16-bit floats can hold: logits change by less than 0.001, and the files compress by a third."""
+    """Round matrices to what 16-bit floats can hold: logits change by less than 0.001, and the files get smaller."""
     with torch.no_grad():
         for parameter in model.network.parameters():
             if parameter.ndim > 1:
