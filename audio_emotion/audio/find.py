@@ -24,8 +24,9 @@ AUDIO_SUFFIXES = frozenset(
 _OTHER_SUFFIXES = frozenset(
     {".txt", ".md", ".rst", ".pdf", ".doc", ".docx", ".html", ".htm", ".log", ".py", ".sh", ".js", ".css"}
     | {".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".ini", ".xlsx", ".parquet", ".npy", ".npz"}
-    | {".srt", ".vtt", ".ass", ".rttm", ".textgrid", ".eaf", ".lab", ".ctm", ".stm", ".trs", ".cue", ".m3u", ".m3u8"}
+    | {".srt", ".sbv", ".vtt", ".ass", ".rttm", ".textgrid", ".eaf", ".lab", ".ctm", ".stm", ".trs", ".cue", ".m3u"}
     | {
+        ".m3u8",
         ".jpg",
         ".jpeg",
         ".png",

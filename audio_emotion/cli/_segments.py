@@ -11,7 +11,7 @@ from audio_emotion.core.paths import display_path
 if TYPE_CHECKING:
     from audio_emotion.audio.segments import Segment
 
-SUFFIXES = (".json", ".rttm", ".vtt", ".srt", ".tsv", ".csv", ".textgrid", ".eaf", ".ass", ".ssa", ".txt")
+SUFFIXES = (".json", ".rttm", ".vtt", ".srt", ".sbv", ".tsv", ".csv", ".textgrid", ".eaf", ".ass", ".ssa", ".txt")
 """In a folder, the first of these that a recording has is read: whisper writes the same words in several formats."""
 
 

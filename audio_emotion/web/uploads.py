@@ -24,6 +24,30 @@ FIELD = "file"
 TRANSCRIPT, ADAPTATION = "segments", "adaptation"
 """Parts that may come with it: a transcript or label file, and what the model is to be adapted to."""
 
+PARAMETERS = frozenset(
+    {
+        "adapt",
+        "channel",
+        "channels",
+        "end",
+        "format",
+        "gate",
+        "hop",
+        "merge",
+        "min_confidence",
+        "min_duration",
+        "model",
+        "smooth",
+        "speakers",
+        "start",
+        "stream",
+        "timeline",
+        "vad",
+        "window",
+    }
+)
+"""Query parameters; a part of this name is refused, because it would have no effect."""
+
 _SMALL_BYTES = 8 * 2**20  # of such a part
 
 _PREFIX = "audio-emotion-serve-"
@@ -201,6 +225,10 @@ class _Parts:
         self.part = parameters.get("name", "")
         if self.part in {FIELD, TRANSCRIPT, ADAPTATION}:
             self.file = self.files.open(self.part, _name(parameters))
+        elif self.part in PARAMETERS:
+            raise RequestError(
+                422, f"{self.part}: is a part of the body, expected in the query, as in /v1/emotions?{self.part}=..."
+            )
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self.file is None:

@@ -47,6 +47,18 @@ def test_a_part_called_file_is_predicted_whatever_its_header(client, parameters,
     assert response.json()["file"] == name
 
 
+def test_a_parameter_in_the_body_is_refused_because_it_would_have_no_effect(client):
+    response = client.post("/v1/emotions", files={"file": CONTENT}, data={"timeline": "true", "language": "en"})
+    assert response.status_code == 422
+    assert response.json()["detail"].startswith("timeline: is a part of the body, expected in the query")
+    assert client.post("/v1/emotions", files={"file": CONTENT}, data={"language": "en"}).status_code == 200
+
+
+def test_every_query_parameter_is_known(client):
+    parameters = client.get("/openapi.json").json()["paths"]["/v1/emotions"]["post"]["parameters"]
+    assert {each["name"] for each in parameters if each["in"] == "query"} == uploads.PARAMETERS
+
+
 @pytest.mark.parametrize("kind", ["audio/wav", "multipart/form-data; boundary=B"])
 def test_a_client_that_leaves_while_it_sends_is_no_error(client, kind):
     folder = client.service.uploads._folder

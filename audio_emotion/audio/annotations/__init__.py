@@ -1,7 +1,7 @@
 """Readers of transcripts and label files, one module for each format; the content decides which one reads a file.
 
-Whisper's JSON and TSV, WebVTT, SRT, RTTM, label tracks and tables need no further package. Praat TextGrid, ELAN EAF and
-SubStation Alpha need the extra ``annotations``.
+Whisper's JSON and TSV, AssemblyAI's JSON, WebVTT, SRT, SBV, RTTM, label tracks and tables need no further package.
+Praat TextGrid, ELAN EAF and SubStation Alpha need the extra ``annotations``.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from urllib.parse import unquote
 
-from audio_emotion.audio.annotations import audacity, eaf, rttm, ssa, subrip, table, textgrid, webvtt, whisper
+from audio_emotion.audio.annotations import audacity, eaf, rttm, sbv, ssa, subrip, table, textgrid, webvtt, whisper
 from audio_emotion.audio.annotations.document import EXPECTED, Document, Entry, UnreadableError, decode
 from audio_emotion.audio.segments import Segment, segment_problem
 from audio_emotion.core import paths
@@ -23,6 +23,7 @@ _READERS: tuple[tuple[Callable[[Document], bool], Callable[[Document], Iterable[
     (whisper.matches, whisper.read),
     (webvtt.matches, webvtt.read),
     (subrip.matches, subrip.read),
+    (sbv.matches, sbv.read),
     (rttm.matches, rttm.read),
     (audacity.matches, audacity.read),
 )

@@ -41,9 +41,21 @@ def read_cues(document: Document, skipped_blocks: Sequence[str] = ()) -> Iterato
                 document.problems.skip("time", f"line {i + 1}", f"{bad!r} is not a time, expected H:MM:SS.mmm")
             i += 1
             continue
-        end = _block_end(lines, i + 1)
-        yield Cue(f"line {i + 1}", parse_time(match[1]), parse_time(match[2]), _text(lines[i + 1 : end]))
+        first = i + 2 if _is_blank_first_line(lines, i + 1) else i + 1
+        end = _block_end(lines, first)
+        yield Cue(f"line {i + 1}", parse_time(match[1]), parse_time(match[2]), _text(lines[first:end]))
         i = end
+
+
+def _is_blank_first_line(lines: Sequence[str], i: int) -> bool:
+    """Return whether line ``i`` is a cue's first line of text, of blanks alone, as in the captions of YouTube.
+
+    It is not empty, so it does not end the cue, unless the next cue follows.
+    """
+    if i + 1 >= len(lines) or not lines[i] or lines[i].strip():
+        return False
+    follows = any(TIMES.match(line) for line in lines[i + 1 : i + 3])  # with or without a number above its times
+    return bool(lines[i + 1].strip()) and not follows
 
 
 def _block_end(lines: Sequence[str], i: int) -> int:

@@ -1,4 +1,6 @@
-"""JSON of Whisper and its relatives: openai-whisper, faster-whisper, whisperX, whisper.cpp, Transformers, and our own.
+"""JSON of Whisper and its relatives, of AssemblyAI, and our own.
+
+The relatives are openai-whisper, faster-whisper, whisperX, whisper.cpp and Transformers.
 
 ::
 
@@ -6,6 +8,7 @@
     {"transcription": [{"offsets": {"from": 0, "to": 2500}, "text": "...", "speaker": "0"}]}      whisper.cpp, in ms
     {"chunks": [{"timestamp": [0.0, 2.5], "text": "..."}], "speakers": [...]}                     Transformers
     {"words": [{"word": "...", "start": 0.0, "end": 0.4}]}                                        words alone
+    {"audio_duration": 9, "utterances": [{"start": 0, "end": 2500, "text": "...", "speaker": "A"}]}    AssemblyAI, in ms
 """
 
 import json
@@ -51,6 +54,10 @@ def _parse(text: str) -> Any:
 
 def _entries(content: Any, document: Document, recording: str | None) -> Iterator[Entry]:
     if isinstance(content, Mapping):
+        if timed := _assemblyai_items(content):
+            document.notes.append(f"{document.name}: times are read as milliseconds, as AssemblyAI writes them")
+            yield from _items(timed, document, recording)
+            return
         file = content.get("file")
         recording = file if isinstance(file, str) else recording
         items = next((value for name in _LISTS if isinstance(value := content.get(name), list) and value), None)
@@ -69,6 +76,20 @@ def _entries(content: Any, document: Document, recording: str | None) -> Iterato
             yield from _entries(item, document, recording)  # results of several recordings
         return
     yield from _items(items, document, recording)
+
+
+def _assemblyai_items(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the utterances of AssemblyAI, or its words if there are none, in seconds; empty for any other file."""
+    duration_s = _seconds(content.get("audio_duration"))
+    given = content.get("utterances") or content.get("words")
+    if duration_s is None or not isinstance(given, list) or not all(isinstance(item, Mapping) for item in given):
+        return []
+    times = [time for item in given for time in (item.get("start"), item.get("end"))]
+    is_ms = all(type(time) is int for time in times) and max(times, default=0) > duration_s + 1  # bool is no time
+    if not is_ms:
+        return []
+    items = [{**item, "start": item["start"] / 1000, "end": item["end"] / 1000, "words": None} for item in given]
+    return items if content.get("utterances") else [{**item, "word": item.get("text")} for item in items]
 
 
 def _items(items: Sequence[Any], document: Document, recording: str | None) -> Iterator[Entry]:

@@ -198,6 +198,33 @@ def segments(tmp_path: Path, content: str | bytes, recording: str = "") -> list[
             "WEBVTT\n\n00:01.000 --> 00:03.000\n<v Ann>hi <v Bob>ho\n",
             [Segment(1, 3, "Ann", "hi"), Segment(1, 3, "Bob", "ho")],
         ),
+        (  # YouTube: a first line of one blank
+            "WEBVTT\nKind: captions\n\n00:00:01.000 --> 00:00:03.000 align:start position:0%\n \n"
+            "good<00:00:02.000><c> morning</c>\n\n00:00:03.000 --> 00:00:03.500\ngood morning\n \n\n"
+            "00:00:04.000 --> 00:00:05.000\n \n00:00:05.000 --> 00:00:06.000\nyes\n",
+            [
+                Segment(1, 3, "", "good morning"),
+                Segment(3, 3.5, "", "good morning"),
+                Segment(4, 5),
+                Segment(5, 6, "", "yes"),
+            ],
+        ),
+        (
+            "0:00:00.500,0:00:01.750\nANN: good, morning\n\n0:00:02.000,0:00:05.000\nBOB: yes\nno\n",
+            [Segment(0.5, 1.75, "ANN", "good, morning"), Segment(2, 5, "BOB", "yes no")],
+        ),
+        ("0:00:00.500,0:00:01.750\n0:00:02.000,0:00:05.000,ann\n", [Segment(0.5, 1.75), Segment(2, 5, "ann")]),
+        (
+            '{"audio_duration": 9, "words": [{"text": "Hi", "start": 500, "end": 900}], "utterances": ['
+            '{"speaker": "A", "text": "Hi", "start": 500, "end": 1750, "words": []}, '
+            '{"speaker": "B", "text": "Yes", "start": 2000, "end": 5000, "channel": "2"}]}',
+            [Segment(0.5, 1.75, "A", "Hi"), Segment(2, 5, "B", "Yes", 2)],
+        ),
+        (
+            '{"audio_duration": 900, "utterances": null, "words": ['
+            '{"text": "Hi", "start": 500, "end": 900}, {"text": "you", "start": 950, "end": 1200}]}',
+            [Segment(0.5, 1.2, "", "Hi you")],
+        ),
         ("start,end,speaker\n0.5,1.75,ann\n2,5,\n", [Segment(0.5, 1.75, "ann"), Segment(2, 5)]),
         (
             'start,end,text,channel\n0.5,2.5,"two\nlines",2\n3,5,x,1\n',
