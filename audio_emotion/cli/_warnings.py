@@ -78,7 +78,7 @@ class InferWarnings:
                 f"{'these predictions are' if self._short[1:] else 'the prediction is'} unreliable"
             )
         if self._mixed:
-            yield f"{_one_of(self._mixed)}: those segments are answered from the mean of all channels"
+            yield f"{_one_of(self._mixed)}: those segments are predicted from the mean of all channels"
         yield from self._summary.lines()
 
 
