@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,10 +136,13 @@ def test_a_device_that_goes_is_waited_for_and_reported(
     monkeypatch.setattr(live, "Microphone", lambda *given: live.sources.Microphone(*given, clock=clock))
 
     def gone() -> None:
+        while inputs._active is None:  # the model is loaded first, which takes long on a busy machine
+            time.sleep(0.01)
+        time.sleep(0.5)
         inputs.unplug()
         clock.now += 31
 
-    threading.Timer(0.5, gone).start()
+    threading.Thread(target=gone, daemon=True).start()
     result = listen("--jsonl", "--record", tmp_path / "s.wav", "--save", tmp_path / "s.jsonl")
     assert result.exit_code == 3
     assert "did not come back within 30 s" in capfd.readouterr().err.splitlines()[-1]
