@@ -134,7 +134,7 @@ def test_models_and_parameters_are_not_mixed(tmp_path: Path):
     files, out = write(tmp_path / "in", ["1"]), tmp_path / "out"
     run_batch(files, out, stub(), task=TASK)
     before = (out / JOURNAL).read_bytes()
-    with pytest.raises(UsageError, match=r"started with model 'stub \(sha256"):
+    with pytest.raises(UsageError, match=r"holds results of another run, and now model is 'stub \(sha256"):
         run_batch(files, out, stub(temperature=2.0), task=TASK)
     with pytest.raises(UsageError, match=r"started with hop None, this run has 1\.0"):
         run_batch(files, out, stub(), task=Task(reader=TASK.reader, settings={"config": {"hop_s": 1.0}}))

@@ -59,7 +59,7 @@ def test_integers_need_speech(origin: Origin, windows: FloatArray, tmp_path: Pat
     from dataclasses import replace
 
     without = replace(origin, config=replace(origin.config, int8=False))
-    with pytest.raises(UsageError, match="name some with --data"):
+    with pytest.raises(UsageError, match="add some with --data"):
         write("onnx-int8", without, tmp_path)
     assert write("onnx-int8", replace(without, speech=windows), tmp_path).is_file()
 

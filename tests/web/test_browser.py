@@ -126,10 +126,10 @@ def test_nothing_sticks_out_and_words_are_legible(answered, width, dark):
 
 
 def test_a_file_that_is_no_recording_is_told(answered, tmp_path):
-    (tmp_path / "letter.txt").write_text("Dear reader")
-    answered.find_element("id", "file").send_keys(str(tmp_path / "letter.txt"))
+    (tmp_path / "letter.wav").write_text("Dear reader")
+    answered.find_element("id", "file").send_keys(str(tmp_path / "letter.wav"))
     told = wait(answered, "document.querySelector('.status.problem')?.textContent")
-    assert told.startswith("letter.txt: cannot be decoded")
+    assert told.startswith("letter.wav: cannot be decoded")
 
 
 def test_the_microphone_says_what_infer_does_of_the_same_windows(page, spoken):

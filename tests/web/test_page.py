@@ -74,8 +74,8 @@ def test_a_request_can_be_cancelled_and_tried_again(page):
 
 
 def test_a_failed_recording_says_why_and_the_next_is_predicted(page, tmp_path):
-    (tmp_path / "letter.txt").write_text("Dear reader")
-    page.find_element("id", "file").send_keys(f"{tmp_path / 'letter.txt'}\n{SAMPLES / 'calm.wav'}")
+    (tmp_path / "letter.wav").write_text("Dear reader")
+    page.find_element("id", "file").send_keys(f"{tmp_path / 'letter.wav'}\n{SAMPLES / 'calm.wav'}")
     wait(page, f"({ITEMS}).join() === 'done,failed'")
     assert "cannot be decoded" in page.find_element("css selector", "#list .problem").text
 

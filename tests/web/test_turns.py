@@ -203,7 +203,7 @@ def test_an_adaptation_that_is_none_is_refused(client, content):
 
 
 def test_too_little_speech_to_adapt_to_is_noted(client):
-    adaptation = json.dumps({"total": [0.0] * 512, "n_windows": 2})
+    adaptation = json.dumps({"total": [0.0] * 1536, "n_windows": 2})
     parts = {"file": ("sad.wav", (SAMPLES / "sad.wav").read_bytes()), "adaptation": ("adaptation", adaptation)}
     response = client.post("/page/predict", files=parts)
     assert json.loads(response.text.splitlines()[-1])["notes"] == [

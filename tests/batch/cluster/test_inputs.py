@@ -49,14 +49,14 @@ def test_names_made_of_digits_stay_names(tmp_path: Path):
         ("name\na.wav\n", "has no column file or path .* there are: name"),
         ("file,start\na.wav,0.0\nb.wav,1.5\n", "its column start names parts of recordings"),
         ('file,label\n"",x\n', "expected a recording's name"),
-        ("", "is not a readable manifest"),
+        ("", "is no manifest that can be read"),
     ],
 )
 def test_a_manifest_that_is_none(tmp_path: Path, content: str, said: str):
     (tmp_path / "list.csv").write_text(content)
     with pytest.raises(UsageError, match=said):
         names(tmp_path / "list.csv")
-    with pytest.raises(UsageError, match="is not a readable manifest"):
+    with pytest.raises(UsageError, match="is no manifest that can be read"):
         names(tmp_path / "absent.parquet")
 
 
