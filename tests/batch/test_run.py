@@ -136,9 +136,9 @@ def test_models_and_parameters_are_not_mixed(tmp_path: Path):
     before = (out / JOURNAL).read_bytes()
     with pytest.raises(UsageError, match=r"holds results of another run, and now model is 'stub \(sha256"):
         run_batch(files, out, stub(temperature=2.0), task=TASK)
-    with pytest.raises(UsageError, match=r"started with hop None, this run has 1\.0"):
+    with pytest.raises(UsageError, match=r"hop is 1\.0 \(was "):
         run_batch(files, out, stub(), task=Task(reader=TASK.reader, settings={"config": {"hop_s": 1.0}}))
-    with pytest.raises(UsageError, match="started with kind of answer 'read', this run has 'whole'"):
+    with pytest.raises(UsageError, match=r"kind of answer is 'whole' \(was 'read'\)"):
         run_batch(files, out, stub())
     assert (out / JOURNAL).read_bytes() == before
     assert run_batch(files, out, stub(temperature=2.0), task=TASK, restart=True).done == 1

@@ -20,9 +20,9 @@ def test_there_is_one_for_each_emotion():
 
 @pytest.mark.parametrize("name", sorted(ANSWERS))
 def test_the_answer_is_the_one_noted(name: str):
-    said = load_model(device="cpu").predict(FOLDER / name)
-    assert said.label == ANSWERS[name]["label"]
-    assert said.scores == pytest.approx(
+    prediction = load_model(device="cpu").predict(FOLDER / name)
+    assert prediction.label == ANSWERS[name]["label"]
+    assert prediction.scores == pytest.approx(
         ANSWERS[name]["scores"], abs=1e-2
     )  # in integers, another processor rounds some otherwise
 
