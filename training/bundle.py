@@ -59,7 +59,9 @@ from audio_emotion.training.feature_store import FeatureStore
 from audio_emotion.training.sampling import epoch_order
 
 RECORDS = Path(__file__).parent / "records"
-SHRINKAGE, SPEECH_THRESHOLD, SPEECH_HIDDEN = 10.0, 0.1, 32
+SHRINKAGE, SPEECH_HIDDEN = 10.0, 32
+SPEECH_THRESHOLDS = {"default": 0.05, "open": 0.1}
+"""From which probability on a window counts as speech: low, since a lost turn is worse than a noise with an emotion."""
 N_SPEECH, N_CALIBRATED = 4_000, 160
 BATCH = 32
 NOISES_LICENCE = "CC-BY-NC-3.0"
@@ -398,7 +400,7 @@ def main() -> None:
         figures=shown(record, len(tested)),
         int8=True,
         adaptation={"shrinkage": SHRINKAGE},
-        speech_threshold=SPEECH_THRESHOLD,
+        speech_threshold=SPEECH_THRESHOLDS[given.name],
     )
     write(config, model, mean, dataset, given.name)
     stored = checkpoint.read(paths.bundled_model_dir(given.name))

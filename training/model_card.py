@@ -250,7 +250,8 @@ def _speech(name: str) -> Iterator[str]:
     sounds = f"{_percent(given['vocal sounds'])} of {counts['vocal sounds']} coughs, sneezes, yawns and similar sounds"
     yield (
         f"### Speech or not, `{name}`\n\n"
-        f"A window counts as speech from a probability of 0.1. {_percent(given['noises'])} of {counts['noises']} "
+        f"A window counts as speech from a probability of {_config(name)['speech_threshold']:g}. "
+        f"{_percent(given['noises'])} of {counts['noises']} "
         f"noises of ESC-50{held_out} and {sounds} get an emotion. With noise at 10 dB at most {_percent(lost)} of the "
         "speech of a corpus is lost ([how it was measured](../training/speech_output.py)).\n"
     )

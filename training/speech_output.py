@@ -53,7 +53,7 @@ def by_class(model: Model, folder: Path) -> dict[str, list[bool]]:
 def held_out_noises(folder: Path, noises: Path, dataset: Dataset) -> list[bool]:
     """Return whether each noise is given an emotion by a head that its fold of ESC-50 did not train."""
     config, model = bundle.read_model(folder)
-    threshold = np.log(bundle.SPEECH_THRESHOLD / (1 - bundle.SPEECH_THRESHOLD))
+    threshold = np.log(config.speech_threshold / (1 - config.speech_threshold))
     speech = bundle.pooled_vectors(model, bundle.windows_with_speech(config, dataset))
     files = bundle.noise_files(noises)
     given = []

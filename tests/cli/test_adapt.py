@@ -19,7 +19,7 @@ def folders(here: Path) -> Path:
     for name, pitch in (("anna", 220.0), ("ben", 150.0)):
         Path(name).mkdir()
         for i in range(6):
-            soundfile.write(f"{name}/{i}.wav", voice(1.2, seed=i, pitch_hz=pitch), RATE)
+            soundfile.write(f"{name}/{i}.wav", voice(1.6, seed=i, pitch_hz=pitch), RATE)
     return here
 
 
@@ -97,7 +97,7 @@ def test_a_batch_adapts_and_a_run_that_continues_uses_the_same_shift(adapt: Call
     first = Path("out/results.jsonl").read_text("utf-8")
     adapted = load_model(device="cpu").adapt("anna").predict("anna/0.wav").scores["happy"]
     assert json.loads(first.splitlines()[0])["scores"]["happy"] == pytest.approx(adapted, abs=1e-6)
-    soundfile.write("anna/6.wav", voice(1.2, seed=9, pitch_hz=300.0), RATE)
+    soundfile.write("anna/6.wav", voice(1.6, seed=9, pitch_hz=300.0), RATE)
     assert "1 processed, 6 already done" in run("--adapt", "folder").stderr
     assert Path("out/results.jsonl").read_text("utf-8").startswith(first)
     refused = run()
@@ -108,9 +108,9 @@ def test_a_batch_adapts_and_a_run_that_continues_uses_the_same_shift(adapt: Call
 
 
 def test_each_speaker_of_a_recording_is_adapted_to(adapt: Callable[..., Result], infer: Run):
-    clips = [voice(1.2, seed=i, pitch_hz=pitch) for i in range(5) for pitch in (220.0, 100.0)]
+    clips = [voice(1.6, seed=i, pitch_hz=pitch) for i in range(5) for pitch in (220.0, 100.0)]
     soundfile.write("talk.wav", [sample for clip in clips for sample in clip], RATE)
-    turns = [f"SPEAKER talk 1 {1.2 * i:.3f} 1.200 <NA> <NA> {'ab'[i % 2]} <NA> <NA>" for i in range(10)]
+    turns = [f"SPEAKER talk 1 {1.6 * i:.3f} 1.600 <NA> <NA> {'ab'[i % 2]} <NA> <NA>" for i in range(10)]
     Path("talk.rttm").write_text("\n".join(turns) + "\n", "utf-8")
 
     def answers(*more: str) -> list[float]:
