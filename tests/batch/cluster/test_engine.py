@@ -133,9 +133,9 @@ def test_what_is_finished_stays_and_what_failed_in_passing_is_tried_again(cluste
     assert Counter(Path(row["file"]).name for row in rows(out)) == Counter(
         [*(f"{n:03}.wav" for n in range(7)), "late.wav"]
     )
-    with pytest.raises(UsageError, match="started with kind of answer 'whole', this run has 'timeline'"):
+    with pytest.raises(UsageError, match=r"kind of answer is 'timeline' \(was 'whole'\)"):
         engine.run([str(listed)], Job(str(out), along_time=True), size=4)
-    with pytest.raises(UsageError, match="started with partition 4, this run has 8"):
+    with pytest.raises(UsageError, match=r"partition is 8 \(was 4\)"):
         engine.run([str(listed)], job, size=8)
     with pytest.raises(DeviceError, match="no node of the cluster has 100 CPU"):
         engine.run([str(listed)], Job(str(tmp_path / "other"), jobs=99), size=4)
