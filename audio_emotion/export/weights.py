@@ -94,6 +94,8 @@ def write_graph(model: EmotionModel, path: Path, window_samples: int) -> None:
             dynamic_shapes=tuple(dimensions),
         )
         assert program is not None
+        for node in program.model.graph.all_nodes():
+            node.metadata_props.clear()  # stack traces, with paths of the machine that exports
         program.model.metadata_props.update(margin.to_metadata() if 1 in sizes else {})
         program.save(path, external_data=False)
     _finish(path, model)

@@ -12,6 +12,7 @@ from audio_emotion.export.packing import pack, unpack
 from audio_emotion.export.weights import write_graph, write_weights
 from audio_emotion.inference.backends.torch import load
 from audio_emotion.models import build, checkpoint
+from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +87,8 @@ def test_weights_that_are_no_such_product_stay_as_they_are() -> None:
     assert {tensor.name: numpy_helper.to_array(tensor).tolist() for tensor in graph.initializer} == {
         name: array.tolist() for name, array in arrays.items()
     }
+
+
+def test_no_bundled_graph_names_files_of_the_machine_that_exported_it() -> None:
+    for graph in (ROOT / "audio_emotion" / "weights").glob("*/*.onnx"):
+        assert b"/audio_emotion/" not in graph.read_bytes(), graph
