@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def test_a_picture_and_what_it_shows_in_words(cli, tmp_path: Path):
     result = cli("explain", SAMPLE)
     assert (result.returncode, result.stderr) == (0, "audio-emotion: image written to explain.png\n")
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("Predicted emotion: sad with ")
+    assert re.fullmatch(r"Predicted emotion: sad with \d\d\.\d\d% confidence", lines[0])
     assert [line.split(":")[0] for line in lines[1:]] == [
         "Log-odds of sad",
         "Strongest evidence for it",
